@@ -1,0 +1,81 @@
+// Package store is the contract between Conveyor and its SQL database.
+//
+// There is one implementation (sqlstore) with two dialects, SQLite and PostgreSQL, and one suite (storetest) that
+// both pass. Packages write their SQL beside the Go that uses it, in the subset both dialects share: `$N` parameters,
+// ON CONFLICT, RETURNING, BIGINT for numbers, TEXT for strings and JSON, BLOB/BYTEA for bytes. Times are stored as
+// microseconds since the Unix epoch (see Micros and FromMicros).
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+)
+
+// Dialect names the database behind a Store. Ask for it only where SQL cannot be shared.
+type Dialect string
+
+// The two dialects.
+const (
+	SQLite   Dialect = "sqlite"
+	Postgres Dialect = "postgres"
+)
+
+// ErrNotFound is returned by aggregates (not by Reader) when a row that must exist does not.
+var ErrNotFound = errors.New("not found")
+
+// Reader runs queries. Rows must be closed before the next statement of the same transaction.
+type Reader interface {
+	Query(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRow(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// Tx is one write transaction. It must not be used after the function it was given to has returned, nor from several
+// goroutines. There is no I/O other than SQL inside a transaction: SQLite has a single writer.
+type Tx interface {
+	Reader
+	// Exec runs a statement and returns how many rows it changed.
+	Exec(ctx context.Context, query string, args ...any) (int64, error)
+	// Now is the database's clock, read once per transaction, in UTC with microseconds. Leases and schedules use it, so
+	// that servers with skewed clocks agree.
+	Now() time.Time
+	// AfterCommit runs f once the transaction is durable, in order of registration, and never when it rolled back.
+	AfterCommit(f func())
+	Dialect() Dialect
+}
+
+// Store opens transactions. All methods may be called from many goroutines.
+type Store interface {
+	// InTx runs f in one write transaction and commits when it returns nil; any error or panic rolls back and is passed
+	// on. When InTx returns nil the change is durable (fsynced). Serialisation failures and deadlocks of PostgreSQL run
+	// f again, so f may not have side effects outside the transaction except through AfterCommit.
+	InTx(ctx context.Context, f func(Tx) error) error
+	// Read runs f against one consistent snapshot that cannot write and does not wait for writers.
+	Read(ctx context.Context, f func(Reader) error) error
+	// Listen calls wake whenever any server on the same database calls Notify with that channel, until ctx ends. On
+	// SQLite only this process can notify. Deliveries may be merged or, while a connection is lost, missed: pair it
+	// with a slow poll.
+	Listen(ctx context.Context, channel string, wake func())
+	// Notify wakes listeners of channel once tx has committed.
+	Notify(ctx context.Context, tx Tx, channel string) error
+	Dialect() Dialect
+	Ping(ctx context.Context) error
+	Close() error
+}
+
+// Micros is t as it is stored; the zero time is 0.
+func Micros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+// FromMicros is the reverse of Micros, in UTC.
+func FromMicros(us int64) time.Time {
+	if us == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(us).UTC()
+}
