@@ -1,0 +1,109 @@
+// Package awsapi turns HTTP requests of AWS's clients into calls of plain Go methods, and their answers back.
+//
+// A service is a struct with one method per operation, in the shape of the SDK's client; NewJSON makes an API out of
+// such methods and Mux serves any number of them on one port. Before a method runs, the request's signature has been
+// verified (Verifier), the caller's permission asked for (Authorizer), its JSON decoded into the SDK's input type and
+// its members checked against AWS's own constraints. After it, the output or the exception is written the way AWS
+// writes it.
+package awsapi
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"strings"
+)
+
+// API is one service of the JSON 1.1 protocol: a target prefix and its operations.
+type API struct {
+	// Service is the name in a signature's credential scope, in ARNs and in IAM actions ("codepipeline").
+	Service string
+	// TargetPrefix is what precedes the dot in X-Amz-Target ("CodePipeline_20150709").
+	TargetPrefix string
+
+	ops     map[string]Operation
+	options options
+}
+
+// Operation is one method of a service, ready to be served. Handle makes it.
+type Operation struct {
+	name   string
+	input  reflect.Type
+	output reflect.Type
+	call   func(ctx context.Context, in any) (any, error)
+	limit  int64
+}
+
+// Name is the operation's name on the wire.
+func (o Operation) Name() string { return o.name }
+
+// Handle makes an Operation of a service method. Its name is that of the input type without "Input".
+func Handle[In, Out any](f func(context.Context, *In) (*Out, error)) Operation {
+	in := reflect.TypeFor[In]()
+	name, ok := strings.CutSuffix(in.Name(), "Input")
+	if !ok {
+		panic(fmt.Sprintf("awsapi: %v is not an input type of the SDK: its name does not end in Input", in))
+	}
+	return Operation{
+		name:   name,
+		input:  in,
+		output: reflect.TypeFor[Out](),
+		call: func(ctx context.Context, in any) (any, error) {
+			out, err := f(ctx, in.(*In))
+			if err != nil {
+				return nil, err
+			}
+			if out == nil {
+				out = new(Out)
+			}
+			return out, nil
+		},
+	}
+}
+
+// MaxBody lets this operation's requests be up to n bytes long instead of the server's default.
+func (o Operation) MaxBody(n int64) Operation {
+	o.limit = n
+	return o
+}
+
+// NewJSON makes an API of the JSON protocol. Giving an operation twice is a programming mistake and panics.
+func NewJSON(service, targetPrefix string, ops ...Operation) API {
+	a := API{Service: service, TargetPrefix: targetPrefix, ops: make(map[string]Operation, len(ops))}
+	for _, o := range ops {
+		if _, twice := a.ops[o.name]; twice {
+			panic(fmt.Sprintf("awsapi: %s has the operation %s twice", service, o.name))
+		}
+		a.ops[o.name] = o
+	}
+	return a
+}
+
+// Option changes how an API treats its requests.
+type Option func(*options)
+
+type options struct {
+	lenientText bool
+}
+
+// OwnExceptions says that the service has exceptions of its own for missing and malformed members (CodeCommit's
+// RepositoryNameRequiredException, InvalidRepositoryNameException), so the dispatcher must not refuse them first: only
+// the JSON types are checked, and the methods do the rest.
+func OwnExceptions() Option { return func(o *options) { o.lenientText = true } }
+
+// With returns the API with options applied.
+func (a API) With(opts ...Option) API {
+	for _, o := range opts {
+		o(&a.options)
+	}
+	return a
+}
+
+// Operations lists the names of the operations.
+func (a API) Operations() []string {
+	names := make([]string, 0, len(a.ops))
+	for n := range a.ops {
+		names = append(names, n)
+	}
+	return names
+}
