@@ -1,0 +1,37 @@
+# Conveyor's few targets. Tools are pinned in tools/go.mod and built on first use.
+SHELL   := bash
+BIN     := bin/conveyor
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+TOOLS   := $(CURDIR)/bin/tools
+GO      ?= go
+
+.DEFAULT_GOAL := help
+.PHONY: help build demo test lint fmt bench ci
+
+help: ## show this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## build bin/conveyor
+	@mkdir -p bin
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $(BIN) ./cmd/conveyor
+
+demo: build ## watch the belt move: a fresh server, a push, a build, a page; keeps serving
+	@$(BIN) demo
+
+test: build ## every test, with the race detector, on SQLite and PostgreSQL; installs what it needs
+	@hack/test-deps
+	@hack/with-postgres $(GO) test -race -timeout 20m ./... $(TESTFLAGS)
+
+lint: ## the linters, with the layer rule
+	@GOBIN=$(TOOLS) $(GO) -C tools install tool
+	@$(TOOLS)/golangci-lint run ./...
+	@$(TOOLS)/golangci-lint fmt --diff ./...
+
+fmt: ## format the code
+	@GOBIN=$(TOOLS) $(GO) -C tools install tool
+	@$(TOOLS)/golangci-lint fmt ./...
+
+bench: build ## measure, beside the budget and a rival in the same run
+	@hack/with-postgres $(GO) run ./bench
+
+ci: lint test ## what continuous integration runs
