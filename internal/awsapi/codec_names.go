@@ -1,0 +1,95 @@
+package awsapi
+
+import (
+	"reflect"
+	"strings"
+	"sync"
+	"time"
+
+	logs "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
+	"github.com/aws/smithy-go/middleware"
+)
+
+// wireNames holds the members whose wire name is not their Go name with the first letter lowered. A key is the SDK's
+// package below service/, the type and the field.
+var wireNames = map[string]string{
+	"codepipeline.ListWebhooksInput.NextToken":                       "NextToken",
+	"codepipeline.ListWebhooksInput.MaxResults":                      "MaxResults",
+	"codepipeline.ListWebhooksOutput.NextToken":                      "NextToken",
+	"codepipeline/types.WebhookAuthConfiguration.AllowedIPRange":     "AllowedIPRange",
+	"codepipeline/types.WebhookAuthConfiguration.SecretToken":        "SecretToken",
+	"codecommit.GetDifferencesInput.MaxResults":                      "MaxResults",
+	"codecommit.GetDifferencesInput.NextToken":                       "NextToken",
+	"codecommit.GetDifferencesOutput.NextToken":                      "NextToken",
+	"codecommit/types.RepositoryMetadata.Arn":                        "Arn",
+	"cloudwatchlogs.DescribeDestinationsInput.DestinationNamePrefix": "DestinationNamePrefix",
+}
+
+// pascalCase names the SDK packages whose members keep their capital: the services of the query protocol.
+var pascalCase = map[string]bool{"iam": true, "iam/types": true, "sts": true, "sts/types": true}
+
+// unions lists the variants of the SDKs' tagged unions, which reflection cannot find: a variant's wire name is what
+// follows "Member" in its type's name, its only field is Value.
+var unions = map[reflect.Type][]reflect.Type{
+	reflect.TypeFor[logs.IntegrationDetails](): {reflect.TypeFor[logs.IntegrationDetailsMemberOpenSearchIntegrationDetails]()},
+	reflect.TypeFor[logs.ResourceConfig]():     {reflect.TypeFor[logs.ResourceConfigMemberOpenSearchResourceConfig]()},
+}
+
+const sdkServices = "github.com/aws/aws-sdk-go-v2/service/"
+
+var (
+	timeType     = reflect.TypeFor[time.Time]()
+	metadataType = reflect.TypeFor[middleware.Metadata]()
+	bytesType    = reflect.TypeFor[[]byte]()
+)
+
+// member is one wire member of an SDK struct.
+type member struct {
+	index int
+	name  string
+	key   string // `"name":`, as the encoder writes it
+}
+
+// planCache keeps the members of every struct met so far; they depend on nothing but the type.
+var planCache sync.Map // reflect.Type -> []member
+
+// members lists what of struct t is on the wire, in the order of its fields.
+func members(t reflect.Type) []member {
+	if p, ok := planCache.Load(t); ok {
+		return p.([]member)
+	}
+	var plan []member
+	for i := range t.NumField() {
+		f := t.Field(i)
+		if !f.IsExported() || f.Type == metadataType || f.Name == "ErrorCodeOverride" {
+			continue
+		}
+		n := wireName(t, f.Name)
+		plan = append(plan, member{index: i, name: n, key: `"` + n + `":`})
+	}
+	planCache.Store(t, plan)
+	return plan
+}
+
+func wireName(t reflect.Type, field string) string {
+	pkg := strings.TrimPrefix(t.PkgPath(), sdkServices)
+	if pascalCase[pkg] {
+		return field
+	}
+	if n, ok := wireNames[pkg+"."+t.Name()+"."+field]; ok {
+		return n
+	}
+	return lowerFirst(field)
+}
+
+func lowerFirst(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToLower(s[:1]) + s[1:]
+}
+
+// variantName is the wire name of a union's variant: IntegrationDetailsMemberOpenSearch -> openSearch.
+func variantName(union, variant reflect.Type) string {
+	return lowerFirst(strings.TrimPrefix(variant.Name(), union.Name()+"Member"))
+}
