@@ -3,15 +3,8 @@ package objectstore
 
 import (
 	"context"
-	"errors"
 	"io"
 	"time"
-)
-
-// Errors of Objects; the S3 front maps them to S3's codes.
-var (
-	ErrNoSuchBucket = errors.New("no such bucket")
-	ErrNoSuchKey    = errors.New("no such key")
 )
 
 // Objects is what the rest of Conveyor (artifact staging, source and deploy actions, builds) needs of the object store.
@@ -31,6 +24,7 @@ type Objects interface {
 	// EnsureBucket makes a private bucket unless it exists.
 	EnsureBucket(ctx context.Context, bucket string) error
 	// StageDir is a directory on the same file system as the bodies, for files that will be handed over with PutFile.
+	// Files left there longer than a day are swept.
 	StageDir() string
 	// PutFile is Put of a finished file in StageDir, which is moved (or linked), not copied. The file is gone afterwards.
 	PutFile(ctx context.Context, bucket, key, path string, attrs Attributes) (Object, error)
@@ -38,12 +32,21 @@ type Objects interface {
 
 // Attributes are stored with an object and returned with it.
 type Attributes struct {
-	ContentType     string
-	ContentEncoding string
-	CacheControl    string
-	CannedACL       string // "" is private; "public-read" makes the object readable by a website's visitors
-	KMSKeyID        string // recorded, reported back; bodies are not encrypted (docs say so)
-	Metadata        map[string]string
+	ContentType        string            `json:"type,omitempty"`
+	ContentEncoding    string            `json:"encoding,omitempty"`
+	ContentLanguage    string            `json:"language,omitempty"`
+	ContentDisposition string            `json:"disposition,omitempty"`
+	CacheControl       string            `json:"cacheControl,omitempty"`
+	Expires            string            `json:"expires,omitempty"`   // verbatim, as S3 keeps it
+	WebsiteRedirect    string            `json:"redirect,omitempty"`  // x-amz-website-redirect-location
+	Encryption         string            `json:"encrypted,omitempty"` // x-amz-server-side-encryption as sent; recorded only
+	KMSKeyID           string            `json:"kmsKey,omitempty"`    // recorded, reported back; bodies are not encrypted (docs say so)
+	BucketKeyEnabled   bool              `json:"bucketKey,omitempty"` // recorded, reported back
+	StorageClass       string            `json:"class,omitempty"`     // "" is STANDARD; recorded, reported back
+	Metadata           map[string]string `json:"metadata,omitempty"`  // x-amz-meta-*, without the prefix
+	Owner              string            `json:"owner,omitempty"`     // who put it, an access key or "" for Conveyor itself
+	CannedACL          string            `json:"-"`                   // "" is private; "public-read" makes the object readable by a website's visitors
+	Tags               map[string]string `json:"-"`                   // object tags
 }
 
 // Object describes one version of an object.
@@ -52,7 +55,25 @@ type Object struct {
 	ETag                   string // without quotes
 	Size                   int64
 	LastModified           time.Time
+	Checksum               Checksum
+	Parts                  []ObjectPart // of an object made by a multipart upload, in order
+	Latest                 bool
+	DeleteMarker           bool // only in listings of versions
 	Attributes
+}
+
+// Checksum is the additional checksum S3 keeps beside the ETag.
+type Checksum struct {
+	Algorithm string `json:"a,omitempty"` // CRC32, CRC32C, CRC64NVME, SHA1, SHA256, SHA512 or MD5
+	Type      string `json:"t,omitempty"` // FULL_OBJECT or COMPOSITE
+	Value     string `json:"v,omitempty"` // base64; composite values end in "-N"
+}
+
+// ObjectPart is one part of a multipart object.
+type ObjectPart struct {
+	Number   int    `json:"n"`
+	Size     int64  `json:"s"`
+	Checksum string `json:"c,omitempty"`
 }
 
 // Reader is an open object body. It is backed by an immutable file.
