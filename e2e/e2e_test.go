@@ -1,0 +1,88 @@
+// Package e2e drives the real binary with real clients: git, the aws CLI, the SDK, Terraform. Each script in
+// testdata/scripts reads like a user's session; commands.go lists the few words they add to the shell's.
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// binary is the conveyor the scripts run, built once.
+var binary string
+
+func TestMain(m *testing.M) {
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "conveyor-e2e-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	binary = filepath.Join(dir, "conveyor")
+	build := exec.Command("go", "build", "-o", binary, "../cmd/conveyor")
+	if out, err := build.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "building conveyor: %v\n%s", err, out)
+		return 1
+	}
+	return m.Run()
+}
+
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/scripts",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup:               setUp,
+		Condition:           condition,
+		Cmds:                commands(),
+	})
+}
+
+// setUp gives every script its own server to be, its own home and nothing of the developer's configuration.
+func setUp(env *testscript.Env) error {
+	home := filepath.Join(env.WorkDir, "home")
+	if err := os.Mkdir(home, 0o700); err != nil {
+		return err
+	}
+	gitConfig := `[user]
+	name = Eve Example
+	email = eve@example.com
+[init]
+	defaultBranch = main
+[credential]
+	helper = "!f() { echo username=$AWS_ACCESS_KEY_ID; echo password=$AWS_SECRET_ACCESS_KEY; }; f"
+`
+	if err := os.WriteFile(filepath.Join(home, ".gitconfig"), []byte(gitConfig), 0o600); err != nil {
+		return err
+	}
+	for name, value := range map[string]string{
+		"HOME": home, "GIT_CONFIG_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0", "AWS_PAGER": "", "AWS_EC2_METADATA_DISABLED": "true",
+		"AWS_MAX_ATTEMPTS": "1", "PATH": filepath.Dir(binary) + string(os.PathListSeparator) + os.Getenv("PATH"),
+		// pyenv's shims, where the aws CLI may live, look below these.
+		"PYENV_ROOT": os.Getenv("PYENV_ROOT"), "PYENV_VERSION": os.Getenv("PYENV_VERSION"),
+	} {
+		env.Setenv(name, value)
+	}
+	s := &session{}
+	env.Values[sessionKey{}] = s
+	env.Defer(s.close)
+	return nil
+}
+
+func condition(name string) (bool, error) {
+	switch name {
+	case "aws", "terraform", "python3":
+		_, err := exec.LookPath(name)
+		return err == nil, nil
+	default:
+		return false, fmt.Errorf("unknown condition %q", name)
+	}
+}
