@@ -66,6 +66,7 @@ func setUp(env *testscript.Env) error {
 	for name, value := range map[string]string{
 		"HOME": home, "GIT_CONFIG_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0", "AWS_PAGER": "", "AWS_EC2_METADATA_DISABLED": "true",
 		"AWS_MAX_ATTEMPTS": "1", "PATH": filepath.Dir(binary) + string(os.PathListSeparator) + os.Getenv("PATH"),
+		"TF_MIRROR": terraformMirror(),
 		// pyenv's shims, where the aws CLI may live, look below these.
 		"PYENV_ROOT": os.Getenv("PYENV_ROOT"), "PYENV_VERSION": os.Getenv("PYENV_VERSION"),
 	} {
@@ -79,10 +80,28 @@ func setUp(env *testscript.Env) error {
 
 func condition(name string) (bool, error) {
 	switch name {
-	case "aws", "terraform", "python3":
+	case "aws", "python3", "go":
 		_, err := exec.LookPath(name)
 		return err == nil, nil
+	case "terraform":
+		_, err := exec.LookPath(name)
+		return err == nil && terraformMirror() != "", nil
 	default:
 		return false, fmt.Errorf("unknown condition %q", name)
 	}
+}
+
+// terraformMirror is the folder of plugins that holds the AWS provider, which no registry of a closed machine offers;
+// empty when there is none.
+func terraformMirror() string {
+	home, err := os.UserHomeDir()
+	if err != nil {
+		home = "/nonexistent"
+	}
+	for _, dir := range []string{"/opt/tf-plugins", filepath.Join(home, ".terraform.d/plugins"), "/usr/share/terraform/plugins"} {
+		if _, err := os.Stat(filepath.Join(dir, "registry.terraform.io/hashicorp/aws")); err == nil {
+			return dir
+		}
+	}
+	return ""
 }
