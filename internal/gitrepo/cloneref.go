@@ -1,0 +1,48 @@
+package gitrepo
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// cloneRefFormat marks the artifacts that hold a CloneRef.
+const cloneRefFormat = "conveyor-clone-ref/1"
+
+// CloneRefLimit is how long an artifact can be at most that holds a CloneRef; readers need not look further.
+const CloneRefLimit = 16 << 10
+
+// CloneRef is the content of an artifact in the format CODEBUILD_CLONE_REF: where to clone from instead of what was
+// cloned. The source action writes it, builds read it.
+type CloneRef struct {
+	Format     string `json:"format"`
+	Repository string `json:"repository"`
+	Branch     string `json:"branch"`
+	Commit     string `json:"commit"`
+	CloneURL   string `json:"cloneUrl,omitempty"`
+}
+
+// Marshal is the artifact's content. The same reference gives the same bytes.
+func (r CloneRef) Marshal() ([]byte, error) {
+	r.Format = cloneRefFormat
+	b, err := json.Marshal(r)
+	if err != nil {
+		return nil, err
+	}
+	return append(b, '\n'), nil
+}
+
+// ParseCloneRef reads an artifact that may hold a CloneRef. It reports false for anything else, such as a zip, and an
+// error for a reference that is damaged.
+func ParseCloneRef(artifact []byte) (CloneRef, bool, error) {
+	var r CloneRef
+	if len(artifact) == 0 || len(artifact) > CloneRefLimit || artifact[0] != '{' {
+		return CloneRef{}, false, nil
+	}
+	if err := json.Unmarshal(artifact, &r); err != nil || r.Format != cloneRefFormat {
+		return CloneRef{}, false, nil
+	}
+	if !ValidID(r.Commit) || ValidName(r.Repository) != nil {
+		return CloneRef{}, true, fmt.Errorf("clone reference artifact is damaged: repository %q, commit %q", r.Repository, r.Commit)
+	}
+	return r, true, nil
+}
