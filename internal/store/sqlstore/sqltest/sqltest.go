@@ -1,0 +1,102 @@
+// Package sqltest opens fresh databases for tests, each with all of Conveyor's tables.
+package sqltest
+
+import (
+	"context"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/conveyor-cd/conveyor/internal/store"
+	"github.com/conveyor-cd/conveyor/internal/store/sqlstore"
+)
+
+// PostgresVariable is the environment variable that names the PostgreSQL server for tests, as a postgres:// address.
+// The role must be allowed to create schemas.
+const PostgresVariable = "CONVEYOR_TEST_POSTGRES"
+
+// Each runs the test on a fresh SQLite file and, when PostgresVariable is set, in a fresh PostgreSQL schema.
+func Each(t *testing.T, test func(t *testing.T, st store.Store)) {
+	t.Helper()
+	t.Run("sqlite", func(t *testing.T) { test(t, SQLite(t)) })
+	t.Run("postgres", func(t *testing.T) { test(t, Postgres(t)) })
+}
+
+// EachDSN is Each for tests that open the database themselves, perhaps several times or in several processes.
+func EachDSN(t *testing.T, test func(t *testing.T, dsn string)) {
+	t.Helper()
+	t.Run("sqlite", func(t *testing.T) { test(t, SQLiteDSN(t)) })
+	t.Run("postgres", func(t *testing.T) { test(t, PostgresDSN(t)) })
+}
+
+// SQLite opens a fresh SQLite database that is closed when the test ends. It does not wait for the disk.
+func SQLite(t testing.TB) *sqlstore.DB {
+	t.Helper()
+	return Open(t, SQLiteDSN(t), sqlstore.Options{Synchronous: "off"})
+}
+
+// Postgres opens a fresh schema that is dropped when the test ends, or skips the test when there is no server.
+func Postgres(t testing.TB) *sqlstore.DB {
+	t.Helper()
+	return Open(t, PostgresDSN(t), sqlstore.Options{Connections: 10})
+}
+
+// Open opens dsn and closes it when the test ends.
+func Open(t testing.TB, dsn string, opts sqlstore.Options) *sqlstore.DB {
+	t.Helper()
+	st, err := sqlstore.Open(context.Background(), dsn, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := st.Close(); err != nil {
+			t.Errorf("close the database: %v", err)
+		}
+	})
+	return st
+}
+
+// SQLiteDSN is the address of a database file that does not exist yet.
+func SQLiteDSN(t testing.TB) string {
+	t.Helper()
+	return "sqlite:" + filepath.Join(t.TempDir(), "conveyor.db")
+}
+
+// PostgresDSN is the address of a fresh, empty schema that is dropped when the test ends; without a server the test is
+// skipped.
+func PostgresDSN(t testing.TB) string {
+	t.Helper()
+	base := os.Getenv(PostgresVariable)
+	if base == "" {
+		t.Skip(PostgresVariable + " is not set: not tested on PostgreSQL")
+	}
+	address, err := url.Parse(base)
+	if err != nil {
+		t.Fatalf("%s: %v", PostgresVariable, err)
+	}
+	schema := "conveyor_test_" + strings.ReplaceAll(uuid.NewString(), "-", "")
+	run(t, base, "CREATE SCHEMA "+schema)
+	t.Cleanup(func() { run(t, base, "DROP SCHEMA "+schema+" CASCADE") })
+	query := address.Query()
+	query.Set("search_path", schema)
+	address.RawQuery = query.Encode()
+	return address.String()
+}
+
+func run(t testing.TB, dsn, statement string) {
+	t.Helper()
+	ctx := context.Background()
+	conn, err := pgx.Connect(ctx, dsn)
+	if err != nil {
+		t.Fatalf("connect to the server %s names: %v", PostgresVariable, err)
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	if _, err := conn.Exec(ctx, statement); err != nil {
+		t.Errorf("%s: %v", statement, err)
+	}
+}
