@@ -47,7 +47,7 @@ func (s *Store) withBodies(ctx context.Context, bodies []*body, f func(tx store.
 		}
 		var files map[string]string
 		var inner error
-		err := s.db.InTx(ctx, func(tx store.Tx) error {
+		err := s.inTx(ctx, func(tx store.Tx) error {
 			var ids map[string]int64
 			if ids, files, inner = s.refer(ctx, tx, hashes, unique); inner == nil {
 				inner = f(tx, ids)

@@ -29,7 +29,7 @@ func (s *Store) CreateBucket(ctx context.Context, name, owner string, documents 
 	if err := CheckBucketName(name); err != nil {
 		return err
 	}
-	return s.db.InTx(ctx, func(tx store.Tx) error {
+	return s.inTx(ctx, func(tx store.Tx) error {
 		var id int64
 		err := tx.QueryRow(ctx, `INSERT INTO buckets (name, owner, created_at) VALUES ($1, $2, $3)
 			ON CONFLICT (name) DO NOTHING RETURNING id`, name, owner, store.Micros(s.now())).Scan(&id)
@@ -105,7 +105,7 @@ func (s *Store) Buckets(ctx context.Context, prefix, after string, limit int) ([
 // DeleteBucket removes an empty bucket and its configuration. ErrBucketNotEmpty counts old versions, delete markers
 // and unfinished uploads' parts are dropped with it, as on S3.
 func (s *Store) DeleteBucket(ctx context.Context, name string) error {
-	return s.db.InTx(ctx, func(tx store.Tx) error {
+	return s.inTx(ctx, func(tx store.Tx) error {
 		b, err := lockBucket(ctx, tx, name, true)
 		if err != nil {
 			return err
@@ -134,7 +134,7 @@ func (s *Store) SetVersioning(ctx context.Context, bucket, status string) error 
 	if status != VersioningEnabled && status != VersioningSuspended {
 		return fmt.Errorf("versioning status %q: %w", status, ErrUnsupported)
 	}
-	return s.db.InTx(ctx, func(tx store.Tx) error {
+	return s.inTx(ctx, func(tx store.Tx) error {
 		b, err := lockBucket(ctx, tx, bucket, true)
 		if err != nil {
 			return err
@@ -201,7 +201,7 @@ func (s *Store) SetDocument(ctx context.Context, bucket, kind string, body []byt
 // UpdateDocument replaces a document by what f makes of it, in one transaction. f gets nil when there is none, and nil
 // from f removes it.
 func (s *Store) UpdateDocument(ctx context.Context, bucket, kind string, f func([]byte) ([]byte, error)) error {
-	return s.db.InTx(ctx, func(tx store.Tx) error {
+	return s.inTx(ctx, func(tx store.Tx) error {
 		b, err := lockBucket(ctx, tx, bucket, true)
 		if err != nil {
 			return err

@@ -45,6 +45,7 @@ type Attributes struct {
 	StorageClass       string            `json:"class,omitempty"`     // "" is STANDARD; recorded, reported back
 	Metadata           map[string]string `json:"metadata,omitempty"`  // x-amz-meta-*, without the prefix
 	Owner              string            `json:"owner,omitempty"`     // who put it, an access key or "" for Conveyor itself
+	UploadID           string            `json:"upload,omitempty"`    // the multipart upload that made it
 	CannedACL          string            `json:"-"`                   // "" is private; "public-read" makes the object readable by a website's visitors
 	Tags               map[string]string `json:"-"`                   // object tags
 }

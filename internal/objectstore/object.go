@@ -83,9 +83,6 @@ func (s *Store) commitPut(ctx context.Context, tx store.Tx, r row, check func(*O
 	if err != nil {
 		return Object{}, err
 	}
-	if err := lockKey(ctx, tx, b, r.Key); err != nil {
-		return Object{}, err
-	}
 	if check != nil {
 		current, err := currentObject(ctx, tx, b, r.Key)
 		if err != nil {

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash/fnv"
 
 	"github.com/conveyor-cd/conveyor/internal/store"
 )
@@ -131,18 +130,6 @@ func lockBucket(ctx context.Context, tx store.Tx, name string, exclusive bool) (
 		return b, noBucket(name)
 	}
 	return b, err
-}
-
-// lockKey lets one transaction at a time change the versions of a key.
-func lockKey(ctx context.Context, tx store.Tx, b bucketRow, key string) error {
-	if tx.Dialect() != store.Postgres {
-		return nil
-	}
-	h := fnv.New64a()
-	fmt.Fprintf(h, "conveyor object %d ", b.id)
-	_, _ = h.Write([]byte(key))
-	_, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock($1)`, int64(h.Sum64())) //nolint:gosec // any 64 bits do
-	return err
 }
 
 // latestRow is the newest version of a key; sql.ErrNoRows when there is none.

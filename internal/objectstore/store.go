@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/conveyor-cd/conveyor/internal/store"
@@ -23,6 +24,9 @@ type Store struct {
 	log      *slog.Logger
 	onPut    Hook
 	grace    time.Duration
+
+	orphans     sync.Mutex
+	lastOrphans time.Time // guarded by orphans
 }
 
 var _ Objects = (*Store)(nil)
@@ -110,3 +114,26 @@ func placeholders(first, rows, width int) string {
 	}
 	return b.String()
 }
+
+// maxRuns bounds how often a transaction that met another one is repeated.
+const maxRuns = 20
+
+// inTx is InTx of the database for writes. PostgreSQL reports a race for a key or bucket that was new or gone as a
+// violated constraint; on a fresh snapshot the same transaction finds out what happened.
+func (s *Store) inTx(ctx context.Context, f func(store.Tx) error) error {
+	for run := 1; ; run++ {
+		err := s.db.InTx(ctx, f)
+		var sqlErr interface{ SQLState() string }
+		if run == maxRuns || !errors.As(err, &sqlErr) || ctx.Err() != nil {
+			return err
+		}
+		if state := sqlErr.SQLState(); state != uniqueViolation && state != foreignKeyViolation {
+			return err
+		}
+	}
+}
+
+const (
+	uniqueViolation     = "23505"
+	foreignKeyViolation = "23503"
+)

@@ -1,0 +1,97 @@
+package objectstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/conveyor-cd/conveyor/internal/store"
+)
+
+// CopyInput copies an object inside the store; the body is shared, not copied.
+type CopyInput struct {
+	SourceBucket, SourceKey, SourceVersion string
+	Bucket, Key                            string
+	// Change decides about the copy's attributes from those of the source, and may refuse. It runs in the transaction.
+	Change func(source Object) (Attributes, error)
+	// Check may refuse the put given the newest version of Key, nil when there is none.
+	Check func(current *Object) error
+}
+
+// Copy makes a new object of an existing one. It returns the new object and the source.
+func (s *Store) Copy(ctx context.Context, in CopyInput) (copied, source Object, err error) {
+	if err := CheckKey(in.Key); err != nil {
+		return Object{}, Object{}, err
+	}
+	err = s.inTx(ctx, func(tx store.Tx) error {
+		from, _, err := findRow(ctx, tx, in.SourceBucket, in.SourceKey, in.SourceVersion)
+		if err != nil {
+			return err
+		}
+		attrs, err := in.Change(from.Object)
+		if err != nil {
+			return err
+		}
+		n, err := tx.Exec(ctx, `UPDATE blobs SET suspect_at = 0 WHERE id = $1`, from.blob)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return noKey(in.SourceBucket, in.SourceKey)
+		}
+		to := row{blob: from.blob, Object: Object{
+			Bucket: in.Bucket, Key: in.Key, ETag: from.ETag, Size: from.Size, Checksum: from.Checksum,
+			Parts: from.Parts, Attributes: attrs,
+		}}
+		source = from.Object
+		copied, err = s.commitPut(ctx, tx, to, in.Check)
+		return err
+	})
+	return copied, source, err
+}
+
+// SetTags replaces the tags of a version; version "" is the newest.
+func (s *Store) SetTags(ctx context.Context, bucket, key, version string, tags map[string]string) (Object, error) {
+	return s.change(ctx, bucket, key, version, func(o *Object) { o.Tags = tags })
+}
+
+// SetACL replaces the canned ACL of a version; version "" is the newest.
+func (s *Store) SetACL(ctx context.Context, bucket, key, version, canned string) (Object, error) {
+	return s.change(ctx, bucket, key, version, func(o *Object) { o.CannedACL = canned })
+}
+
+func (s *Store) change(ctx context.Context, bucket, key, version string, f func(*Object)) (Object, error) {
+	var o Object
+	err := s.inTx(ctx, func(tx store.Tx) error {
+		if _, err := lockBucket(ctx, tx, bucket, false); err != nil {
+			return err
+		}
+		r, _, err := findRow(ctx, tx, bucket, key, version)
+		if err != nil {
+			return err
+		}
+		f(&r.Object)
+		tags, err := encodeUnlessZero(r.Tags, len(r.Tags) == 0)
+		if err != nil {
+			return err
+		}
+		o = r.Object
+		_, err = tx.Exec(ctx, `UPDATE object_versions SET tags = $1, acl = $2 WHERE id = $3`, tags, r.CannedACL, r.id)
+		return err
+	})
+	return o, err
+}
+
+// readBucket finds a bucket without locking it.
+func readBucket(ctx context.Context, r store.Reader, name string) (bucketRow, error) {
+	b := bucketRow{name: name}
+	err := r.QueryRow(ctx, `SELECT id, versioning FROM buckets WHERE name = $1`, name).Scan(&b.id, &b.versioning)
+	if errors.Is(err, sql.ErrNoRows) {
+		return b, noBucket(name)
+	}
+	if err != nil {
+		return b, fmt.Errorf("bucket %q: %w", name, err)
+	}
+	return b, nil
+}
