@@ -1,0 +1,67 @@
+package app
+
+import (
+	"net/http"
+	"strings"
+)
+
+// front shares the one public port among everything that is served. Requests are told apart by what each kind of client
+// cannot help sending: a target header, a form, a repository path, a website's host.
+type front struct {
+	health    http.Handler           // /healthz, /readyz
+	json      http.Handler           // X-Amz-Target
+	query     http.Handler           // Action=..., for IAM and STS
+	git       http.Handler           // /v1/repos/
+	websites  http.Handler           // by host, or below websitePath
+	isWebsite func(host string) bool // whether a website is served at this host
+	console   http.Handler           // a person's browser
+	s3        http.Handler           // everything else
+}
+
+// websitePath serves websites where the names below *.localhost do not resolve.
+const websitePath = "/conveyor/websites/"
+
+func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	f.pick(r).ServeHTTP(w, r)
+}
+
+func (f *front) pick(r *http.Request) http.Handler {
+	path := r.URL.Path
+	switch {
+	case r.Header.Get("X-Amz-Target") != "":
+		return f.json
+	case path == "/healthz" || path == "/readyz":
+		return f.health
+	case strings.HasPrefix(path, websitePath):
+		return f.websites
+	case f.isWebsite(r.Host):
+		return f.websites
+	case strings.HasPrefix(path, "/v1/repos/"):
+		return f.git
+	case isQuery(r):
+		return f.query
+	case isBrowser(r):
+		return f.console
+	default:
+		return f.s3
+	}
+}
+
+// isQuery recognises the query protocol: a form post to the root, or a presigned GET with an Action (STS).
+func isQuery(r *http.Request) bool {
+	if r.URL.Path != "/" {
+		return false
+	}
+	if r.Method == http.MethodPost {
+		return strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded")
+	}
+	return r.Method == http.MethodGet && r.URL.Query().Has("Action")
+}
+
+// isBrowser recognises a person who opened the address: an unsigned GET of the root or of the console's paths that
+// prefers HTML. S3 clients never ask for HTML and always sign a listing of buckets.
+func isBrowser(r *http.Request) bool {
+	return r.Method == http.MethodGet && r.Header.Get("Authorization") == "" && !r.URL.Query().Has("X-Amz-Signature") &&
+		(r.URL.Path == "/" || strings.HasPrefix(r.URL.Path, "/conveyor/")) &&
+		strings.Contains(r.Header.Get("Accept"), "text/html")
+}

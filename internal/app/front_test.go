@@ -1,0 +1,52 @@
+package app
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+func TestEveryClientReachesItsService(t *testing.T) {
+	name := func(name string) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, name) })
+	}
+	f := &front{
+		health: name("health"), json: name("json"), query: name("query"), git: name("git"), websites: name("websites"),
+		isWebsite: func(host string) bool { return strings.Contains(host, ".s3-website") },
+		console:   name("console"), s3: name("s3"),
+	}
+	for _, test := range []struct {
+		what, method, url string
+		header            map[string]string
+		want              string
+	}{
+		{"an SDK's JSON service", "POST", "/", map[string]string{"X-Amz-Target": "CodePipeline_20150709.ListPipelines"}, "json"},
+		{"IAM and STS", "POST", "/", map[string]string{"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"}, "query"},
+		{"STS presigned", "GET", "/?Action=GetCallerIdentity&Version=2011-06-15", nil, "query"},
+		{"git", "GET", "/v1/repos/site/info/refs?service=git-upload-pack", nil, "git"},
+		{"a website by host", "GET", "http://www.s3-website.localhost:4566/", nil, "websites"},
+		{"a website by host under a path like git's", "GET", "http://www.s3-website.localhost/v1/repos/x", nil, "websites"},
+		{"a website by path", "GET", "/conveyor/websites/www/index.html", map[string]string{"Accept": "text/html"}, "websites"},
+		{"a health check", "GET", "/readyz", nil, "health"},
+		{"a browser", "GET", "/", map[string]string{"Accept": "text/html,*/*"}, "console"},
+		{"a list of buckets", "GET", "/", map[string]string{"Authorization": "AWS4-HMAC-SHA256 ..."}, "s3"},
+		{"an object with a browser", "GET", "/bucket/key.html", map[string]string{"Accept": "text/html"}, "s3"},
+		{"a presigned object", "GET", "/bucket/key?X-Amz-Signature=x", nil, "s3"},
+		{"a browser's form to a bucket", "POST", "/bucket", map[string]string{"Content-Type": "multipart/form-data; boundary=x"}, "s3"},
+		{"an object put", "PUT", "/bucket/healthz", nil, "s3"},
+	} {
+		t.Run(test.what, func(t *testing.T) {
+			r := httptest.NewRequest(test.method, test.url, nil)
+			for k, v := range test.header {
+				r.Header.Set(k, v)
+			}
+			w := httptest.NewRecorder()
+			f.ServeHTTP(w, r)
+			if got := w.Body.String(); got != test.want {
+				t.Errorf("reached %s, want %s", got, test.want)
+			}
+		})
+	}
+}
