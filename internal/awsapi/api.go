@@ -10,7 +10,9 @@ package awsapi
 import (
 	"context"
 	"fmt"
+	"maps"
 	"reflect"
+	"slices"
 	"strings"
 )
 
@@ -21,8 +23,8 @@ type API struct {
 	// TargetPrefix is what precedes the dot in X-Amz-Target ("CodePipeline_20150709").
 	TargetPrefix string
 
-	ops     map[string]Operation
-	options options
+	ops       map[string]Operation
+	violation string // the exception for broken constraints
 }
 
 // Operation is one method of a service, ready to be served. Handle makes it.
@@ -31,6 +33,7 @@ type Operation struct {
 	input  reflect.Type
 	output reflect.Type
 	call   func(ctx context.Context, in any) (any, error)
+	facts  *fact
 	limit  int64
 }
 
@@ -61,6 +64,8 @@ func Handle[In, Out any](f func(context.Context, *In) (*Out, error)) Operation {
 	}
 }
 
+func (o Operation) newInput() any { return reflect.New(o.input).Interface() }
+
 // MaxBody lets this operation's requests be up to n bytes long instead of the server's default.
 func (o Operation) MaxBody(n int64) Operation {
 	o.limit = n
@@ -70,40 +75,51 @@ func (o Operation) MaxBody(n int64) Operation {
 // NewJSON makes an API of the JSON protocol. Giving an operation twice is a programming mistake and panics.
 func NewJSON(service, targetPrefix string, ops ...Operation) API {
 	a := API{Service: service, TargetPrefix: targetPrefix, ops: make(map[string]Operation, len(ops))}
+	a.violation = "ValidationException"
+	if name, ok := ownViolations[service]; ok {
+		a.violation = name
+	}
+	a.ops = linkFacts(service, ops)
+	return a
+}
+
+// ownViolations names the exception for broken shape constraints where it is not ValidationException. The text is the
+// same.
+var ownViolations = map[string]string{"logs": "InvalidParameterException"}
+
+// linkFacts indexes operations by name and gives each the facts of its input.
+func linkFacts(service string, ops []Operation) map[string]Operation {
+	book, err := openFacts(service)
+	if err != nil {
+		panic("awsapi: " + err.Error()) // the facts are part of the program
+	}
+	byName := make(map[string]Operation, len(ops))
 	for _, o := range ops {
-		if _, twice := a.ops[o.name]; twice {
+		if _, twice := byName[o.name]; twice {
 			panic(fmt.Sprintf("awsapi: %s has the operation %s twice", service, o.name))
 		}
-		a.ops[o.name] = o
+		if o.facts, err = book.operation(o.name); err != nil {
+			panic("awsapi: " + err.Error())
+		}
+		byName[o.name] = o
 	}
+	return byName
+}
+
+// WithoutConstraints returns the API with shape constraints (required, length, pattern, enum, range) left to its
+// methods, for a service that has exceptions of its own for them. CodeCommit is so without asking: its
+// RepositoryNameRequiredException and the like must not be forestalled.
+func (a API) WithoutConstraints() API {
+	ops := make(map[string]Operation, len(a.ops))
+	for name, o := range a.ops {
+		o.facts = nil
+		ops[name] = o
+	}
+	a.ops = ops
 	return a
 }
 
-// Option changes how an API treats its requests.
-type Option func(*options)
-
-type options struct {
-	lenientText bool
-}
-
-// OwnExceptions says that the service has exceptions of its own for missing and malformed members (CodeCommit's
-// RepositoryNameRequiredException, InvalidRepositoryNameException), so the dispatcher must not refuse them first: only
-// the JSON types are checked, and the methods do the rest.
-func OwnExceptions() Option { return func(o *options) { o.lenientText = true } }
-
-// With returns the API with options applied.
-func (a API) With(opts ...Option) API {
-	for _, o := range opts {
-		o(&a.options)
-	}
-	return a
-}
-
-// Operations lists the names of the operations.
+// Operations lists the names of the operations, sorted.
 func (a API) Operations() []string {
-	names := make([]string, 0, len(a.ops))
-	for n := range a.ops {
-		names = append(names, n)
-	}
-	return names
+	return slices.Sorted(maps.Keys(a.ops))
 }

@@ -1,12 +1,16 @@
 // Package iam keeps who may use the server: the root credentials, users and their access keys, roles, and the policies
 // written inside users and roles.
 //
-// It is plain storage with rules; the IAM and STS protocols are internal/awsapi/iam and internal/awsapi/sts.
+// It is storage with rules; the IAM and STS protocols are internal/awsapi/iam and internal/awsapi/sts. Everything but
+// the root credentials (see Root) lives in the database. The secrets of access keys lie there as they are, because a
+// signature can only be verified with the secret itself: whoever reads the database or its backups can sign.
 package iam
 
 import (
 	"context"
+	"database/sql"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/conveyor-cd/conveyor/internal/store"
@@ -40,6 +44,8 @@ type Directory struct {
 	account string
 	root    AccessKey
 	now     func() time.Time
+	keys    *cache[AccessKey] // by access key id
+	inline  *cache[policySet] // by principal id
 }
 
 // Option configures a Directory.
@@ -61,6 +67,8 @@ func New(st store.Store, opts ...Option) *Directory {
 		o(d)
 	}
 	d.root.Principal = Principal{Arn: "arn:aws:iam::" + d.account + ":root", UserID: d.account, Root: true}
+	d.keys = newCache[AccessKey](d.now)
+	d.inline = newCache[policySet](d.now)
 	return d
 }
 
@@ -69,5 +77,41 @@ func (d *Directory) AccessKey(ctx context.Context, id string) (AccessKey, error)
 	if id != "" && id == d.root.ID {
 		return d.root, nil
 	}
-	return AccessKey{}, ErrNoAccessKey
+	if !validKeyID(id) {
+		return AccessKey{}, ErrNoAccessKey // not worth a query
+	}
+	return d.keys.get(id, func() (AccessKey, error) {
+		key := AccessKey{ID: id}
+		var kind Kind
+		var path string
+		err := d.st.Read(ctx, func(r store.Reader) error {
+			return r.QueryRow(ctx, `SELECT k.secret, p.id, p.kind, p.name, p.path FROM iam_access_keys k
+				JOIN iam_principals p ON p.id = k.principal_id WHERE k.id = $1 AND k.active = 1`, id).
+				Scan(&key.Secret, &key.Principal.UserID, &kind, &key.Principal.Name, &path)
+		})
+		if errors.Is(err, sql.ErrNoRows) {
+			return AccessKey{}, ErrNoAccessKey
+		}
+		if err != nil {
+			return AccessKey{}, fmt.Errorf("look up access key %s: %w", id, err)
+		}
+		key.Principal.Arn = d.arn(kind, path, key.Principal.Name)
+		return key, nil
+	})
+}
+
+func (d *Directory) arn(kind Kind, path, name string) string {
+	return "arn:aws:iam::" + d.account + ":" + string(kind) + path + name
+}
+
+// write runs f in a transaction and makes this process forget what it had cached once that is durable. Other servers
+// on the same database notice within cacheFor.
+func (d *Directory) write(ctx context.Context, f func(tx store.Tx) error) error {
+	return d.st.InTx(ctx, func(tx store.Tx) error {
+		tx.AfterCommit(func() {
+			d.keys.forget()
+			d.inline.forget()
+		})
+		return f(tx)
+	})
 }

@@ -1,0 +1,117 @@
+package awsapi
+
+import (
+	"net/http"
+	"reflect"
+	"strings"
+
+	"github.com/aws/smithy-go"
+)
+
+// serveJSON answers a request of the JSON protocol.
+func (c *call) serveJSON() error {
+	api, o, err := c.target()
+	if err != nil {
+		return err
+	}
+	if !isJSON(c.r) {
+		return &Error{
+			Code:    "UnsupportedMediaTypeException",
+			Message: "Content-Type must be application/x-amz-json-1.1, not '" + clip(c.r.Header.Get("Content-Type")) + "'.",
+			Status:  http.StatusUnsupportedMediaType,
+		}
+	}
+	if _, err := parseSignature(c.r); err != nil {
+		return err // before a stranger's body is read
+	}
+	body, err := c.body(c.limit(o))
+	if err != nil {
+		return err
+	}
+	if err := c.verify(HashPayload(body)); err != nil {
+		return err
+	}
+	tree, err := parseJSON(body)
+	if err != nil {
+		return err
+	}
+	out, err := c.perform(o, tree, false, api.violation)
+	if err != nil {
+		return err
+	}
+	reply, err := Marshal(out)
+	if err != nil {
+		return err
+	}
+	if len(members(o.output)) == 0 {
+		reply = nil // operations without an output shape answer with nothing
+	}
+	c.write(http.StatusOK, c.replyType(), reply)
+	return nil
+}
+
+// target finds the operation X-Amz-Target names.
+func (c *call) target() (API, Operation, error) {
+	target := c.r.Header.Get("X-Amz-Target")
+	if target == "" {
+		return API{}, Operation{}, Errorf("UnknownOperationException", "The header X-Amz-Target is missing: it names the operation, for example CodePipeline_20150709.ListPipelines.")
+	}
+	if c.r.Method != http.MethodPost {
+		return API{}, Operation{}, Errorf("UnknownOperationException", "Operations are called with POST, not %s.", clip(c.r.Method))
+	}
+	dot := strings.LastIndexByte(target, '.')
+	if dot < 0 {
+		return API{}, Operation{}, Errorf("UnknownOperationException", "X-Amz-Target must be a service and an operation with a dot between, not '%s'.", clip(target))
+	}
+	api, ok := c.json[target[:dot]]
+	if !ok {
+		return API{}, Operation{}, Errorf("UnknownOperationException", "This server has no service '%s'.", clip(target[:dot]))
+	}
+	o, ok := api.ops[target[dot+1:]]
+	if !ok {
+		return API{}, Operation{}, Errorf("UnknownOperationException", "This server does not offer the operation '%s' of %s.", clip(target[dot+1:]), api.Service)
+	}
+	c.service, c.name = api.Service, o.name
+	return api, o, nil
+}
+
+// replyType answers in the version of the protocol that was asked in.
+func (c *call) replyType() string {
+	if hasMediaType(c.r, "application/x-amz-json-1.0") {
+		return "application/x-amz-json-1.0"
+	}
+	return "application/x-amz-json-1.1"
+}
+
+type jsonProtocol struct{}
+
+func (jsonProtocol) auth(err *AuthError) *Error { return err.JSON() }
+
+func (jsonProtocol) refuse(c *call, err smithy.APIError, status int) {
+	c.write(status, c.replyType(), errorJSON(err))
+}
+
+// errorJSON is {"__type":"Name","message":"..."} with the further members of exceptions that have some.
+func errorJSON(err smithy.APIError) []byte {
+	b := appendString([]byte(`{"__type":`), err.ErrorCode())
+	if more := exceptionMembers(err); len(more) > len("{}") {
+		b = append(b, ',')
+		return append(b, more[1:]...)
+	}
+	b = append(b, `,"message":`...)
+	b = appendString(b, err.ErrorMessage())
+	return append(b, '}')
+}
+
+// exceptionMembers is the JSON object of an exception of an SDK; nil for other errors.
+func exceptionMembers(err smithy.APIError) []byte {
+	v := reflect.ValueOf(err)
+	if v.Kind() != reflect.Pointer || v.IsNil() || !strings.HasPrefix(v.Type().Elem().PkgPath(), sdkServices) {
+		return nil
+	}
+	b, problem := Marshal(err)
+	if problem != nil {
+		return nil
+	}
+	return b
+}

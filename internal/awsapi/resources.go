@@ -1,0 +1,115 @@
+package awsapi
+
+import (
+	"reflect"
+	"strings"
+)
+
+// naming says which member of a service's inputs names the resource and how that becomes the resource part of an ARN.
+type naming struct {
+	// members are tried in order; the first the input has set (a text or a list of texts) names the resource. A dot
+	// descends.
+	members []string
+	// resource turns a name into the end of an ARN.
+	resource func(name string, in reflect.Value) string
+}
+
+var namings = map[string][]naming{
+	"codepipeline": {{[]string{"pipelineName", "pipeline.name", "name", "resourceArn"}, pipelineResource}},
+	"codecommit":   {{[]string{"repositoryName", "repositoryNames", "oldName", "resourceArn"}, plain("", "")}},
+	"codebuild": {
+		{[]string{"projectName", "name", "names", "resourceArn"}, plain("project/", "")},
+		{[]string{"id", "ids"}, projectOfBuild},
+	},
+	"logs": {{[]string{"logGroupName", "logGroupIdentifier", "resourceArn"}, plain("log-group:", ":*")}},
+}
+
+// unnamed are parts of operation names whose "name" is of another kind of resource than the service's main one. Their
+// resource counts as unknown, which asks more of a policy, never less.
+var unnamed = []string{"Webhook", "ActionType", "Report", "Fleet", "SourceCredentials", "BuildBatch", "ApprovalRuleTemplate"}
+
+func plain(prefix, suffix string) func(string, reflect.Value) string {
+	return func(name string, _ reflect.Value) string { return prefix + name + suffix }
+}
+
+// pipelineResource is PIPELINE, PIPELINE/STAGE or PIPELINE/STAGE/ACTION.
+func pipelineResource(name string, in reflect.Value) string {
+	for _, part := range []string{"stageName", "actionName"} {
+		if p := texts(find(in, part)); len(p) == 1 {
+			name += "/" + p[0]
+		}
+	}
+	return name
+}
+
+// projectOfBuild is the project a build belongs to: permissions on builds are permissions on their project.
+func projectOfBuild(id string, _ reflect.Value) string {
+	project, _, _ := strings.Cut(id, ":")
+	return "project/" + project
+}
+
+// resources lists the ARNs a request is about, for the caller's policies: nil when they cannot be told from it. It looks
+// at the decoded input alone, so that members the operation does not have cannot mislead it.
+func resources(service, operation string, in any, place Place) []string {
+	for _, part := range unnamed {
+		if strings.Contains(operation, part) {
+			return nil
+		}
+	}
+	v := reflect.ValueOf(in).Elem()
+	for _, n := range namings[service] {
+		for _, member := range n.members {
+			names := texts(find(v, member))
+			if len(names) == 0 {
+				continue
+			}
+			arns := make([]string, len(names))
+			for i, name := range names {
+				if arns[i] = name; !strings.HasPrefix(name, "arn:") {
+					arns[i] = place.ARN(service, n.resource(name, v))
+				}
+			}
+			return arns
+		}
+	}
+	if service != "iam" && (strings.HasPrefix(operation, "List") || strings.HasPrefix(operation, "Describe")) {
+		return []string{"*"}
+	}
+	return nil
+}
+
+// find is the value of a member of a structure, by its wire name; the zero Value when the input has none.
+func find(v reflect.Value, path string) reflect.Value {
+	first, rest, deeper := strings.Cut(path, ".")
+	for _, m := range members(v.Type()) {
+		if m.name != first {
+			continue
+		}
+		f := v.Field(m.index)
+		if f.Kind() == reflect.Pointer {
+			f = f.Elem()
+		}
+		if deeper && f.Kind() == reflect.Struct {
+			return find(f, rest)
+		}
+		return f
+	}
+	return reflect.Value{}
+}
+
+func texts(v reflect.Value) []string {
+	switch {
+	case !v.IsValid():
+		return nil
+	case v.Kind() == reflect.String:
+		return []string{v.String()}
+	case v.Kind() == reflect.Slice && v.Type().Elem().Kind() == reflect.String:
+		out := make([]string, v.Len())
+		for i := range out {
+			out[i] = v.Index(i).String()
+		}
+		return out
+	default:
+		return nil
+	}
+}

@@ -1,0 +1,88 @@
+package iam
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/versity/versitygw/iamapi/policy"
+	"github.com/versity/versitygw/iamapi/types"
+)
+
+// Decision is what the policies of a principal say about an action.
+type Decision int
+
+// The decisions. NotAllowed and Denied both refuse; they differ in why.
+const (
+	NotAllowed Decision = iota // no statement matches
+	Allowed
+	Denied // a Deny statement matches, or a policy cannot be understood
+)
+
+// AnyResource stands for a resource that is not known: an Allow must then be for all resources, and a Deny for any
+// resource counts.
+const AnyResource = ""
+
+// Decide asks the inline policies of p whether it may perform action ("codebuild:StartBuild") on resource (an ARN, "*"
+// for actions on nothing in particular, or AnyResource). Root may do everything.
+func (d *Directory) Decide(ctx context.Context, p Principal, action, resource string) (Decision, error) {
+	if p.Root {
+		return Allowed, nil
+	}
+	set, err := d.documents(ctx, p.UserID)
+	if err != nil {
+		return NotAllowed, err
+	}
+	entries := make([]types.PolicyEntry, len(set.documents))
+	for i, doc := range set.documents {
+		if resource == AnyResource {
+			doc = denyAnywhere(doc)
+		}
+		entries[i] = types.PolicyEntry{PolicyDocument: doc}
+	}
+	if resource == AnyResource {
+		resource = "*"
+	}
+	request := policy.RequestContext{
+		Action:   action,
+		Resource: resource,
+		Condition: map[string][]string{
+			"aws:username":         {set.name},
+			"aws:userid":           {p.UserID},
+			"aws:PrincipalArn":     {p.Arn},
+			"aws:PrincipalAccount": {d.account},
+		},
+	}
+	switch policy.EvaluateIdentityPolicies(entries, request) {
+	case policy.DecisionAllow:
+		return Allowed, nil
+	case policy.DecisionDeny:
+		return Denied, nil
+	default:
+		return NotAllowed, nil
+	}
+}
+
+// denyAnywhere widens the Deny statements of a policy to all resources. What cannot be read is returned as it is: the
+// evaluation denies it.
+func denyAnywhere(document string) string {
+	var doc map[string]any
+	if json.Unmarshal([]byte(document), &doc) != nil {
+		return document
+	}
+	statements, ok := doc["Statement"].([]any)
+	if !ok {
+		statements = []any{doc["Statement"]}
+	}
+	for _, s := range statements {
+		if statement, ok := s.(map[string]any); ok && statement["Effect"] == "Deny" {
+			delete(statement, "NotResource")
+			statement["Resource"] = "*"
+		}
+	}
+	doc["Statement"] = statements
+	wide, err := json.Marshal(doc)
+	if err != nil {
+		return document
+	}
+	return string(wide)
+}
