@@ -5,10 +5,12 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -40,6 +42,10 @@ type Store struct {
 	opts    Options
 	onPush  PushHook
 	writing locks // per branch: one API write at a time
+
+	ctx   context.Context // of what runs in the background; ends with Close
+	stop  context.CancelFunc
+	tasks sync.WaitGroup
 }
 
 // Open prepares dir for repositories whose metadata lies in db. It starts nothing; call Recover before the first push.
@@ -75,7 +81,9 @@ func Open(dir string, db store.Store, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Store{dir: dir, db: db, git: g, readers: &readers{git: g}, opts: o}, nil
+	s := &Store{dir: dir, db: db, git: g, readers: &readers{git: g}, opts: o}
+	s.ctx, s.stop = context.WithCancel(context.Background())
+	return s, nil
 }
 
 // The directories beside those of repositories, which are named by two hexadecimal digits.
@@ -85,8 +93,16 @@ const (
 	trashDir = "trash" // deleted repositories on their way out
 )
 
-// Close ends the processes that are kept for reading. Requests under way end as they would.
+// background runs f until Close.
+func (s *Store) background(f func(ctx context.Context)) {
+	s.tasks.Go(func() { f(s.ctx) })
+}
+
+// Close ends the processes that are kept for reading and what runs in the background. Requests under way end as they
+// would.
 func (s *Store) Close() error {
+	s.stop()
+	s.tasks.Wait()
 	s.readers.close()
 	return nil
 }
@@ -190,28 +206,35 @@ func (s *Store) Delete(ctx context.Context, name string) (id string, err error) 
 		if _, err := tx.Exec(ctx, `DELETE FROM push_intents WHERE repository_id = $1`, id); err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, `DELETE FROM push_events WHERE repository_id = $1`, id)
+		if _, err := tx.Exec(ctx, `DELETE FROM push_events WHERE repository_id = $1`, id); err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, `INSERT INTO deleted_repositories (id, deleted_at) VALUES ($1, $2)`, id, store.Micros(tx.Now()))
 		return err
 	})
 	if err != nil {
 		return "", err
 	}
-	s.discard(id)
+	if err := s.discard(ctx, id); err != nil {
+		s.opts.Log.Warn("the directory of a deleted repository stays until the next start", "repository", name, "id", id, "error", err)
+	}
 	return id, nil
 }
 
-// discard removes the directory of a repository that has no row any more. What it leaves behind after a crash, sweep
-// removes later.
-func (s *Store) discard(id string) {
+// discard removes the directory of a deleted repository. What a crash leaves behind, Recover removes.
+func (s *Store) discard(ctx context.Context, id string) error {
 	dir, trash := s.dirOf(id), filepath.Join(s.dir, trashDir, id)
 	s.readers.drop(dir)
-	if err := os.Rename(dir, trash); err != nil {
-		s.opts.Log.Warn("deleted repository stays on disk for now", "id", id, "error", err)
-		return
+	if err := os.Rename(dir, trash); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
 	if err := os.RemoveAll(trash); err != nil {
-		s.opts.Log.Warn("deleted repository stays on disk for now", "id", id, "error", err)
+		return err
 	}
+	return s.db.InTx(context.WithoutCancel(ctx), func(tx store.Tx) error {
+		_, err := tx.Exec(ctx, `DELETE FROM deleted_repositories WHERE id = $1`, id)
+		return err
+	})
 }
 
 // Head implements Source.

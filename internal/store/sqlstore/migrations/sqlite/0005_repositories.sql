@@ -11,6 +11,12 @@ CREATE TABLE repositories (
     pushed_at      INTEGER NOT NULL DEFAULT 0 -- also the row that orders the pushes of a repository
 ) STRICT;
 
+-- Deleted repositories whose directory may still be there.
+CREATE TABLE deleted_repositories (
+    id         TEXT NOT NULL PRIMARY KEY,
+    deleted_at INTEGER NOT NULL
+) STRICT;
+
 -- What a push, or a call of the API, is about to do to a ref. A row lives from before git is let loose until the push
 -- event is recorded or it is certain that nothing happened.
 CREATE TABLE push_intents (

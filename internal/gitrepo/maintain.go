@@ -1,0 +1,85 @@
+package gitrepo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/conveyor-cd/conveyor/internal/store"
+)
+
+const (
+	// looseLimit and packLimit are how many loose objects and packs a repository may have before it is repacked.
+	looseLimit = 2000
+	packLimit  = 30
+)
+
+// Maintain repacks the repositories that have become slow to read, and removes objects that nothing has referred to for
+// two weeks. It may run beside pushes and reads; call it now and then, outside of any request.
+func (s *Store) Maintain(ctx context.Context) error {
+	var failed []error
+	for after := ""; ; {
+		page, err := s.List(ctx, after, 100)
+		if err != nil {
+			return errors.Join(append(failed, err)...)
+		}
+		if len(page) == 0 {
+			return errors.Join(failed...)
+		}
+		for _, r := range page {
+			if err := s.maintain(ctx, s.dirOf(r.ID)); err != nil {
+				failed = append(failed, fmt.Errorf("maintain repository %s: %w", r.Name, err))
+			}
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+		}
+		after = page[len(page)-1].Name
+	}
+}
+
+func (s *Store) maintain(ctx context.Context, dir string) error {
+	out, err := s.git.run(ctx, dir, nil, "count-objects", "-v")
+	if err != nil {
+		return err
+	}
+	counts := map[string]int{}
+	for line := range strings.Lines(string(out)) {
+		key, value, _ := strings.Cut(strings.TrimSpace(line), ": ")
+		counts[key], _ = strconv.Atoi(value)
+	}
+	if counts["count"] < looseLimit && counts["packs"] < packLimit && counts["garbage"] == 0 {
+		return nil
+	}
+	defer s.readers.drop(dir)
+	removeStale(dir)
+	_, err = s.git.run(ctx, dir, nil, "gc", "--quiet", "--prune=2.weeks.ago")
+	return err
+}
+
+// removeStale removes temporary files of writes that a crash cut short.
+func removeStale(dir string) {
+	stale, _ := filepath.Glob(filepath.Join(dir, "objects", "[0-9a-f][0-9a-f]", "tmp_obj_*"))
+	heads, _ := filepath.Glob(filepath.Join(dir, ".new-*"))
+	for _, path := range append(stale, heads...) {
+		if info, err := os.Stat(path); err == nil && time.Since(info.ModTime()) > 24*time.Hour {
+			os.Remove(path)
+		}
+	}
+}
+
+// Prune forgets push events older than before, except the last one of each ref, and returns how many.
+func (s *Store) Prune(ctx context.Context, before time.Time) (n int64, err error) {
+	err = s.db.InTx(ctx, func(tx store.Tx) error {
+		n, err = tx.Exec(ctx, `DELETE FROM push_events WHERE created_at < $1 AND EXISTS (SELECT 1 FROM push_events AS newer
+			WHERE newer.repository_id = push_events.repository_id AND newer.ref = push_events.ref AND newer.id > push_events.id)`,
+			store.Micros(before))
+		return err
+	})
+	return n, err
+}
