@@ -1,0 +1,117 @@
+package host
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// markerName is the variable by which a build's processes are known again, also after a crash of this server.
+const markerName = "CONVEYOR_WORKSPACE"
+
+// target says whose processes are meant.
+type target struct {
+	marker   string // a workspace, or, with a trailing slash, the directory of all of them
+	sessions []int  // shells of this process's own making; empty after a restart
+}
+
+// matches reports whether an entry of a process's environment says that the process is meant.
+func (t target) matches(entry []byte) bool {
+	value, ok := bytes.CutPrefix(entry, []byte(markerName+"="))
+	if !ok {
+		return false
+	}
+	if strings.HasSuffix(t.marker, "/") {
+		return bytes.HasPrefix(value, []byte(t.marker))
+	}
+	return string(value) == t.marker
+}
+
+// killDeadline is how long killed processes may take to disappear; only one stuck in the kernel takes longer.
+const killDeadline = 5 * time.Second
+
+// end ends every process of the target: SIGTERM, after the grace time SIGKILL, again for what was born meanwhile. shell,
+// which may be nil, is a child of this process that has not been waited for when it is alive.
+func (r *Runner) end(t target, shell *process, grace time.Duration) error {
+	if gone(shell) && len(find(t)) == 0 {
+		return nil
+	}
+	r.signalAll(t, shell, syscall.SIGTERM)
+	if waitGone(t, shell, grace, nil) {
+		return nil
+	}
+	kill := func() { r.signalAll(t, shell, syscall.SIGKILL) }
+	kill()
+	if waitGone(t, shell, killDeadline, kill) {
+		return nil
+	}
+	return fmt.Errorf("processes %v of build %s do not end after SIGKILL", find(t), t.marker)
+}
+
+func gone(p *process) bool {
+	if p == nil {
+		return true
+	}
+	select {
+	case <-p.exited:
+		return true
+	default:
+		return false
+	}
+}
+
+func (r *Runner) signalAll(t target, shell *process, sig syscall.Signal) {
+	if !gone(shell) {
+		// The group as a whole first: nothing can fork its way out of it. The leader has not been reaped or is only
+		// just being reaped, so the number is still its.
+		_ = syscall.Kill(-shell.pid, sig)
+	}
+	for _, pid := range find(t) {
+		signal(pid, t, sig)
+	}
+}
+
+// waitGone waits until none is left. again, when given, runs before every further look.
+func waitGone(t target, shell *process, limit time.Duration, again func()) bool {
+	deadline := time.Now().Add(limit)
+	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
+		if gone(shell) && len(find(t)) == 0 {
+			return true
+		}
+		left := time.Until(deadline)
+		if left <= 0 {
+			return false
+		}
+		wait := time.NewTimer(min(pause, left))
+		if shell != nil && !gone(shell) {
+			select {
+			case <-shell.exited:
+			case <-wait.C:
+			}
+		} else {
+			<-wait.C
+		}
+		wait.Stop()
+		if again != nil {
+			again()
+		}
+	}
+}
+
+// lastWins keeps the last value of every name.
+func lastWins(env []string) []string {
+	seen := map[string]bool{}
+	out := make([]string, 0, len(env))
+	for _, kv := range slices.Backward(env) {
+		name, _, _ := strings.Cut(kv, "=")
+		if !seen[name] {
+			seen[name] = true
+			out = append(out, kv)
+		}
+	}
+	slices.Reverse(out)
+	return out
+}

@@ -1,0 +1,241 @@
+// Package host runs builds on this machine, as the user the server runs as. A build has a workspace, a session of
+// processes and an environment of its own, and is ended whole; it is not shut in. Whoever may start builds may do on
+// the machine what the server's user may do.
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+
+	"github.com/google/uuid"
+
+	"github.com/conveyor-cd/conveyor/internal/build"
+)
+
+const (
+	notesDir = ".conveyor"
+	homeDir  = "home"
+	tempDir  = "tmp"
+	trashDir = ".trash"
+)
+
+// Runner runs builds on this machine. It implements build.Runner.
+type Runner struct {
+	root  string // absolute
+	path  string // PATH of builds
+	log   *slog.Logger
+	trash sync.WaitGroup
+}
+
+var _ build.Runner = (*Runner)(nil)
+
+// New makes a runner whose workspaces lie below root, a directory it owns alone and makes when it is missing. It must be
+// on a disk of its own server: two servers never share one.
+func New(root string, log *slog.Logger) (*Runner, error) {
+	if err := os.MkdirAll(filepath.Join(root, trashDir), 0o700); err != nil {
+		return nil, fmt.Errorf("builds directory: %w", err)
+	}
+	abs, err := filepath.Abs(root)
+	if err == nil {
+		abs, err = filepath.EvalSymlinks(abs)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("builds directory: %w", err)
+	}
+	path := os.Getenv("PATH")
+	if path == "" {
+		path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+	}
+	return &Runner{root: abs, path: path, log: log}, nil
+}
+
+// Notice implements build.Runner.
+func (r *Runner) Notice(image string) string {
+	if image == "" {
+		return "This build runs directly on the host of the Conveyor server"
+	}
+	return fmt.Sprintf("This build runs directly on the host of the Conveyor server; the image %s is not used", image)
+}
+
+// Sweep implements build.Runner.
+func (r *Runner) Sweep(context.Context) error {
+	err := r.end(target{marker: r.root + "/"}, nil, 0)
+	names, rerr := os.ReadDir(r.root)
+	if rerr != nil {
+		return errors.Join(err, rerr)
+	}
+	for _, n := range names {
+		if n.Name() != trashDir {
+			err = errors.Join(err, r.discard(filepath.Join(r.root, n.Name())))
+		}
+	}
+	old, rerr := os.ReadDir(filepath.Join(r.root, trashDir))
+	for _, n := range old {
+		r.remove(filepath.Join(r.root, trashDir, n.Name()))
+	}
+	return errors.Join(err, rerr)
+}
+
+// Wait returns when all discarded workspaces are off the disk.
+func (r *Runner) Wait() { r.trash.Wait() }
+
+// Prepare implements build.Runner.
+func (r *Runner) Prepare(_ context.Context, id string) (build.Workspace, error) {
+	if _, err := uuid.Parse(id); err != nil {
+		return nil, fmt.Errorf("%q is not the id of a build: %w", id, err)
+	}
+	ws := &workspace{runner: r, root: filepath.Join(r.root, id)}
+	err := os.Mkdir(ws.root, 0o700)
+	if errors.Is(err, fs.ErrExist) {
+		r.log.Info("removing what an earlier attempt of the build left", "build", id)
+		if err := r.end(target{marker: ws.marker()}, nil, 0); err != nil {
+			return nil, err
+		}
+		if err := r.discard(ws.root); err != nil {
+			return nil, err
+		}
+		err = os.Mkdir(ws.root, 0o700)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("prepare workspace: %w", err)
+	}
+	for _, d := range []string{notesDir, homeDir, tempDir} {
+		if err := os.Mkdir(ws.dir(d), 0o700); err != nil {
+			return nil, fmt.Errorf("prepare workspace: %w", err)
+		}
+	}
+	return ws, nil
+}
+
+// discard takes a workspace out of the way at once and removes it in the background: a tree of many files takes longer
+// than the build's successor should wait.
+func (r *Runner) discard(dir string) error {
+	to := filepath.Join(r.root, trashDir, uuid.NewString())
+	if err := os.Rename(dir, to); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		// A directory that cannot be moved because its owner took the right away.
+		if cerr := os.Chmod(dir, 0o700); cerr != nil || os.Rename(dir, to) != nil {
+			return fmt.Errorf("remove workspace: %w", err)
+		}
+	}
+	r.remove(to)
+	return nil
+}
+
+func (r *Runner) remove(dir string) {
+	r.trash.Go(func() {
+		if err := removeAll(dir); err != nil {
+			r.log.Error("a build's files could not be removed; free the disk by hand", "directory", dir, "error", err)
+		}
+	})
+}
+
+// removeAll removes a tree whatever modes its directories have.
+func removeAll(dir string) error {
+	if os.RemoveAll(dir) == nil {
+		return nil
+	}
+	_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if d != nil && d.IsDir() {
+			_ = os.Chmod(path, 0o700) //nolint:gosec // a directory that is about to be removed
+			if err != nil {
+				return fs.SkipDir
+			}
+		}
+		return nil
+	})
+	// WalkDir reads a directory before it asks about it, so what could not be read the first time is walked again by
+	// RemoveAll, one level at a time.
+	var err error
+	for range 64 {
+		if err = os.RemoveAll(dir); err == nil {
+			return nil
+		}
+		pe, ok := errors.AsType[*fs.PathError](err)
+		if !ok || os.Chmod(filepath.Dir(pe.Path), 0o700) != nil {
+			return err
+		}
+		_ = os.Chmod(pe.Path, 0o700) //nolint:gosec // as above
+	}
+	return err
+}
+
+func findShell(name string) (string, error) {
+	switch name {
+	case "", "sh":
+		return "/bin/sh", nil
+	case "bash":
+		path, err := exec.LookPath("bash")
+		if err != nil {
+			return "", fmt.Errorf("the buildspec asks for bash, which is not installed on this host: %w", err)
+		}
+		return path, nil
+	}
+	return "", fmt.Errorf("the shell %q is not known to the host runner", name)
+}
+
+// workspace is one build's directory.
+type workspace struct {
+	runner *Runner
+	root   string
+
+	mu      sync.Mutex
+	session *session
+	cleaned bool
+}
+
+func (w *workspace) dir(name string) string { return filepath.Join(w.root, name) }
+
+func (w *workspace) marker() string { return w.root }
+
+// Root implements build.Workspace.
+func (w *workspace) Root() string { return w.root }
+
+// Path implements build.Workspace.
+func (w *workspace) Path(rel string) string { return filepath.Join(w.root, filepath.FromSlash(rel)) }
+
+// Start implements build.Workspace.
+func (w *workspace) Start(_ context.Context, o build.SessionOptions) (build.Session, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.session != nil || w.cleaned {
+		return nil, errors.New("the workspace already had its session")
+	}
+	s, err := startSession(w, o)
+	if err != nil {
+		return nil, err
+	}
+	w.session = s
+	return s, nil
+}
+
+// environment completes env with what a program needs here. Nothing comes from the server's own but PATH.
+func (w *workspace) environment(env []string) []string {
+	base := []string{"PATH=" + w.runner.path, "HOME=" + w.dir(homeDir), "TMPDIR=" + w.dir(tempDir)}
+	all := append(base, env...)
+	return lastWins(append(all, markerName+"="+w.marker()))
+}
+
+// Cleanup implements build.Workspace.
+func (w *workspace) Cleanup(context.Context) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.cleaned {
+		return nil
+	}
+	w.cleaned = true
+	var err error
+	if w.session != nil {
+		err = w.session.Kill()
+	}
+	return errors.Join(err, w.runner.discard(w.root))
+}

@@ -1,0 +1,71 @@
+package build
+
+import (
+	"context"
+	"io"
+	"time"
+)
+
+// Runner gives builds a place to run in: this machine (host), later a container or a pod.
+//
+// Prepare may be called from many goroutines for different builds, never twice at the same time for one. Everything a
+// build starts stays inside what Prepare made and ends with it.
+type Runner interface {
+	// Notice is the line that opens every build's log: where the build runs, and what that means for its image.
+	Notice(image string) string
+	// Prepare makes an empty workspace for the build with that id (a uuid). If an earlier attempt of the same build
+	// left processes or files behind, after a crash, they are killed and removed first.
+	Prepare(ctx context.Context, id string) (Workspace, error)
+	// Sweep kills and removes what builds left behind that no running server can own: it is called once, before the
+	// first Prepare of this process.
+	Sweep(ctx context.Context) error
+}
+
+// Workspace is the disk of one build. Paths given to it are relative, with slashes.
+type Workspace interface {
+	// Root is the workspace's directory as this server sees it. Sources are put below it and artifacts are read from
+	// it; nothing outside it ever becomes an artifact.
+	Root() string
+	// Path is where the build's own commands see a path of the workspace.
+	Path(rel string) string
+	// Start opens the build's one session. It is called at most once, after the sources are in place.
+	Start(ctx context.Context, o SessionOptions) (Session, error)
+	// Cleanup ends whatever still runs and gives the disk back, whatever modes its files have. It may return before a
+	// large tree is gone. Nothing of the workspace may be used afterwards; calling it again does nothing.
+	Cleanup(ctx context.Context) error
+}
+
+// SessionOptions say how a session starts.
+type SessionOptions struct {
+	Shell string   // "sh" or "bash"
+	Dir   string   // first working directory, as the build sees it
+	Env   []string // NAME=value; the runner adds what its place needs (PATH, HOME, ...) where a name is missing
+	// Output receives what commands write, standard output and error in one stream, in order. It is called from one
+	// goroutine at a time and may block: then the build's commands wait, so that memory stays bounded.
+	Output io.Writer
+	// Grace is how long a build that is stopped has between SIGTERM and SIGKILL.
+	Grace time.Duration
+}
+
+// Session is one long-lived shell: what a command leaves behind (working directory, variables, functions) is there for
+// the next. Its methods are called one at a time, except Kill, which may come at any moment.
+//
+// Commands have no standard input to wait for. A command that ends the shell (exit, exec, set -e) ends only itself: the
+// next one finds the working directory and the exported variables as they were left.
+type Session interface {
+	// Run runs one command, of any number of lines, and returns its exit status. When it returns, everything the
+	// command wrote before it ended has been passed to Output. It does not wait for background processes.
+	// When ctx ends first, the whole session is killed and the error is ctx's cause.
+	Run(ctx context.Context, command string) (status int, err error)
+	// Setenv exports a variable to all later commands.
+	Setenv(ctx context.Context, name, value string) error
+	// Getenv reads variables, exported or not. Names that are not set are missing from the answer.
+	Getenv(ctx context.Context, names []string) (map[string]string, error)
+	// Eval expands text as the shell would between double quotes, command substitutions included.
+	Eval(ctx context.Context, text string) (string, error)
+	// Close lets the shell end by itself (its exit traps run, for at most the grace time), then does what Kill does.
+	Close() error
+	// Kill ends the shell and every process that descends from it, daemons included: first SIGTERM, after the grace
+	// time SIGKILL. When it returns none of them runs. It may be called at any time, and again.
+	Kill() error
+}
