@@ -25,6 +25,7 @@ type ExecutionRequested struct {
 	// Nonce is at least 16 random bytes in any text form; approval tokens derive from it. Without a nonce approvals
 	// have no token and cannot be decided.
 	Nonce   string                    `json:"nonce,omitempty"`
+	Region  string                    `json:"region,omitempty"` // the pipeline's
 	Trigger pipeline.ExecutionTrigger `json:"trigger"`
 	// Variables are all the pipeline-level variables, resolved.
 	Variables []pipeline.ResolvedVariable       `json:"variables,omitempty"`
@@ -109,6 +110,7 @@ type RollbackRequested struct {
 	By      string                    `json:"by,omitempty"`
 	ID      string                    `json:"id"`
 	Nonce   string                    `json:"nonce,omitempty"`
+	Region  string                    `json:"region,omitempty"` // the pipeline's
 	Trigger pipeline.ExecutionTrigger `json:"trigger"`
 	Stage   string                    `json:"stage"`
 	Target  Snapshot                  `json:"target"`

@@ -1,6 +1,10 @@
 package engine
 
-import "github.com/conveyor-cd/conveyor/internal/pipeline"
+import (
+	"slices"
+
+	"github.com/conveyor-cd/conveyor/internal/pipeline"
+)
 
 // Work is everything a worker needs to run one action, beside its declaration in definition Execution.Version.
 type Work struct {
@@ -13,36 +17,106 @@ type Work struct {
 	Variables map[string]map[string]string
 }
 
-// Lookup finds the action execution with this id among the executions in s. It reports false when it is gone or has
-// already ended: then there is nothing to do any more.
+// Lookup finds a running action by its execution id. It reports false when it has ended or is unknown: then there is
+// nothing to do any more.
 func Lookup(s State, actionExecutionID string) (Work, bool) {
+	for i := range s.Executions {
+		e := &s.Executions[i]
+		j := runningAction(e, actionExecutionID)
+		if j < 0 {
+			continue
+		}
+		a := e.Stage.Actions[j]
+		return Work{
+			Execution: e.ExecutionRecord, Stage: e.Stage.Name, Action: a,
+			Overrides: overrides(e, a.Name), Variables: variables(e),
+		}, true
+	}
 	return Work{}, false
 }
 
-// CheckStart, CheckStop, CheckRetry, CheckApproval, CheckTransition and CheckRollback refuse user mistakes (*Refusal). Call them on the
-// very state the event is applied to, in the same transaction.
+func overrides(e *Execution, action string) []pipeline.SourceRevisionOverride {
+	var out []pipeline.SourceRevisionOverride
+	for _, o := range e.Overrides {
+		if o.ActionName == action {
+			out = append(out, o)
+		}
+	}
+	return out
+}
 
-// CheckStart refuses a start by hand when the pipeline is full (E2). Triggers do not ask: theirs are recorded as Failed.
-func CheckStart(d *pipeline.Definition, s State) error { return nil }
-
-// CheckStop refuses a stop that makes no sense (E6).
-func CheckStop(s State, executionID string, abandon bool) error { return nil }
-
-// CheckRetry refuses a retry that is not possible (E4).
-func CheckRetry(d *pipeline.Definition, s State, stage, executionID string, mode pipeline.RetryMode) error {
+// Variables are what `#{namespace.key}` resolves to in an execution (P7); nil when it is not in the state.
+func Variables(s State, executionID string) map[string]map[string]string {
+	for i := range s.Executions {
+		if s.Executions[i].ID == executionID {
+			return variables(&s.Executions[i])
+		}
+	}
 	return nil
 }
 
-// CheckApproval refuses a decision on an approval that is unknown, decided or meant with another token (E7).
-func CheckApproval(d *pipeline.Definition, s State, stage, action, token string) error { return nil }
-
-// CheckTransition refuses a stage that does not exist.
-func CheckTransition(d *pipeline.Definition, stage string) error { return nil }
-
-// CheckRollback refuses a rollback that is not possible (E5).
-func CheckRollback(d *pipeline.Definition, s State, stage string, target ExecutionRecord) error {
-	return nil
+func variables(e *Execution) map[string]map[string]string {
+	all := make(map[string]map[string]string, len(e.Outputs)+2)
+	for _, o := range e.Outputs {
+		all[o.Namespace] = o.Variables
+	}
+	own := make(map[string]string, len(e.Variables))
+	for _, v := range e.Variables {
+		own[v.Name] = v.ResolvedValue
+	}
+	all["variables"] = own
+	all["codepipeline"] = map[string]string{"PipelineExecutionId": e.ID}
+	return all
 }
 
-// Supports refuses what the engine cannot run yet. CreatePipeline and UpdatePipeline ask it.
-func Supports(d *pipeline.Definition) error { return nil }
+// StageView is a stage as GetPipelineState shows it (E9).
+type StageView struct {
+	StageState
+	// Inbound are the executions waiting in front of the stage, in the order in which they will enter.
+	Inbound []LatestExecution
+}
+
+// View is what GetPipelineState shows: the stages in declaration order. A PARALLEL pipeline shows no executions.
+func View(d *pipeline.Definition, s State) []StageView {
+	views := make([]StageView, 0, len(d.Stages))
+	for i := range d.Stages {
+		views = append(views, viewStage(d, s, &d.Stages[i]))
+	}
+	return views
+}
+
+func viewStage(d *pipeline.Definition, s State, declared *pipeline.Stage) StageView {
+	v := StageView{StageState: StageState{Name: declared.Name}}
+	if i := slices.IndexFunc(s.Stages, func(st StageState) bool { return st.Name == declared.Name }); i >= 0 {
+		v.StageState = s.Stages[i]
+	}
+	v.Actions = alignActions(v.Actions, declared.Actions)
+	if mode(d) == pipeline.Parallel {
+		v.StageState = StageState{Name: v.Name, Transition: v.Transition, Actions: v.Actions}
+		for i := range v.Actions {
+			v.Actions[i] = ActionState{Name: v.Actions[i].Name}
+		}
+		return v
+	}
+	for _, e := range waiters(s, declared.Name) {
+		v.Inbound = append(v.Inbound, LatestExecution{ID: e.ID, Status: e.Status, Type: e.Type})
+	}
+	return v
+}
+
+// waiters are the executions waiting in front of a stage, in the order in which they will enter.
+func waiters(s State, stage string) []*Execution {
+	var out []*Execution
+	for i := range s.Executions {
+		if e := &s.Executions[i]; e.Waiting != nil && e.Waiting.Stage == stage {
+			out = append(out, e)
+		}
+	}
+	slices.SortFunc(out, func(a, b *Execution) int {
+		if before(&exec{Execution: *a}, &exec{Execution: *b}) {
+			return -1
+		}
+		return 1
+	})
+	return out
+}

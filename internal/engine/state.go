@@ -99,7 +99,8 @@ type ExecutionRecord struct {
 	Trigger pipeline.ExecutionTrigger `json:"trigger"`
 	Started time.Time                 `json:"started"`
 	Updated time.Time                 `json:"updated"`
-	Attempt int                       `json:"attempt"` // pipeline-execution-attempt: 1, and one more for every retry
+	Attempt int                       `json:"attempt"`          // pipeline-execution-attempt: 1, and one more for every retry
+	Region  string                    `json:"region,omitempty"` // the pipeline's, to choose among its artifact stores
 	// Variables are the pipeline-level variables, frozen at the start (P7).
 	Variables []pipeline.ResolvedVariable `json:"variables,omitempty"`
 	// Overrides pin source revisions (E2).

@@ -1,0 +1,118 @@
+package engine
+
+import (
+	"fmt"
+
+	"github.com/conveyor-cd/conveyor/internal/pipeline"
+)
+
+// apply retries a stage by hand (E4).
+func (ev RetryRequested) apply(m *machine) {
+	e := m.execution(ev.Execution)
+	if e == nil || m.checkRetry(e, ev.Stage, ev.Mode) != nil {
+		return
+	}
+	m.retry(e, ev.Mode, ManualStageRetry, fmt.Sprintf("Stage %s was retried (%s) by %s.", ev.Stage, ev.Mode, orSomebody(ev.By)))
+}
+
+// retryAutomatically uses the one automatic retry of a stage (E4). Without a mode the whole stage runs again.
+func (m *machine) retryAutomatically(e *exec, c *pipeline.RetryConfiguration) {
+	how := pipeline.RetryAllActions
+	if c != nil && c.RetryMode != "" {
+		how = c.RetryMode
+	}
+	m.inside(e).AutoRetried = true
+	m.retry(e, how, AutomatedStageRetry, fmt.Sprintf("Stage %s failed and is retried automatically (%s), once.", e.Stage.Name, how))
+}
+
+// retry lets e go on in the stage it is or ended in: failed and abandoned actions, or all, run again under new ids.
+func (m *machine) retry(e *exec, how pipeline.RetryMode, trigger, reason string) {
+	if e.Status.Terminal() && e.Version != m.d.Version {
+		e.Version = m.d.Version // same structure; corrected configuration is what a retry is for
+	}
+	e.Attempt++
+	e.Stop = nil
+	m.pin(e)
+	stage := m.inside(e)
+	for i := range stage.Actions {
+		a := &stage.Actions[i]
+		if how == pipeline.RetryAllActions || a.Status == pipeline.StatusFailed || a.Status == pipeline.StatusAbandoned {
+			*a = ActionExecution{Name: a.Name, Attempt: a.Attempt, RunOrder: a.RunOrder}
+		}
+	}
+	stage.Retried, stage.Phase = m.at, PhaseActing
+	m.countRetry(e, trigger)
+	m.setExecution(e, pipeline.StatusInProgress, WordResumed, reason)
+	m.setStage(e, pipeline.StatusInProgress, WordResumed, reason)
+	m.advance(e)
+}
+
+func (m *machine) countRetry(e *exec, trigger string) {
+	st := m.shown(e)
+	if st == nil {
+		return
+	}
+	var counted RetryMetadata
+	if st.Retry != nil {
+		counted = *st.Retry
+	}
+	if counted.Last = trigger; trigger == ManualStageRetry {
+		counted.Manual++
+	} else {
+		counted.Automatic++
+	}
+	st.Retry = &counted
+}
+
+// checkRetry is the rule behind CheckRetry for an execution that is still in the state.
+func (m *machine) checkRetry(e *exec, stage string, how pipeline.RetryMode) error {
+	if declared, _ := stageIn(m.d, stage); declared == nil {
+		return stageNotFound(m.d, stage)
+	}
+	no := func(why string) error {
+		return refuse(StageNotRetryable, "Stage %s of execution %s cannot be retried: %s.", stage, e.ID, why)
+	}
+	if st := m.stage(stage); e.Mode != pipeline.Parallel && st != nil && st.Latest != nil && st.Latest.ID != e.ID && m.passed(e, stage) {
+		return refuse(NotLatestPipelineExecution, "Execution %s entered stage %s since; only the latest execution can be retried.",
+			st.Latest.ID, stage)
+	}
+	switch {
+	case e.Stage == nil || e.Stage.Name != stage:
+		return no("the execution is not in it")
+	case e.Outdated:
+		return no("the structure of the pipeline has changed since")
+	case e.Cancelling:
+		return no("the execution is being cancelled because the pipeline was edited")
+	case e.Stage.Status == pipeline.StatusStopping:
+		return no("the execution is being stopped")
+	case e.Stage.Status == pipeline.StatusSkipped, e.Stage.Status == pipeline.StatusSucceeded:
+		return no("its status is " + string(e.Stage.Status))
+	}
+	return m.checkRetryActions(e, how, no)
+}
+
+func (m *machine) checkRetryActions(e *exec, how pipeline.RetryMode, no func(string) error) error {
+	t := count(e.Stage.Actions)
+	switch {
+	case t.running > 0 && how == pipeline.RetryAllActions:
+		return no("actions are still running; retry the failed ones (FAILED_ACTIONS) or wait")
+	case t.failed == 0 && e.Stage.Status != pipeline.StatusStopped:
+		return no("none of its actions failed")
+	case e.Status.Terminal() && mode(m.d) != pipeline.Superseded && m.running() >= maxConcurrent:
+		return refuse(ConcurrentExecutionsLimitExceeded, "The pipeline already has %d running executions.", maxConcurrent)
+	}
+	return nil
+}
+
+// passed reports whether e has left the stage behind.
+func (m *machine) passed(e *exec, stage string) bool {
+	place := ""
+	if e.Waiting != nil {
+		place = e.Waiting.Stage
+	} else if e.Stage != nil {
+		place = e.Stage.Name
+	}
+	_, i := stageIn(m.d, stage)
+	_, j := stageIn(m.d, place)
+	return j > i
+}

@@ -1,0 +1,107 @@
+package engine
+
+import (
+	"fmt"
+
+	"github.com/conveyor-cd/conveyor/internal/pipeline"
+)
+
+// How a stage ends (E3 endStage).
+
+// The words of FailureConditions.Result and Condition.Result.
+const (
+	resultFail     = "FAIL"
+	resultSkip     = "SKIP"
+	resultRollback = "ROLLBACK"
+	resultRetry    = "RETRY"
+)
+
+// succeedStage ends a stage all of whose actions succeeded, and moves e on.
+func (m *machine) succeedStage(e *exec) {
+	m.setStage(e, pipeline.StatusSucceeded, WordSucceeded, "All its actions succeeded.")
+	m.remember(e)
+	m.proceed(e)
+}
+
+// proceed moves e from the stage it has passed to the next one, or to its end, and frees the stage.
+func (m *machine) proceed(e *exec) {
+	d, name := m.definition(e), e.Stage.Name
+	_, i := stageIn(d, name)
+	switch {
+	case e.Type == pipeline.Rollback:
+		m.setExecution(e, pipeline.StatusSucceeded, WordSucceeded, fmt.Sprintf(
+			"Stage %s was rolled back to execution %s.", name, e.RollbackTarget))
+	case i+1 == len(d.Stages):
+		m.setExecution(e, pipeline.StatusSucceeded, WordSucceeded, "All stages succeeded.")
+	default:
+		m.arrive(e, i+1)
+	}
+	m.leave(e, name)
+}
+
+// endHalted ends a stage in which nothing runs any more and nothing may start. A stop wins over an edit, an edit over a
+// failure.
+func (m *machine) endHalted(e *exec) {
+	switch {
+	case e.Status == pipeline.StatusStopping:
+		m.endStopped(e)
+	case e.Cancelling:
+		m.endCancelled(e, fmt.Sprintf("Cancelled in stage %s: the pipeline was edited while it ran.", e.Stage.Name))
+	default:
+		m.failStage(e, m.failure(e))
+	}
+}
+
+// failure says which actions failed and why.
+func (m *machine) failure(e *exec) string {
+	for i := range e.Stage.Actions {
+		if a := &e.Stage.Actions[i]; a.Status == pipeline.StatusFailed && a.Error != nil {
+			return fmt.Sprintf("Action %s failed: %s", a.Name, clip(a.Error.Message, maxReason))
+		}
+	}
+	return fmt.Sprintf("Action %s failed.", names(e.Stage.Actions, pipeline.StatusFailed, pipeline.StatusAbandoned))
+}
+
+// failStage ends a stage as Failed and does what its onFailure declares: one automatic retry (E4), or an automatic
+// rollback (E5). Otherwise the execution fails and the stage is free.
+func (m *machine) failStage(e *exec, reason string) {
+	name := e.Stage.Name
+	m.setStage(e, pipeline.StatusFailed, WordFailed, reason)
+	declared, _ := stageIn(m.definition(e), name)
+	var result string
+	if declared != nil && declared.OnFailure != nil {
+		result = declared.OnFailure.Result
+	}
+	if result == resultRetry && !e.Stage.AutoRetried && !m.nothingFailed(e) {
+		m.retryAutomatically(e, declared.OnFailure.RetryConfiguration)
+		return
+	}
+	m.setExecution(e, pipeline.StatusFailed, WordFailed, fmt.Sprintf("Failed in stage %s. %s", name, reason))
+	if result == resultRollback {
+		m.rollBack(e)
+	}
+	m.leave(e, name)
+}
+
+func (m *machine) nothingFailed(e *exec) bool { return count(e.Stage.Actions).failed == 0 }
+
+// endStopped ends a stop request (E6): the stage is free, and may be retried.
+func (m *machine) endStopped(e *exec) {
+	name := e.Stage.Name
+	by, why := "", ""
+	if e.Stop != nil {
+		by, why = e.Stop.By, e.Stop.Reason
+	}
+	reason := fmt.Sprintf("Stopped by %s%s", orSomebody(by), because(why))
+	m.setStage(e, pipeline.StatusStopped, WordStopped, reason)
+	m.setExecution(e, pipeline.StatusStopped, WordStopped, fmt.Sprintf("In stage %s: %s", name, reason))
+	m.leave(e, name)
+}
+
+// endCancelled ends an execution that the pipeline's edit or deletion leaves no future.
+func (m *machine) endCancelled(e *exec, reason string) {
+	name := e.Stage.Name
+	m.setStage(e, pipeline.StatusCancelled, WordCanceled, reason)
+	m.setExecution(e, pipeline.StatusCancelled, WordCanceled, reason)
+	m.leave(e, name)
+}
