@@ -43,7 +43,7 @@ func (m *machine) advance(e *exec) {
 	halted := e.Status == pipeline.StatusStopping || e.Cancelling || t.failed > 0
 	switch {
 	case halted && t.running > 0:
-		m.explainHalt(e, t)
+		m.explainHalt(e)
 	case halted:
 		m.endHalted(e)
 	case t.next > 0:

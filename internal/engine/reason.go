@@ -69,24 +69,44 @@ func names(actions []ActionExecution, status ...pipeline.Status) string {
 }
 
 // explainHalt says why nothing new starts although actions still run.
-func (m *machine) explainHalt(e *exec, t tally) {
-	running := names(e.Stage.Actions, pipeline.StatusInProgress)
-	var reason string
-	switch {
-	case e.Status == pipeline.StatusStopping:
-		reason = fmt.Sprintf("Stopping: waits for %s to finish; nothing new starts.", running)
-	case e.Cancelling:
-		reason = fmt.Sprintf("The pipeline was edited: waits for %s to finish, then it is cancelled.", running)
-	default:
-		failed := names(e.Stage.Actions, pipeline.StatusFailed, pipeline.StatusAbandoned)
-		reason = fmt.Sprintf("Failing because of %s: waits for %s to finish; nothing new starts.", failed, running)
-	}
+func (m *machine) explainHalt(e *exec) {
+	reason := haltReason(e)
 	if e.Stage.Reason != reason {
 		m.setStage(e, e.Stage.Status, Progress, reason)
 	}
-	if inStage := fmt.Sprintf("In stage %s. %s", e.Stage.Name, reason); e.Reason != inStage {
-		m.touch(e, inStage)
+	if in := inStage(e, reason); e.Reason != in {
+		m.touch(e, in)
 	}
+}
+
+func inStage(e *exec, reason string) string { return fmt.Sprintf("In stage %s. %s", e.Stage.Name, reason) }
+
+// haltReason is why nothing new starts in the stage e is in, and what it waits for.
+func haltReason(e *exec) string {
+	running := names(e.Stage.Actions, pipeline.StatusInProgress)
+	switch {
+	case e.Stop != nil && e.Stop.Abandon:
+		return fmt.Sprintf("Stopping, abandoning %s, as asked by %s%s", running, orSomebody(e.Stop.By), because(e.Stop.Reason))
+	case e.Stop != nil:
+		return fmt.Sprintf("Stopping, waiting for %s to finish, as asked by %s%s", running, orSomebody(e.Stop.By), because(e.Stop.Reason))
+	case e.Cancelling:
+		return fmt.Sprintf("The pipeline was edited: waits for %s to finish, then it is cancelled.", running)
+	}
+	failed := names(e.Stage.Actions, pipeline.StatusFailed, pipeline.StatusAbandoned)
+	return fmt.Sprintf("Failing because of %s: waits for %s to finish; nothing new starts.", failed, running)
+}
+
+// duration writes d in words a person would use.
+func duration(d time.Duration) string {
+	switch {
+	case d >= 48*time.Hour && d%(24*time.Hour) == 0:
+		return fmt.Sprintf("%d days", d/(24*time.Hour))
+	case d >= 2*time.Hour && d%time.Hour == 0:
+		return fmt.Sprintf("%d hours", d/time.Hour)
+	case d >= 2*time.Minute && d%time.Minute == 0:
+		return fmt.Sprintf("%d minutes", d/time.Minute)
+	}
+	return d.String()
 }
 
 // explainWaiters keeps the reason of every waiting execution true.

@@ -215,7 +215,7 @@ func (s *script) action(path string) string {
 	if id, ok := s.ids[path]; ok {
 		return id
 	}
-	s.t.Fatalf("%s never started", path)
+	s.t.Fatalf("%s never started: %v", path, s.ids)
 	return ""
 }
 
@@ -393,7 +393,7 @@ func (r *renderer) Announce(a Announce) error {
 	if a.Word == Progress {
 		word = "is " + string(a.Execution.Status)
 	}
-	if a.Execution.Type == pipeline.Rollback && r.names[a.Execution.ID] == "" {
+	if a.Execution.Trigger.TriggerType == pipeline.TriggerAutoRollback && r.names[a.Execution.ID] == "" {
 		r.names[a.Execution.ID] = "rollback-of-" + a.Execution.Trigger.TriggerDetail
 	}
 	switch a.Kind {

@@ -22,7 +22,7 @@ func (ev StopRequested) apply(m *machine) {
 		m.tryEnter(stage)
 		return
 	}
-	m.beginStopping(e, ev.Abandon)
+	m.beginStopping(e)
 	if ev.Abandon {
 		m.abandonAll(e, CancelAbandon, ev.By, "Abandoned: the execution was "+lowerFirst(reason))
 		m.endStopped(e)
@@ -32,15 +32,12 @@ func (ev StopRequested) apply(m *machine) {
 }
 
 // beginStopping announces the stop. Abandoning an execution that is Stopping already repeats nothing.
-func (m *machine) beginStopping(e *exec, abandon bool) {
+func (m *machine) beginStopping(e *exec) {
 	if e.Status == pipeline.StatusStopping {
 		return
 	}
-	reason := "Stopping: running actions finish, nothing new starts."
-	if abandon {
-		reason = "Stopping: running actions are abandoned."
-	}
-	m.setExecution(e, pipeline.StatusStopping, WordStopping, reason)
+	reason := haltReason(e)
+	m.setExecution(e, pipeline.StatusStopping, WordStopping, inStage(e, reason))
 	m.setStage(e, pipeline.StatusStopping, WordStopping, reason)
 }
 

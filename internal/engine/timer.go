@@ -30,9 +30,9 @@ func (m *machine) timeOutAction(id string, due time.Time) {
 	if a == nil || !a.Deadline.Equal(due) {
 		return
 	}
-	message := fmt.Sprintf("The action did not finish within %s.", due.Sub(a.Started))
+	message := fmt.Sprintf("The action did not finish within %s.", duration(due.Sub(a.Started)))
 	if a.Token != "" {
-		message = fmt.Sprintf("The approval was neither given nor rejected within %s.", due.Sub(a.Started))
+		message = fmt.Sprintf("The approval was neither given nor rejected within %s.", duration(due.Sub(a.Started)))
 	}
 	m.fail(e, a, pipeline.ErrorDetails{Code: pipeline.ActionTimeOut, Message: message}, "")
 	m.cancel(e, a, CancelTimeout)
