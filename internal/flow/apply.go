@@ -1,0 +1,203 @@
+package flow
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/conveyor-cd/conveyor/internal/action"
+	"github.com/conveyor-cd/conveyor/internal/engine"
+	"github.com/conveyor-cd/conveyor/internal/pipeline"
+	"github.com/conveyor-cd/conveyor/internal/queue"
+	"github.com/conveyor-cd/conveyor/internal/store"
+)
+
+// row is a pipeline as stored.
+type row struct {
+	id      int64
+	name    string
+	version int
+	created time.Time
+	updated time.Time
+	seq     int64
+	state   engine.State
+	text    string // of state
+}
+
+const selectPipeline = `SELECT id, version, created, updated, seq, state FROM pipelines WHERE name = $1`
+
+// load reads a pipeline without locking it.
+func (s *Service) load(ctx context.Context, r store.Reader, name string) (*row, error) {
+	return s.scan(r.QueryRow(ctx, selectPipeline, name), name)
+}
+
+// lock reads a pipeline and keeps everybody else from changing it until tx ends. SQLite has one writer anyway.
+func (s *Service) lock(ctx context.Context, tx store.Tx, name string) (*row, error) {
+	query := selectPipeline
+	if tx.Dialect() == store.Postgres {
+		query += ` FOR UPDATE`
+	}
+	return s.scan(tx.QueryRow(ctx, query, name), name)
+}
+
+func (s *Service) scan(r *sql.Row, name string) (*row, error) {
+	p := &row{name: name}
+	var created, updated int64
+	err := r.Scan(&p.id, &p.version, &created, &updated, &p.seq, &p.text)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, pipeline.Errorf(pipeline.PipelineNotFound, "Account '%s' does not have a pipeline with name '%s'", s.account, name)
+	}
+	if err != nil {
+		return nil, err
+	}
+	p.created, p.updated = store.FromMicros(created), store.FromMicros(updated)
+	if err := json.Unmarshal([]byte(p.text), &p.state); err != nil {
+		return nil, fmt.Errorf("the state of pipeline %s is unreadable: %w", name, err)
+	}
+	return p, nil
+}
+
+func isNotFound(err error) bool { return pipeline.KindOf(err) == pipeline.PipelineNotFound }
+
+// Apply applies one event to a pipeline in a transaction of its own.
+func (s *Service) Apply(ctx context.Context, name string, ev engine.Event) error {
+	return s.store.InTx(ctx, func(tx store.Tx) error { return s.applyTx(ctx, tx, name, ev) })
+}
+
+// applyTx is Apply inside the caller's transaction.
+func (s *Service) applyTx(ctx context.Context, tx store.Tx, name string, ev engine.Event) error {
+	p, err := s.lock(ctx, tx, name)
+	if err != nil {
+		return err
+	}
+	d, err := s.definition(ctx, tx, p.id, p.version)
+	if err != nil {
+		return err
+	}
+	return s.apply(ctx, tx, p, d, ev)
+}
+
+// apply takes one step of a locked pipeline: it saves what the engine decided and enqueues what it asks for. An event
+// that changes nothing writes nothing. p is brought up to date, so several events can be applied one after the other.
+func (s *Service) apply(ctx context.Context, tx store.Tx, p *row, d *pipeline.Definition, ev engine.Event) error {
+	next, commands := engine.Step(d, p.state, ev)
+	text := mustJSON(next)
+	if len(commands) == 0 && text == p.text {
+		return nil
+	}
+	p.state, p.text = next, text
+	p.seq++
+	if _, err := tx.Exec(ctx, `UPDATE pipelines SET state = $1, seq = $2 WHERE id = $3`, text, p.seq, p.id); err != nil {
+		return err
+	}
+	if err := s.recordEvent(ctx, tx, p, ev); err != nil {
+		return err
+	}
+	e := &effects{ctx: ctx, tx: tx, s: s, p: p, d: d}
+	for _, c := range commands {
+		if err := engine.Dispatch(c, e); err != nil {
+			return err
+		}
+	}
+	if err := e.history.save(ctx, tx, p.id); err != nil {
+		return err
+	}
+	s.watchers.announce(tx, Change{Pipeline: p.name, Seq: p.seq, Announcements: e.announced})
+	return nil
+}
+
+func (s *Service) recordEvent(ctx context.Context, tx store.Tx, p *row, ev engine.Event) error {
+	body, err := engine.EncodeEvent(ev)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, `INSERT INTO pipeline_events (pipeline_id, seq, at, version, name, body) VALUES ($1, $2, $3, $4, $5, $6)`,
+		p.id, p.seq, store.Micros(ev.When()), p.version, ev.Name(), string(body))
+	return err
+}
+
+// effects carries out the commands of one step inside its transaction. It is the engine.Handler of the shell.
+type effects struct {
+	ctx       context.Context
+	tx        store.Tx
+	s         *Service
+	p         *row
+	d         *pipeline.Definition
+	history   history
+	announced []engine.Announce
+}
+
+// actionRef names an action execution in the payload of a job.
+type actionRef struct {
+	Pipeline string `json:"pipeline"`
+	ID       string `json:"id"` // action execution id
+}
+
+// StartAction enqueues the job that runs the provider. The key makes it one job however often it is asked for.
+func (e *effects) StartAction(c engine.StartAction) error {
+	return e.s.enqueue(e.ctx, e.tx, queue.Job{Kind: jobStartAction, Group: e.p.name, Key: c.ID},
+		actionRef{Pipeline: e.p.name, ID: c.ID})
+}
+
+// CancelAction ends the work of an action nobody waits for any more. Abandoned work is left alone, as on AWS: its end,
+// when it comes, no longer fits the state and changes nothing.
+func (e *effects) CancelAction(c engine.CancelAction) error {
+	if c.Cause == engine.CancelAbandon {
+		return nil
+	}
+	if err := e.s.jobs.Cancel(e.ctx, e.tx, jobStartAction, c.ID); err != nil {
+		return err
+	}
+	declared, err := e.declaration(c)
+	if err != nil || declared == nil {
+		return err
+	}
+	// The job carries all the provider needs, since the pipeline itself may be gone when it runs.
+	return e.s.enqueue(e.ctx, e.tx, queue.Job{Kind: jobCancelAction, Group: e.p.name, Key: c.ID}, action.Job{
+		Pipeline: e.p.name, PipelineVersion: c.Version, ExecutionID: c.Execution,
+		Stage: c.Stage, Action: c.Action, ActionExecutionID: c.ID, ExternalID: c.ExternalID,
+		TypeID: declared.ActionTypeID, Configuration: declared.Configuration,
+	})
+}
+
+// declaration finds the declaration a cancelled action started with.
+func (e *effects) declaration(c engine.CancelAction) (*pipeline.Action, error) {
+	d := e.d
+	if c.Version != d.Version {
+		var err error
+		if d, err = e.s.definition(e.ctx, e.tx, e.p.id, c.Version); err != nil {
+			return nil, err
+		}
+	}
+	if stage := d.Stage(c.Stage); stage != nil {
+		return stage.Action(c.Action), nil
+	}
+	return nil, nil
+}
+
+// EvaluateRule cannot be asked for yet: definitions with conditions are refused.
+func (e *effects) EvaluateRule(c engine.EvaluateRule) error {
+	return fmt.Errorf("the rule %s of stage %s cannot be evaluated: this server does not run conditions yet", c.Rule, c.Stage)
+}
+
+// SetTimer schedules a job for the time the timer is due.
+func (e *effects) SetTimer(c engine.SetTimer) error {
+	return e.s.enqueue(e.ctx, e.tx, queue.Job{
+		Kind: jobTimer, Group: e.p.name, Key: timerKey(c.Timer), RunAt: c.Timer.At,
+	}, timerRef{Pipeline: e.p.name, Timer: c.Timer})
+}
+
+// Announce collects what history and live views are to know.
+func (e *effects) Announce(a engine.Announce) error {
+	e.announced = append(e.announced, a)
+	e.history.note(a)
+	if over := a.Action; over != nil && over.Status.Terminal() && !over.Deadline.IsZero() {
+		// The timeout is not needed any more. Without this a busy server would carry hours of dead timers.
+		return e.s.jobs.Cancel(e.ctx, e.tx, jobTimer,
+			timerKey(engine.Timer{Kind: engine.TimerAction, ID: over.ID, At: over.Deadline}))
+	}
+	return nil
+}

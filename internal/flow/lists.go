@@ -1,0 +1,219 @@
+package flow
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/conveyor-cd/conveyor/internal/engine"
+	"github.com/conveyor-cd/conveyor/internal/pipeline"
+	"github.com/conveyor-cd/conveyor/internal/store"
+)
+
+// GetExecution reads one execution of a pipeline.
+func (s *Service) GetExecution(ctx context.Context, name, executionID string) (engine.ExecutionRecord, error) {
+	var record engine.ExecutionRecord
+	err := s.store.Read(ctx, func(r store.Reader) error {
+		id, _, err := s.identify(ctx, r, name)
+		if err != nil {
+			return err
+		}
+		var text string
+		err = r.QueryRow(ctx, `SELECT record FROM executions WHERE id = $1 AND pipeline_id = $2`, executionID, id).Scan(&text)
+		if errors.Is(err, sql.ErrNoRows) {
+			return noExecution(name, executionID)
+		}
+		if err != nil {
+			return err
+		}
+		return json.Unmarshal([]byte(text), &record)
+	})
+	return record, err
+}
+
+func noExecution(name, executionID string) error {
+	return pipeline.Errorf(pipeline.ExecutionNotFound, "The pipeline '%s' has no execution with the id '%s'", name, executionID)
+}
+
+// identify finds a pipeline without reading its state.
+func (s *Service) identify(ctx context.Context, r store.Reader, name string) (id int64, version int, err error) {
+	err = r.QueryRow(ctx, `SELECT id, version FROM pipelines WHERE name = $1`, name).Scan(&id, &version)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = pipeline.Errorf(pipeline.PipelineNotFound, "Account '%s' does not have a pipeline with name '%s'", s.account, name)
+	}
+	return id, version, err
+}
+
+// after is the position in a list of executions.
+type afterExecution struct{ Number int64 }
+
+// ListExecutions lists a pipeline's executions, newest first. With succeededIn only those of the current version that
+// succeeded in that stage: what a rollback can go back to.
+func (s *Service) ListExecutions(ctx context.Context, name, succeededIn string, page Page) ([]engine.ExecutionRecord, string, error) {
+	list := "executions " + name + " " + succeededIn
+	after := afterExecution{Number: 1<<63 - 1}
+	if err := page.resume(list, &after); err != nil {
+		return nil, "", err
+	}
+	limit := page.limit(100)
+	var found []engine.ExecutionRecord
+	err := s.store.Read(ctx, func(r store.Reader) error {
+		id, version, err := s.identify(ctx, r, name)
+		if err != nil {
+			return err
+		}
+		query, args := `SELECT record FROM executions WHERE pipeline_id = $1 AND number < $2 ORDER BY number DESC LIMIT $3`,
+			[]any{id, after.Number, limit + 1}
+		if succeededIn != "" {
+			query, args = `
+				SELECT e.record FROM stage_executions s
+				JOIN executions e ON e.pipeline_id = s.pipeline_id AND e.number = s.number
+				WHERE s.pipeline_id = $1 AND s.number < $2 AND s.stage = $4 AND s.version = $5 AND s.status = 'Succeeded'
+				ORDER BY s.number DESC LIMIT $3`, append(args, succeededIn, version)
+		}
+		found, err = readRecords[engine.ExecutionRecord](ctx, r, query, args...)
+		return err
+	})
+	if err != nil || len(found) <= limit {
+		return found, "", err
+	}
+	found = found[:limit]
+	after.Number = found[limit-1].Number
+	return found, token(list, after), nil
+}
+
+func readRecords[T any](ctx context.Context, r store.Reader, query string, args ...any) ([]T, error) {
+	rows, err := r.Query(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var records []T
+	for rows.Next() {
+		var text sql.RawBytes
+		if err := rows.Scan(&text); err != nil {
+			return nil, err
+		}
+		var record T
+		if err := json.Unmarshal(text, &record); err != nil {
+			return nil, fmt.Errorf("a record of history is unreadable: %w", err)
+		}
+		records = append(records, record)
+	}
+	return records, rows.Err()
+}
+
+// ActionDetail is one action execution in history. The configuration is masked.
+type ActionDetail struct {
+	ExecutionID   string
+	Version       int
+	Stage         string
+	Declaration   pipeline.Action
+	Action        engine.ActionExecution
+	Configuration map[string]string // resolved
+	Variables     map[string]string
+}
+
+// ActionFilter chooses action executions.
+type ActionFilter struct {
+	ExecutionID string // only those of this execution
+	LatestOnly  bool   // and of those only the last attempt of each action
+}
+
+type afterAction struct {
+	Started int64
+	ID      string
+}
+
+// ListActionExecutions lists action executions, newest first.
+func (s *Service) ListActionExecutions(ctx context.Context, name string, filter ActionFilter, page Page) ([]ActionDetail, string, error) {
+	list := fmt.Sprint("actions ", name, " ", filter)
+	after := afterAction{Started: 1<<63 - 1}
+	if err := page.resume(list, &after); err != nil {
+		return nil, "", err
+	}
+	limit := page.limit(100)
+	var found []ActionDetail
+	err := s.store.Read(ctx, func(r store.Reader) error {
+		id, _, err := s.identify(ctx, r, name)
+		if err != nil {
+			return err
+		}
+		query := `
+			SELECT execution_id, version, stage, declaration, record, configuration, variables FROM action_executions a
+			WHERE pipeline_id = $1 AND (started, id) < ($2, $3)`
+		args := []any{id, after.Started, after.ID, limit + 1}
+		if filter.ExecutionID != "" {
+			number, err := s.executionNumber(ctx, r, id, name, filter.ExecutionID)
+			if err != nil {
+				return err
+			}
+			query += ` AND number = $5`
+			args = append(args, number)
+		}
+		if filter.LatestOnly {
+			query += ` AND NOT EXISTS (SELECT 1 FROM action_executions b WHERE b.pipeline_id = a.pipeline_id AND b.number = a.number
+				AND b.stage = a.stage AND b.action = a.action AND b.attempt > a.attempt)`
+		}
+		found, err = s.readActions(ctx, r, query+` ORDER BY started DESC, id DESC LIMIT $4`, args...)
+		return err
+	})
+	if err != nil || len(found) <= limit {
+		return found, "", err
+	}
+	found = found[:limit]
+	last := found[limit-1].Action
+	return found, token(list, afterAction{Started: store.Micros(last.Started), ID: last.ID}), nil
+}
+
+func (s *Service) executionNumber(ctx context.Context, r store.Reader, pipelineID int64, name, executionID string) (int64, error) {
+	var number int64
+	err := r.QueryRow(ctx, `SELECT number FROM executions WHERE id = $1 AND pipeline_id = $2`, executionID, pipelineID).Scan(&number)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = noExecution(name, executionID)
+	}
+	return number, err
+}
+
+func (s *Service) readActions(ctx context.Context, r store.Reader, query string, args ...any) ([]ActionDetail, error) {
+	rows, err := r.Query(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var list []ActionDetail
+	for rows.Next() {
+		var a ActionDetail
+		var declaration, record string
+		var configuration, variables sql.NullString
+		if err := rows.Scan(&a.ExecutionID, &a.Version, &a.Stage, &declaration, &record, &configuration, &variables); err != nil {
+			return nil, err
+		}
+		if err := errors.Join(json.Unmarshal([]byte(declaration), &a.Declaration), json.Unmarshal([]byte(record), &a.Action)); err != nil {
+			return nil, fmt.Errorf("a record of history is unreadable: %w", err)
+		}
+		if err := decodeOptional(configuration, &a.Configuration); err != nil {
+			return nil, err
+		}
+		if err := decodeOptional(variables, &a.Variables); err != nil {
+			return nil, err
+		}
+		if a.Configuration == nil {
+			a.Configuration = a.Declaration.Configuration
+		}
+		id := a.Declaration.ActionTypeID
+		a.Configuration = pipeline.MaskConfiguration(id, a.Configuration, s.catalog)
+		a.Declaration.Configuration = pipeline.MaskConfiguration(id, a.Declaration.Configuration, s.catalog)
+		list = append(list, a)
+	}
+	return list, rows.Err()
+}
+
+func decodeOptional(text sql.NullString, v any) error {
+	if !text.Valid {
+		return nil
+	}
+	return json.Unmarshal([]byte(text.String), v)
+}
