@@ -196,13 +196,11 @@ func (n *formNode) items() ([]any, bool) {
 func queryReply(api QueryAPI, o Operation, out any, requestID string) ([]byte, error) {
 	x := xmlWriter{}
 	x.raw("<" + o.name + `Response xmlns="` + api.namespace() + `">`)
-	if len(members(o.output)) > 0 {
-		x.raw("<" + o.name + "Result>")
-		if err := x.structure(reflect.ValueOf(out).Elem()); err != nil {
-			return nil, err
-		}
-		x.raw("</" + o.name + "Result>")
+	x.raw("<" + o.name + "Result>") // even when empty: some clients insist on it
+	if err := x.structure(reflect.ValueOf(out).Elem()); err != nil {
+		return nil, err
 	}
+	x.raw("</" + o.name + "Result>")
 	x.raw("<ResponseMetadata><RequestId>" + requestID + "</RequestId></ResponseMetadata></" + o.name + "Response>\n")
 	return x.b, nil
 }
