@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -152,3 +153,14 @@ func (t *Tail) Write(p []byte) (int, error) {
 }
 
 func (t *Tail) String() string { return string(t.buf) }
+
+// Command prepares git for a repository, in the environment described at the top of this file; the repository is its
+// working directory, so that arguments name it `.`. Serving the smart protocol is what it is for.
+func (s *Store) Command(ctx context.Context, repo Repository, args ...string) *exec.Cmd {
+	cmd := s.git.command(ctx, s.dirOf(repo.ID), args...)
+	cmd.Env = slices.Clone(cmd.Env)
+	return cmd
+}
+
+// Warm prepares for reads of a repository that are about to come.
+func (s *Store) Warm(repo Repository) { s.readers.warm(s.dirOf(repo.ID)) }
