@@ -26,6 +26,9 @@ const (
 type Reader interface {
 	Query(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 	QueryRow(ctx context.Context, query string, args ...any) *sql.Row
+	// Now is the database's clock, read once per transaction, in UTC with microseconds. Leases and schedules use it, so
+	// that servers with skewed clocks agree.
+	Now() time.Time
 }
 
 // Tx is one write transaction. It must not be used after the function it was given to has returned, nor from several
@@ -43,9 +46,6 @@ type Tx interface {
 	Reader
 	// Exec runs a statement and returns how many rows it changed.
 	Exec(ctx context.Context, query string, args ...any) (int64, error)
-	// Now is the database's clock, read once per transaction, in UTC with microseconds. Leases and schedules use it, so
-	// that servers with skewed clocks agree.
-	Now() time.Time
 	// AfterCommit runs f once the transaction is durable, in order of registration, and never when it rolled back.
 	AfterCommit(f func())
 	// AfterRollback runs f when what the transaction did was undone: it failed, or is about to be run again after a

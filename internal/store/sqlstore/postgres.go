@@ -19,7 +19,7 @@ import (
 // The clock comes with BEGIN in one round trip.
 const (
 	pgBeginWrite = "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT (extract(epoch FROM now()) * 1000000)::bigint"
-	pgBeginRead  = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+	pgBeginRead  = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT (extract(epoch FROM now()) * 1000000)::bigint"
 )
 
 // maxRuns bounds how often a transaction is run again after serialisation failures.
@@ -118,11 +118,7 @@ func (s *pg) once(ctx context.Context, f func(store.Tx) error) error {
 	if err != nil {
 		return fmt.Errorf("begin a transaction: %w", err)
 	}
-	t := &tx{
-		reader:  reader{conn: conn, wrap: unchanged},
-		dialect: store.Postgres,
-		now:     func() time.Time { return at },
-	}
+	t := &tx{reader: reader{conn: conn, wrap: unchanged, at: at}, dialect: store.Postgres}
 	if err := runPostgres(ctx, t, f); err != nil {
 		return err
 	}
@@ -183,7 +179,7 @@ func (s *pg) begin(ctx context.Context, statement string) (*sql.Conn, time.Time,
 func pgBegin(ctx context.Context, conn *sql.Conn, statement string) (at time.Time, err error) {
 	err = conn.Raw(func(raw any) error {
 		results, err := raw.(*stdlib.Conn).Conn().PgConn().Exec(ctx, statement).ReadAll()
-		if err != nil || len(results) < 2 {
+		if err != nil {
 			return err
 		}
 		micros, err := strconv.ParseInt(string(results[1].Rows[0][0]), 10, 64)
@@ -215,7 +211,7 @@ func pgRollback(ctx context.Context, conn *sql.Conn) {
 
 // Read implements store.Store.
 func (s *pg) Read(ctx context.Context, f func(store.Reader) error) error {
-	conn, _, err := s.begin(ctx, pgBeginRead)
+	conn, at, err := s.begin(ctx, pgBeginRead)
 	if err != nil {
 		return fmt.Errorf("begin to read: %w", err)
 	}
@@ -223,7 +219,7 @@ func (s *pg) Read(ctx context.Context, f func(store.Reader) error) error {
 		pgRollback(ctx, conn)
 		_ = conn.Close()
 	}()
-	return f(&reader{conn: conn, wrap: unchanged})
+	return f(&reader{conn: conn, wrap: unchanged, at: at})
 }
 
 func (s *pg) Dialect() store.Dialect { return store.Postgres }

@@ -110,7 +110,7 @@ func (s *lite) InTx(ctx context.Context, f func(store.Tx) error) error {
 		_ = conn.Close()
 		return fmt.Errorf("begin a transaction: %w", err)
 	}
-	t := &tx{reader: reader{conn: conn, wrap: context.WithoutCancel}, dialect: store.SQLite, now: s.clock}
+	t := &tx{reader: reader{conn: conn, wrap: context.WithoutCancel, now: s.clock}, dialect: store.SQLite}
 	if err := runLite(ctx, t, f); err != nil {
 		return err
 	}
@@ -159,7 +159,7 @@ func (s *lite) Read(ctx context.Context, f func(store.Reader) error) error {
 			discard(conn)
 		}
 	}()
-	return f(&reader{conn: conn, wrap: unchanged})
+	return f(&reader{conn: conn, wrap: unchanged, now: s.clock})
 }
 
 func (s *lite) Dialect() store.Dialect { return store.SQLite }

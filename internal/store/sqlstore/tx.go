@@ -14,8 +14,6 @@ import (
 type tx struct {
 	reader
 	dialect  store.Dialect
-	now      func() time.Time
-	at       time.Time
 	commit   []func()
 	rollback []func()
 }
@@ -31,13 +29,6 @@ func (t *tx) Exec(ctx context.Context, query string, args ...any) (int64, error)
 	return res.RowsAffected()
 }
 
-func (t *tx) Now() time.Time {
-	if t.at.IsZero() {
-		t.at = t.now().Truncate(time.Microsecond).UTC()
-	}
-	return t.at
-}
-
 func (t *tx) AfterCommit(f func())   { t.commit = append(t.commit, f) }
 func (t *tx) AfterRollback(f func()) { t.rollback = append(t.rollback, f) }
 
@@ -48,7 +39,16 @@ func (t *tx) Dialect() store.Dialect { return t.dialect }
 type reader struct {
 	conn   *sql.Conn
 	wrap   func(context.Context) context.Context
+	now    func() time.Time
+	at     time.Time
 	failed error
+}
+
+func (r *reader) Now() time.Time {
+	if r.at.IsZero() {
+		r.at = r.now().Truncate(time.Microsecond).UTC()
+	}
+	return r.at
 }
 
 func (r *reader) Query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {

@@ -5,7 +5,7 @@ CREATE TABLE jobs (
     id          BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     kind        TEXT   NOT NULL,
     payload     TEXT   NOT NULL,
-    grp         TEXT   NOT NULL,
+    grp         TEXT   COLLATE "C" NOT NULL,
     key         TEXT   NOT NULL,
     priority    BIGINT NOT NULL,
     state       TEXT   NOT NULL,
@@ -25,6 +25,6 @@ CREATE TABLE jobs (
 CREATE UNIQUE INDEX jobs_key ON jobs (kind, key) WHERE key <> '' AND state <> 'failed';
 -- Claiming: the highest priority first, groups taking turns, oldest first within a group.
 CREATE INDEX jobs_available ON jobs (kind, priority DESC, grp, id) WHERE state = 'available';
-CREATE INDEX jobs_scheduled ON jobs (kind, run_at) WHERE state = 'scheduled';
+CREATE INDEX jobs_scheduled ON jobs (run_at) WHERE state = 'scheduled';
 CREATE INDEX jobs_running ON jobs (owner, lease_until) WHERE state = 'running';
 CREATE INDEX jobs_failed ON jobs (failed_at) WHERE state = 'failed';
