@@ -10,7 +10,8 @@ import (
 	"github.com/aws/smithy-go/middleware"
 )
 
-// wireNames holds the members whose wire name is not their Go name with the first letter lowered. A key is the SDK's
+// wireNames holds the members whose wire name follows from no rule: neither their Go name with the first letter lowered
+// nor, in the services of pascalCase, the Go name itself. A key is the SDK's
 // package below service/, the type and the field.
 var wireNames = map[string]string{
 	"codepipeline.ListWebhooksInput.NextToken":                       "NextToken",
@@ -21,7 +22,11 @@ var wireNames = map[string]string{
 	"codecommit.GetDifferencesInput.MaxResults":                      "MaxResults",
 	"codecommit.GetDifferencesInput.NextToken":                       "NextToken",
 	"codecommit.GetDifferencesOutput.NextToken":                      "NextToken",
+	"codecommit.GetBlobDifferencesInput.MaxResults":                  "MaxResults",
+	"codecommit.GetBlobDifferencesInput.NextToken":                   "NextToken",
+	"codecommit.GetBlobDifferencesOutput.NextToken":                  "NextToken",
 	"codecommit/types.RepositoryMetadata.Arn":                        "Arn",
+	"sts/types.PolicyDescriptorType.Arn":                             "arn",
 	"cloudwatchlogs.DescribeDestinationsInput.DestinationNamePrefix": "DestinationNamePrefix",
 }
 
@@ -73,11 +78,11 @@ func members(t reflect.Type) []member {
 
 func wireName(t reflect.Type, field string) string {
 	pkg := strings.TrimPrefix(t.PkgPath(), sdkServices)
-	if pascalCase[pkg] {
-		return field
-	}
 	if n, ok := wireNames[pkg+"."+t.Name()+"."+field]; ok {
 		return n
+	}
+	if pascalCase[pkg] {
+		return field
 	}
 	return lowerFirst(field)
 }

@@ -1,6 +1,7 @@
 package awsapi
 
 import (
+	"encoding/base64"
 	"encoding/xml"
 	"fmt"
 	"net/http"
@@ -253,6 +254,10 @@ func (x *xmlWriter) value(v reflect.Value) error {
 		}
 		return x.structure(v)
 	case reflect.Slice:
+		if v.Type() == bytesType {
+			x.b = base64.StdEncoding.AppendEncode(x.b, v.Bytes())
+			return nil
+		}
 		for i := range v.Len() {
 			if err := x.element("member", v.Index(i)); err != nil {
 				return err
