@@ -2,7 +2,6 @@ package engine
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/conveyor-cd/conveyor/internal/pipeline"
@@ -243,9 +242,9 @@ func (m *machine) succeed(e *exec, a *ActionExecution, rev *pipeline.Revision, v
 		m.recordRevision(e, a, rev)
 	}
 	if declared != nil && declared.Namespace != "" {
-		e.Outputs = upsertOutput(e.Outputs, ActionOutput{Namespace: declared.Namespace, Variables: maps.Clone(vars)})
+		e.Outputs = upsertOutput(e.Outputs, ActionOutput{Namespace: declared.Namespace, Variables: table(vars)})
 	}
-	m.setAction(e, a, Announce{Word: WordSucceeded, Variables: maps.Clone(vars)})
+	m.setAction(e, a, Announce{Word: WordSucceeded, Variables: table(vars)})
 }
 
 // withRevision marks the outputs that carry no revision of their own.
@@ -270,7 +269,7 @@ func (m *machine) recordRevision(e *exec, a *ActionExecution, rev *pipeline.Revi
 	if len(a.Outputs) == 0 && rev != nil {
 		revisions = append(revisions, SourceRevision{Action: a.Name, Revision: *rev})
 	}
-	e.Revisions = revisions
+	e.Revisions = list(revisions)
 	m.touch(e, e.Reason)
 	st := m.shown(e)
 	if st == nil {

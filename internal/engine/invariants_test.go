@@ -181,8 +181,13 @@ func bounded(s State) error {
 	if n := len(s.Executions); s.Mode == pipeline.Superseded && n > 3*len(s.Stages)+maxConcurrent || n > 2*maxConcurrent+len(s.Stages)+20 {
 		return fmt.Errorf("%d executions are kept", n)
 	}
+	return nil
+}
+
+// small: neither in bytes.
+func small(s State) error {
 	data, err := json.Marshal(s)
-	if err == nil && len(data) > 2<<20 {
+	if err == nil && len(data) > 1<<20 {
 		err = fmt.Errorf("the state has %d bytes", len(data))
 	}
 	return err

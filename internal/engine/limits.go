@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"maps"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/conveyor-cd/conveyor/internal/pipeline"
@@ -51,4 +53,20 @@ func variablesSize(vars map[string]string) int {
 		n += len(k) + len(v)
 	}
 	return n
+}
+
+// list copies what arrived in an event; an empty list is nil, as it is after a trip through JSON.
+func list[T any](from []T) []T {
+	if len(from) == 0 {
+		return nil
+	}
+	return slices.Clone(from)
+}
+
+// table does the same for a map.
+func table(from map[string]string) map[string]string {
+	if len(from) == 0 {
+		return nil
+	}
+	return maps.Clone(from)
 }

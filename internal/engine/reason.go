@@ -79,7 +79,9 @@ func (m *machine) explainHalt(e *exec) {
 	}
 }
 
-func inStage(e *exec, reason string) string { return fmt.Sprintf("In stage %s. %s", e.Stage.Name, reason) }
+func inStage(e *exec, reason string) string {
+	return fmt.Sprintf("In stage %s. %s", e.Stage.Name, reason)
+}
 
 // haltReason is why nothing new starts in the stage e is in, and what it waits for.
 func haltReason(e *exec) string {

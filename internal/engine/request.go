@@ -2,7 +2,6 @@ package engine
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/conveyor-cd/conveyor/internal/pipeline"
 )
@@ -14,7 +13,7 @@ const maxConcurrent = 50
 func (ev ExecutionRequested) apply(m *machine) {
 	e := m.create(ExecutionRecord{
 		ID: ev.ID, Type: pipeline.Standard, Trigger: ev.Trigger, Region: ev.Region,
-		Variables: slices.Clone(ev.Variables), Overrides: slices.Clone(ev.Overrides),
+		Variables: list(ev.Variables), Overrides: list(ev.Overrides),
 	}, ev.Nonce)
 	if e == nil {
 		return

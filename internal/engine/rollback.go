@@ -19,12 +19,12 @@ func (ev RollbackRequested) apply(m *machine) {
 
 func (m *machine) startRollback(r ExecutionRecord, nonce string, i int, target *Snapshot) {
 	r.Type, r.RollbackTarget, r.RollbackStage = pipeline.Rollback, target.ExecutionID, m.d.Stages[i].Name
-	r.Variables, r.Revisions = slices.Clone(target.Variables), slices.Clone(target.Revisions)
+	r.Variables, r.Revisions = list(target.Variables), list(target.Revisions)
 	e := m.create(r, nonce)
 	if e == nil {
 		return
 	}
-	e.Artifacts, e.Outputs = slices.Clone(target.Artifacts), slices.Clone(target.Outputs)
+	e.Artifacts, e.Outputs = list(target.Artifacts), list(target.Outputs)
 	m.arrive(e, i)
 }
 

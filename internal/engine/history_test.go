@@ -1,0 +1,180 @@
+package engine
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+
+	"github.com/conveyor-cd/conveyor/internal/pipeline"
+)
+
+func jsonMarshal(v any) ([]byte, error) { return json.Marshal(v) }
+
+// history keeps what a shell would that knows nothing but the announcements, and compares it with the state.
+type history struct {
+	executions map[string]ExecutionRecord
+	stages     map[string]StageRecord // by execution/stage
+	actions    map[string]ActionExecution
+	timers     map[Timer]bool
+	ended      []string // ids of ended executions, oldest first, to forget
+}
+
+func newHistory() history {
+	return history{map[string]ExecutionRecord{}, map[string]StageRecord{}, map[string]ActionExecution{}, map[Timer]bool{}, nil}
+}
+
+// follow takes over the commands of one step and checks the rules about how things may change.
+func (h *history) follow(prev, next State, ev Event, cmds []Command) error {
+	for _, c := range cmds {
+		var err error
+		switch c := c.(type) {
+		case Announce:
+			err = h.announce(prev, next, ev, c)
+		case StartAction:
+			err = h.startAction(c)
+		case SetTimer:
+			h.timers[c.Timer] = true
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", ev.Name(), err)
+		}
+	}
+	err := h.agrees(next)
+	h.forget(next)
+	return err
+}
+
+func (h *history) announce(prev, next State, ev Event, a Announce) error {
+	id := a.Execution.ID
+	was, known := h.executions[id]
+	switch {
+	case a.Execution.Reason == "" || a.At.IsZero():
+		return fmt.Errorf("%s: no reason or no time", id)
+	case (a.Kind == KindPipeline && a.Word == WordStarted) == known:
+		return fmt.Errorf("execution %s: %s %s, but known is %v", id, a.Kind, a.Word, known)
+	case known && was.Status.Terminal() && !a.Execution.Status.Terminal():
+		retry, ok := ev.(RetryRequested)
+		if !ok || retry.Execution != id || was.Status != pipeline.StatusFailed && was.Status != pipeline.StatusStopped {
+			return fmt.Errorf("execution %s went from %s to %s", id, was.Status, a.Execution.Status)
+		}
+	case a.Word == WordSuperseded:
+		if err := supersededByNewer(prev, next, a.Execution); err != nil {
+			return err
+		}
+	}
+	h.executions[id] = a.Execution
+	if a.Stage != nil {
+		if a.Stage.Reason == "" {
+			return fmt.Errorf("stage %s of %s has no reason", a.Stage.Name, id)
+		}
+		h.stages[id+"/"+a.Stage.Name] = *a.Stage
+	}
+	if a.Action != nil {
+		return h.action(a)
+	}
+	return nil
+}
+
+func (h *history) action(a Announce) error {
+	was, known := h.actions[a.Action.ID]
+	switch {
+	case (a.Word == WordStarted) == known:
+		return fmt.Errorf("action %s: %s, but known is %v", a.Action.ID, a.Word, known)
+	case known && was.Status.Terminal():
+		return fmt.Errorf("action %s went from %s to %s", a.Action.ID, was.Status, a.Action.Status)
+	case a.Word == WordStarted && a.Declaration == nil:
+		return fmt.Errorf("action %s started without its declaration", a.Action.ID)
+	case a.Action.Status == pipeline.StatusFailed && a.Action.Error == nil:
+		return fmt.Errorf("action %s failed without an error", a.Action.ID)
+	}
+	h.actions[a.Action.ID] = *a.Action
+	return nil
+}
+
+func (h *history) startAction(c StartAction) error {
+	e, ok := h.executions[c.Execution]
+	if !ok || e.Status != pipeline.StatusInProgress {
+		return fmt.Errorf("action %s started in execution %s, which is %q", c.Action, c.Execution, e.Status)
+	}
+	if a := h.actions[c.ID]; a.Status != pipeline.StatusInProgress || a.Attempt != c.Attempt {
+		return fmt.Errorf("action %s was asked for but is %q", c.ID, a.Status)
+	}
+	return nil
+}
+
+// supersededByNewer: the superseded one was waiting (or arrived just now), and a newer one is at that stage.
+func supersededByNewer(prev, next State, r ExecutionRecord) error {
+	for i := range prev.Executions {
+		if e := &prev.Executions[i]; e.ID == r.ID && e.Waiting == nil && !e.Stage.Status.Terminal() && count(e.Stage.Actions).running > 1 {
+			return fmt.Errorf("%s was superseded inside stage %s", r.ID, e.Stage.Name)
+		}
+	}
+	for i := range next.Executions {
+		if next.Executions[i].Number > r.Number {
+			return nil
+		}
+	}
+	return fmt.Errorf("%s was superseded by nothing newer", r.ID)
+}
+
+// agrees: whatever the state shows was announced just so.
+func (h *history) agrees(s State) error {
+	for i := range s.Executions {
+		e := &s.Executions[i]
+		if got := h.executions[e.ID]; !reflect.DeepEqual(got, e.ExecutionRecord) {
+			return fmt.Errorf("execution %s was announced as %+v but is %+v", e.ID, got, e.ExecutionRecord)
+		}
+		if e.Stage == nil {
+			continue
+		}
+		if got := h.stages[e.ID+"/"+e.Stage.Name]; !reflect.DeepEqual(got, e.Stage.StageRecord) {
+			return fmt.Errorf("stage %s of %s was announced as %+v but is %+v", e.Stage.Name, e.ID, got, e.Stage.StageRecord)
+		}
+		for j := range e.Stage.Actions {
+			a := &e.Stage.Actions[j]
+			if a.Status == "" {
+				continue
+			}
+			if got := h.actions[a.ID]; !reflect.DeepEqual(got, *a) {
+				return fmt.Errorf("action %s was announced as %+v but is %+v", a.Name, got, *a)
+			}
+			if a.Status == pipeline.StatusInProgress && !h.timers[Timer{TimerAction, a.ID, a.Deadline}] {
+				return fmt.Errorf("action %s has no timer for its deadline", a.Name)
+			}
+		}
+		if e.Waiting != nil && !e.Waiting.Expires.IsZero() && !h.timers[Timer{TimerWaiter, e.ID, e.Waiting.Expires}] {
+			return fmt.Errorf("waiter %s has no timer", e.ID)
+		}
+	}
+	return nil
+}
+
+// forget bounds the memory of a long soak. What is forgotten ended long ago.
+func (h *history) forget(s State) {
+	if len(h.actions) < 20000 {
+		return
+	}
+	live := newHistory()
+	live.timers = h.timers
+	if len(live.timers) > 50000 {
+		live.timers = map[Timer]bool{}
+	}
+	for i := range s.Executions {
+		e := &s.Executions[i]
+		live.executions[e.ID] = h.executions[e.ID]
+		if e.Waiting != nil {
+			live.timers[Timer{TimerWaiter, e.ID, e.Waiting.Expires}] = true
+		}
+		if e.Stage == nil {
+			continue
+		}
+		live.stages[e.ID+"/"+e.Stage.Name] = h.stages[e.ID+"/"+e.Stage.Name]
+		for _, a := range e.Stage.Actions {
+			if a.Status != "" {
+				live.actions[a.ID] = h.actions[a.ID]
+				live.timers[Timer{TimerAction, a.ID, a.Deadline}] = true
+			}
+		}
+	}
+	*h = live
+}
