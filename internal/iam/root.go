@@ -22,11 +22,17 @@ func Root(ctx context.Context, dir string) (AccessKey, error) {
 	if err := ctx.Err(); err != nil {
 		return AccessKey{}, err
 	}
+	key, err := ReadRoot(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return makeRoot(filepath.Join(dir, CredentialsFile))
+	}
+	return key, err
+}
+
+// ReadRoot is Root that makes nothing: without credentials its error is fs.ErrNotExist.
+func ReadRoot(dir string) (AccessKey, error) {
 	path := filepath.Join(dir, CredentialsFile)
 	text, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return makeRoot(path)
-	}
 	if err != nil {
 		return AccessKey{}, fmt.Errorf("read the root credentials: %w", err)
 	}
