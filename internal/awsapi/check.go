@@ -60,20 +60,16 @@ func (c *checker) fail(f *fact, v any, what string) {
 	switch text, ok := display(v); {
 	case v == nil:
 		value = "Value null"
-	case ok && (f == nil || !f.hidden()):
+	case ok && !f.hidden():
 		value = "Value '" + text + "'"
 	}
 	c.found = append(c.found, value+" at '"+string(c.path)+"' failed to satisfy constraint: "+what)
 }
 
-// hidden tells shapes whose values must not be repeated to anyone.
+// hidden tells shapes whose values are not repeated: secrets, and maps, such as an action's configuration, which may hold
+// one.
 func (f *fact) hidden() bool {
-	for _, part := range []*fact{f.item, f.key, f.value} {
-		if part != nil && part.secret {
-			return true
-		}
-	}
-	return f.secret
+	return f.secret || f.kind == "map" || (f.item != nil && f.item.secret)
 }
 
 func (c *checker) structure(f *fact, object map[string]any) {
@@ -154,7 +150,11 @@ func (c *checker) mapping(f *fact, object map[string]any) {
 			c.leave(at)
 			continue
 		}
-		if object[k] == nil || len(f.value.broken(object[k])) > 0 {
+		if object[k] == nil {
+			c.fail(f, object, "Map value must satisfy constraint: [Member must not be null]")
+			return
+		}
+		if len(f.value.broken(object[k])) > 0 {
 			c.fail(f, object, "Map value must satisfy constraint: ["+strings.Join(f.value.rules(), ", ")+"]")
 			return
 		}
@@ -209,7 +209,7 @@ func (f *fact) rules() []string {
 	if len(f.enum) > 0 {
 		out = append(out, f.enumRule())
 	}
-	return append(out, "Member must not be null")
+	return out
 }
 
 func (f *fact) patternRule() string {
@@ -267,8 +267,8 @@ func has(list []string, s string) bool {
 // longestDisplay bounds how much of a value is repeated to its sender.
 const longestDisplay = 1024
 
-// display prints a value the way Java's toString does, which is what AWS's messages hold. Structures have no readable
-// form there, so they are not shown.
+// display prints a value the way Java's toString does, which is what AWS's messages hold. Structures and maps have no
+// form that is fit to be shown.
 func display(v any) (string, bool) {
 	var b strings.Builder
 	ok := write(&b, v)
@@ -302,23 +302,6 @@ func write(b *strings.Builder, v any) bool {
 			}
 		}
 		b.WriteByte(']')
-	case map[string]any:
-		keys := make([]string, 0, len(v))
-		for k := range v {
-			keys = append(keys, k)
-		}
-		sort.Strings(keys)
-		b.WriteByte('{')
-		for i, k := range keys {
-			if i > 0 {
-				b.WriteString(", ")
-			}
-			b.WriteString(k + "=")
-			if !scalar(v[k]) || !write(b, v[k]) {
-				return false
-			}
-		}
-		b.WriteByte('}')
 	default:
 		return false
 	}

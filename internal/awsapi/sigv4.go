@@ -237,21 +237,18 @@ func headerValue(r *http.Request, name string) (string, bool) {
 	return b.String(), true
 }
 
-// canonicalPath is the path with each segment encoded: once for S3, whose keys are taken literally, and twice after
-// resolving dots and double slashes for every other service.
+// canonicalPath is, for S3, whose keys are taken literally, the path as it was sent; for every other service the path
+// with dots and double slashes resolved and what is left encoded once more.
 func canonicalPath(u *url.URL, service string) string {
 	path := u.EscapedPath()
-	if path == "" {
-		path = "/"
+	switch {
+	case path == "":
+		return "/"
+	case service == "s3":
+		return path
+	default:
+		return uriEncode(normalise(path), false)
 	}
-	if service == "s3" {
-		decoded, err := url.PathUnescape(path)
-		if err != nil {
-			return path
-		}
-		return uriEncode(decoded, false)
-	}
-	return uriEncode(normalise(path), false)
 }
 
 func normalise(path string) string {
