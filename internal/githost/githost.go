@@ -21,7 +21,7 @@ import (
 )
 
 // Prefix is where the repositories lie.
-const Prefix = "/v1/repos/"
+const Prefix = gitrepo.URLPrefix
 
 // Push is one ref that was changed.
 type Push = gitrepo.Push

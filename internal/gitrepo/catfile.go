@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -44,17 +45,19 @@ type reader struct {
 	out   *bufio.Reader
 	stop  context.CancelFunc
 	since time.Time // idle since
+	// owed counts requests whose answers were not read to their end; it is 0 between uses.
+	owed atomic.Int64
 }
 
 // object is an answer of a reader. Body must be read to its end before the next object is asked for; next does that.
 type object struct {
 	ID, Type string
 	Size     int64
-	Body     io.Reader
+	Body     *body
 }
 
-// with calls f with a reader of the repository in dir. When f fails, or ctx ends, the process is thrown away, since
-// nobody knows what it would say next.
+// with calls f with a reader of the repository in dir. When f leaves answers unread, or ctx ends, the process is thrown
+// away, since nobody knows what it would say next.
 func (p *readers) with(ctx context.Context, dir string, f func(*reader) error) error {
 	r, err := p.take(dir)
 	if err != nil {
@@ -62,14 +65,14 @@ func (p *readers) with(ctx context.Context, dir string, f func(*reader) error) e
 	}
 	undo := context.AfterFunc(ctx, r.stop)
 	err = f(r)
-	if !undo() || (err != nil && !errors.Is(err, errMissing)) {
-		r.close()
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
+	if undo() && r.owed.Load() == 0 {
+		p.put(r)
 		return err
 	}
-	p.put(r)
+	r.close()
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	return err
 }
 
@@ -181,11 +184,13 @@ func (r *reader) ask(spec string) error {
 	if strings.ContainsAny(spec, "\n\x00") {
 		return fmt.Errorf("revision %q: %w", spec, errMissing)
 	}
+	r.owed.Add(1)
 	_, err := io.WriteString(r.in, spec+"\n")
 	return err
 }
 
-// next reads the answer to the oldest request that was not answered yet. errMissing leaves the reader usable.
+// next reads the answer to the oldest request that was not answered yet. The caller reads the object, or not, and calls
+// finish. errMissing: there is none.
 func (r *reader) next() (object, error) {
 	line, err := r.out.ReadSlice('\n')
 	if err != nil {
@@ -195,6 +200,7 @@ func (r *reader) next() (object, error) {
 	if n := len(fields); n >= 2 {
 		switch string(fields[n-1]) {
 		case "missing", "ambiguous":
+			r.owed.Add(-1)
 			return object{}, errMissing
 		}
 	}
@@ -216,8 +222,11 @@ func (r *reader) finish(o object) error {
 	if _, err := io.Copy(io.Discard, o.Body); err != nil {
 		return err
 	}
-	_, err := r.out.Discard(1)
-	return err
+	if _, err := r.out.Discard(1); err != nil {
+		return err
+	}
+	r.owed.Add(-1)
+	return nil
 }
 
 // open asks for an object of a certain type and hands it to f.
@@ -230,20 +239,14 @@ func (r *reader) open(spec, kind string, f func(object) error) error {
 		return err
 	}
 	if kind != "" && o.Type != kind {
-		if err := r.finish(o); err != nil {
-			return err
-		}
-		return fmt.Errorf("%s is a %s, not a %s: %w", spec, o.Type, kind, errMissing)
+		err = fmt.Errorf("%s is a %s, not a %s: %w", spec, o.Type, kind, errMissing)
+	} else {
+		err = f(o)
 	}
-	if err := f(o); err != nil {
-		if errors.Is(err, errMissing) {
-			if skip := r.finish(o); skip != nil {
-				return skip
-			}
-		}
-		return err
+	if left := o.Body.left; err != nil && left > smallObject {
+		return err // starting another reader is cheaper than reading the rest
 	}
-	return r.finish(o)
+	return errors.Join(err, r.finish(o))
 }
 
 // load reads a small object, a commit or a tree, into memory.

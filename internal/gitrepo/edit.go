@@ -60,8 +60,25 @@ type Change struct {
 // Edited is what an Edit made.
 type Edited struct {
 	Commit, Tree string
-	Blobs        map[string]string // of the changed files, by path
-	Modes        map[string]uint32
+	Files        []EditedFile // sorted by path
+}
+
+// EditedFile is one file that an Edit added, changed or deleted.
+type EditedFile struct {
+	Path           string
+	Mode           uint32
+	ID             string // the new blob; of a deleted file the old one
+	Added, Deleted bool
+}
+
+// File finds a file of the edit by its path.
+func (e Edited) File(path string) EditedFile {
+	for _, f := range e.Files {
+		if f.Path == path {
+			return f
+		}
+	}
+	return EditedFile{}
 }
 
 // Apply commits an edit to its branch. The commit, the branch and the push event are durable when it returns nil.
@@ -94,7 +111,7 @@ func (s *Store) Apply(ctx context.Context, repository string, e Edit) (Edited, e
 			return outdated{branch: e.Branch, tip: tip.ID}
 		}
 		parent = tip.ID
-		w := &editor{r: r, objects: objectWriter{dir: s.dirOf(repo.ID)}, keep: e.KeepFolders, blobs: map[string]string{}, modes: map[string]uint32{}}
+		w := &editor{r: r, objects: objectWriter{dir: s.dirOf(repo.ID)}, keep: e.KeepFolders}
 		made, err = w.commit(tip, e)
 		return err
 	})
@@ -104,7 +121,7 @@ func (s *Store) Apply(ctx context.Context, repository string, e Edit) (Edited, e
 	return made, s.updateRefs(ctx, repo, e.PusherArn, since, RefUpdate{Ref: "refs/heads/" + e.Branch, Old: parent, New: made.Commit})
 }
 
-// outdated is ErrOutdated for one branch. It leaves the reader usable.
+// outdated is ErrOutdated for one branch.
 type outdated struct{ branch, tip string }
 
 func (e outdated) Error() string {
@@ -113,7 +130,8 @@ func (e outdated) Error() string {
 	}
 	return fmt.Sprintf("branch %s: %s: its tip is %s", e.branch, ErrOutdated, e.tip)
 }
-func (e outdated) Is(target error) bool { return target == ErrOutdated || target == errMissing }
+
+func (e outdated) Is(target error) bool { return target == ErrOutdated }
 
 // checkChanges refuses paths that are no paths, and paths given twice.
 func checkChanges(changes []Change) error {
@@ -139,8 +157,7 @@ type editor struct {
 	r       *reader
 	objects objectWriter
 	keep    bool
-	blobs   map[string]string
-	modes   map[string]uint32
+	files   []EditedFile
 }
 
 // commit writes the trees and the commit of e upon tip, which may be empty.
@@ -161,7 +178,8 @@ func (w *editor) commit(tip Commit, e Edit) (Edited, error) {
 	if err != nil {
 		return Edited{}, err
 	}
-	return Edited{Commit: id, Tree: tree, Blobs: w.blobs, Modes: w.modes}, nil
+	slices.SortFunc(w.files, func(a, b EditedFile) int { return strings.Compare(a.Path, b.Path) })
+	return Edited{Commit: id, Tree: tree, Files: w.files}, nil
 }
 
 // tree applies changes, whose paths begin with prefix, to the tree id ("" is an empty one) and returns the new tree, ""
@@ -195,6 +213,7 @@ func (w *editor) tree(id, prefix string, changes []Change) (string, bool, error)
 			return "", false, err
 		}
 		entries = append(entries, Entry{Name: ".gitkeep", Mode: ModeFile, ID: blob})
+		w.files = append(w.files, EditedFile{Path: prefix + ".gitkeep", Mode: ModeFile, ID: blob, Added: true})
 	}
 	if len(entries) == 0 {
 		return "", true, nil
@@ -235,7 +254,7 @@ func (w *editor) file(entries []Entry, name string, c Change) ([]Entry, error) {
 	case at < 0 && (c.Delete || keeps):
 		return nil, ErrNoPath
 	case c.Delete:
-		w.blobs[c.Path], w.modes[c.Path] = entries[at].ID, entries[at].Mode
+		w.files = append(w.files, EditedFile{Path: c.Path, Mode: entries[at].Mode, ID: entries[at].ID, Deleted: true})
 		return slices.Delete(entries, at, at+1), nil
 	}
 	e := Entry{Name: name, Mode: ModeFile}
@@ -253,7 +272,7 @@ func (w *editor) file(entries []Entry, name string, c Change) ([]Entry, error) {
 			return nil, err
 		}
 	}
-	w.blobs[c.Path], w.modes[c.Path] = e.ID, e.Mode
+	w.files = append(w.files, EditedFile{Path: c.Path, Mode: e.Mode, ID: e.ID, Added: at < 0})
 	if at >= 0 {
 		entries[at] = e
 		return entries, nil

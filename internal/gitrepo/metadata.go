@@ -59,11 +59,6 @@ func (s *Store) List(ctx context.Context, after string, limit int) ([]Repository
 	return s.list(ctx, `SELECT `+columns+` FROM repositories WHERE name > $1 ORDER BY name LIMIT $2`, after, limit)
 }
 
-// ListByModified returns limit repositories from offset on, in the order of their last change.
-func (s *Store) ListByModified(ctx context.Context, offset, limit int) ([]Repository, error) {
-	return s.list(ctx, `SELECT `+columns+` FROM repositories ORDER BY modified_at, name LIMIT $2 OFFSET $1`, offset, limit)
-}
-
 func (s *Store) list(ctx context.Context, query string, args ...any) ([]Repository, error) {
 	var all []Repository
 	err := s.db.Read(ctx, func(q store.Reader) error {

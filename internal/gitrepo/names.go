@@ -7,6 +7,9 @@ import (
 	"unicode/utf8"
 )
 
+// URLPrefix is the path below which repositories are served, by their names.
+const URLPrefix = "/v1/repos/"
+
 // zeroID stands for "no commit" in git's protocols.
 const zeroID = "0000000000000000000000000000000000000000"
 

@@ -284,13 +284,14 @@ func (r *reader) commit(spec string) (Commit, error) {
 	return parseCommit(id, data)
 }
 
-// noRef is ErrNoRef for one name, and errMissing so that the reader is kept.
+// noRef is ErrNoRef for one name.
 type noRef struct{ spec string }
 
 func (e noRef) Error() string {
 	return strings.TrimPrefix(e.spec, "refs/") + ": " + ErrNoRef.Error()
 }
-func (e noRef) Is(target error) bool { return target == ErrNoRef || target == errMissing }
+
+func (e noRef) Is(target error) bool { return target == ErrNoRef }
 
 // read calls f with a reader of the named repository.
 func (s *Store) read(ctx context.Context, repository string, f func(*reader) error) error {

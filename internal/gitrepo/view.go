@@ -120,13 +120,12 @@ func (v *View) Blob(id string, limit int64) ([]byte, error) {
 	return data, err
 }
 
-// noPath is ErrNoPath for one path. It leaves the reader usable.
+// noPath is ErrNoPath for one path.
 type noPath struct{ path string }
 
 func (e noPath) Error() string { return e.path + ": " + ErrNoPath.Error() }
-func (e noPath) Is(target error) bool {
-	return target == ErrNoPath || target == errMissing
-}
+
+func (e noPath) Is(target error) bool { return target == ErrNoPath }
 
 // Difference is a file that differs between two trees.
 type Difference struct {

@@ -1,0 +1,242 @@
+// Package codecommit is the source provider for hosted repositories: it turns a commit of a branch into an artifact.
+package codecommit
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+	"unicode/utf8"
+
+	"github.com/conveyor-cd/conveyor/internal/action"
+	"github.com/conveyor-cd/conveyor/internal/gitrepo"
+	"github.com/conveyor-cd/conveyor/internal/objectstore"
+	"github.com/conveyor-cd/conveyor/internal/pipeline"
+)
+
+// Configuration keys and values.
+const (
+	keyRepository = "RepositoryName"
+	keyBranch     = "BranchName"
+	keyPoll       = "PollForSourceChanges"
+	keyFormat     = "OutputArtifactFormat"
+
+	formatZip      = "CODE_ZIP"
+	formatCloneRef = "CODEBUILD_CLONE_REF"
+)
+
+const (
+	// maxArtifact is how large AWS lets a CodeCommit artifact be.
+	maxArtifact = 1 << 30
+	// maxMessage is how much of a commit message the variable holds, maxSummary how much the revision's summary.
+	maxMessage = 100 << 10
+	maxSummary = 2048
+	// commitRevision is the type of a revision override that names a commit.
+	commitRevision = "COMMIT_ID"
+)
+
+// Objects is what the provider needs of the object store.
+type Objects interface {
+	Put(ctx context.Context, bucket, key string, body io.Reader, attrs objectstore.Attributes) (objectstore.Object, error)
+}
+
+// Options tune a Provider. The zero value is ready to use.
+type Options struct {
+	// CloneURL is where a repository can be cloned from; it goes into CODEBUILD_CLONE_REF artifacts.
+	CloneURL func(repository string) string
+	// RevisionURL is where a person can look at a commit; "" where nobody can.
+	RevisionURL func(repository, commit string) string
+	// EntityURL is the template for a link to the repository, with {Config:RepositoryName}.
+	EntityURL string
+	// MaxArtifact replaces AWS's limit of 1 GB for artifacts, in bytes.
+	MaxArtifact int64
+}
+
+// Provider implements action.Provider.
+type Provider struct {
+	repos   gitrepo.Source
+	objects Objects
+	opts    Options
+}
+
+var _ action.Provider = (*Provider)(nil)
+
+// New makes a Provider.
+func New(repos gitrepo.Source, objects Objects, o Options) *Provider {
+	if o.CloneURL == nil {
+		o.CloneURL = func(string) string { return "" }
+	}
+	if o.RevisionURL == nil {
+		o.RevisionURL = func(string, string) string { return "" }
+	}
+	if o.MaxArtifact == 0 {
+		o.MaxArtifact = maxArtifact
+	}
+	return &Provider{repos: repos, objects: objects, opts: o}
+}
+
+// Type implements action.Provider.
+func (p *Provider) Type() action.Type {
+	return action.Type{
+		ID: pipeline.ActionTypeID{Category: "Source", Owner: "AWS", Provider: "CodeCommit", Version: "1"},
+		Properties: []action.Property{
+			{Name: keyRepository, Required: true, Key: true, Type: "String", Description: "The repository whose changes start the pipeline."},
+			{Name: keyBranch, Required: true, Key: true, Type: "String", Description: "The branch whose changes start the pipeline."},
+			{Name: keyPoll, Type: "Boolean", Values: []string{"true", "false"}, Description: "Whether a push starts the pipeline by itself; true when absent."},
+			{Name: keyFormat, Type: "String", Values: []string{formatZip, formatCloneRef}, Description: "What the artifact holds: the files, or a reference for a full clone."},
+		},
+		Outputs:        action.Count{Min: 1, Max: 1},
+		TimeoutMinutes: 60,
+		EntityURL:      p.opts.EntityURL,
+	}
+}
+
+// Start fetches the commit that the execution is about, or the branch's tip, and stores it as the artifact. Running it
+// again stores the same bytes again.
+func (p *Provider) Start(ctx context.Context, job action.Job) (action.Result, error) {
+	s := source{repository: job.Configuration[keyRepository], branch: job.Configuration[keyBranch], format: job.Configuration[keyFormat]}
+	if len(job.Outputs) != 1 {
+		return failed(pipeline.ConfigurationError, "The source action %s must have exactly one output artifact.", job.Action), nil
+	}
+	for _, r := range job.Revision {
+		if r.ActionName == "" || r.ActionName == job.Action {
+			if r.RevisionType != commitRevision {
+				return failed(pipeline.ConfigurationError, "The source action %s takes revisions of the type %s, not %s.", job.Action, commitRevision, r.RevisionType), nil
+			}
+			s.pinned = r.RevisionValue
+		}
+	}
+	c, err := p.find(ctx, s)
+	if err != nil {
+		return s.failure(err)
+	}
+	if err := p.store(ctx, s, c, job); err != nil {
+		return s.failure(err)
+	}
+	return p.done(s, c), nil
+}
+
+// Cancel implements action.Provider. Nothing is ever left waiting.
+func (p *Provider) Cancel(context.Context, action.Job) error { return nil }
+
+// source is what is to be fetched.
+type source struct {
+	repository, branch, format string
+	pinned                     string // a commit; "" is the branch's tip
+}
+
+// find resolves s to its commit.
+func (p *Provider) find(ctx context.Context, s source) (gitrepo.Commit, error) {
+	if s.pinned != "" {
+		return p.repos.Commit(ctx, s.repository, s.pinned)
+	}
+	return p.repos.Head(ctx, s.repository, s.branch)
+}
+
+// errTooLarge says that the artifact exceeds the limit.
+var errTooLarge = errors.New("artifact too large")
+
+// store writes the artifact.
+func (p *Provider) store(ctx context.Context, s source, c gitrepo.Commit, job action.Job) error {
+	out := job.Outputs[0]
+	attrs := objectstore.Attributes{ContentType: "application/zip"}
+	if job.EncryptionKey != nil {
+		attrs.KMSKeyID = job.EncryptionKey.ID
+	}
+	if s.format == formatCloneRef {
+		ref, err := gitrepo.CloneRef{Repository: s.repository, Branch: s.branch, Commit: c.ID, CloneURL: p.opts.CloneURL(s.repository)}.Marshal()
+		if err != nil {
+			return err
+		}
+		attrs.ContentType = "application/json"
+		_, err = p.objects.Put(ctx, out.Bucket, out.Key, bytes.NewReader(ref), attrs)
+		return err
+	}
+	r, w := io.Pipe()
+	var zipped error
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		zipped = p.repos.Zip(ctx, s.repository, c.ID, &limited{w: w, left: p.opts.MaxArtifact})
+		w.CloseWithError(zipped)
+	}()
+	_, err := p.objects.Put(ctx, out.Bucket, out.Key, r, attrs)
+	r.CloseWithError(errPutEnded)
+	<-ended
+	if err != nil && zipped != nil && !errors.Is(zipped, errPutEnded) {
+		return zipped // the cause
+	}
+	return err
+}
+
+// errPutEnded stops a zip that nobody reads any more.
+var errPutEnded = errors.New("the object store stopped reading")
+
+// limited refuses to write more than it may.
+type limited struct {
+	w    io.Writer
+	left int64
+}
+
+func (l *limited) Write(b []byte) (int, error) {
+	if l.left -= int64(len(b)); l.left < 0 {
+		return 0, errTooLarge
+	}
+	return l.w.Write(b)
+}
+
+// failure tells the user's mistakes, which fail the action, from trouble of the server's, which is tried again.
+func (s source) failure(err error) (action.Result, error) {
+	switch {
+	case errors.Is(err, gitrepo.ErrNoRepository):
+		return failed(pipeline.ConfigurationError, "Could not access the CodeCommit repository `%s`. Make sure that the repository exists and that the pipeline IAM role has sufficient permissions to access the repository.", s.repository), nil
+	case errors.Is(err, gitrepo.ErrNoRef) && s.pinned != "":
+		return failed(pipeline.RevisionUnavailable, "Could not find the commit `%s` in the CodeCommit repository `%s`.", s.pinned, s.repository), nil
+	case errors.Is(err, gitrepo.ErrNoRef):
+		return failed(pipeline.ConfigurationError, "Could not find the branch `%s` in the CodeCommit repository `%s`. Push the branch, or change %s in the action's configuration.", s.branch, s.repository, keyBranch), nil
+	case errors.Is(err, errTooLarge):
+		return failed(pipeline.JobFailed, "The artifact of the CodeCommit repository `%s` is larger than 1 GB. Use the output artifact format %s, or remove large files.", s.repository, formatCloneRef), nil
+	case errors.Is(err, objectstore.ErrNoSuchBucket):
+		return failed(pipeline.ConfigurationError, "Could not upload the source artifact: the pipeline's artifact bucket does not exist. Create it, or change artifactStore in the pipeline."), nil
+	}
+	return nil, fmt.Errorf("fetch branch %s of repository %s: %w", s.branch, s.repository, err)
+}
+
+func failed(code, format string, args ...any) action.Failed {
+	return action.Failed{Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+// done is the result of a fetched commit.
+func (p *Provider) done(s source, c gitrepo.Commit) action.Done {
+	url := p.opts.RevisionURL(s.repository, c.ID)
+	return action.Done{
+		ExternalID:  c.ID,
+		ExternalURL: url,
+		Revision:    &pipeline.Revision{ID: c.ID, Summary: cut(c.Message, maxSummary), URL: url, Created: c.CommitterDate.UTC()},
+		Variables: map[string]string{
+			"AuthorDate":     c.AuthorDate.UTC().Format(time.RFC3339),
+			"BranchName":     s.branch,
+			"CommitId":       c.ID,
+			"CommitMessage":  cut(c.Message, maxMessage),
+			"CommitterDate":  c.CommitterDate.UTC().Format(time.RFC3339),
+			"RepositoryName": s.repository,
+		},
+	}
+}
+
+// cut is at most n bytes of s, without a broken character at the end.
+func cut(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	for s = s[:n]; s != "" && !utf8.ValidString(s[len(s)-min(len(s), utf8.UTFMax):]); {
+		r, size := utf8.DecodeLastRuneInString(s)
+		if r != utf8.RuneError {
+			break
+		}
+		s = s[:len(s)-size]
+	}
+	return s
+}
