@@ -32,7 +32,7 @@ func (s *Service) Start(ctx context.Context, req StartRequest) (string, error) {
 			started = known
 			return nil, err
 		}
-		ev, err := startEvent(d, p, req)
+		ev, err := s.startEvent(d, p, req)
 		if err != nil {
 			return nil, err
 		}
@@ -62,7 +62,7 @@ func (s *Service) change(ctx context.Context, name string, f func(store.Tx, *row
 	})
 }
 
-func startEvent(d *pipeline.Definition, p *row, req StartRequest) (engine.ExecutionRequested, error) {
+func (s *Service) startEvent(d *pipeline.Definition, p *row, req StartRequest) (engine.ExecutionRequested, error) {
 	none := engine.ExecutionRequested{}
 	if err := checkOverrides(d, req.Revisions); err != nil {
 		return none, err
@@ -78,7 +78,7 @@ func startEvent(d *pipeline.Definition, p *row, req StartRequest) (engine.Execut
 		return none, err
 	}
 	return engine.ExecutionRequested{
-		By: req.By, ID: uuid.NewString(), Nonce: rand.Text(), Variables: values, Overrides: req.Revisions,
+		By: req.By, ID: uuid.NewString(), Nonce: rand.Text(), Region: s.region, Variables: values, Overrides: req.Revisions,
 		Trigger: pipeline.ExecutionTrigger{TriggerType: pipeline.TriggerStart, TriggerDetail: req.By},
 	}, nil
 }

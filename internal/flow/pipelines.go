@@ -47,7 +47,7 @@ func (s *Service) CreatePipeline(ctx context.Context, d pipeline.Definition, tag
 		created = s.present(p, &d)
 		values, missing := resolveVariables(&d, nil)
 		return s.apply(ctx, tx, p, &d, engine.ExecutionRequested{
-			At: s.at(tx), By: by, ID: uuid.NewString(), Nonce: rand.Text(), Variables: values, Failure: missing,
+			At: s.at(tx), By: by, ID: uuid.NewString(), Nonce: rand.Text(), Region: s.region, Variables: values, Failure: missing,
 			Trigger: pipeline.ExecutionTrigger{TriggerType: pipeline.TriggerCreatePipeline, TriggerDetail: by},
 		})
 	})

@@ -160,7 +160,7 @@ func takeChanges(ctx context.Context, tx store.Tx, pipelineID int64) ([]SourceCh
 func (s *Service) changeEvent(tx store.Tx, d *pipeline.Definition, c SourceChange) engine.Event {
 	values, failure := resolveVariables(d, nil)
 	ev := engine.ExecutionRequested{
-		At: s.at(tx), By: c.Actor, ID: uuid.NewString(), Nonce: rand.Text(),
+		At: s.at(tx), By: c.Actor, ID: uuid.NewString(), Nonce: rand.Text(), Region: s.region,
 		Trigger:   pipeline.ExecutionTrigger{TriggerType: pipeline.TriggerSourceChange, TriggerDetail: s.sourceARN(c)},
 		Variables: values,
 	}
