@@ -105,7 +105,12 @@ func Next(p Phase, failed bool, on OnFailure) Phase {
 	return Completed
 }
 
-// Aborts reports whether a failure of p ends the build's commands, which the log calls FAILED_WITH_ABORT.
+// Aborts reports whether a failure of p, a phase with commands, ends the build's commands; the log calls that
+// FAILED_WITH_ABORT.
 func Aborts(p Phase, on OnFailure) bool {
-	return Next(p, true, on) == Finalizing
+	switch p {
+	case Install, PreBuild, Build, PostBuild:
+		return Next(p, true, on) == Finalizing
+	}
+	return false
 }

@@ -1,0 +1,101 @@
+// Package backing connects builds with the rooms beside theirs: the object store, hosted repositories and logs.
+package backing
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/conveyor-cd/conveyor/internal/build"
+	"github.com/conveyor-cd/conveyor/internal/gitrepo"
+	"github.com/conveyor-cd/conveyor/internal/logstore"
+	"github.com/conveyor-cd/conveyor/internal/objectstore"
+)
+
+// Objects lets builds read and write the object store.
+func Objects(o objectstore.Objects) build.Objects { return objects{o} }
+
+type objects struct{ store objectstore.Objects }
+
+// translate replaces the object store's errors by those builds know.
+func translate(err error) error {
+	switch {
+	case errors.Is(err, objectstore.ErrNoSuchBucket):
+		return fmt.Errorf("%w: %w", build.ErrNoBucket, err)
+	case errors.Is(err, objectstore.ErrNoSuchKey):
+		return fmt.Errorf("%w: %w", build.ErrNoObject, err)
+	}
+	return err
+}
+
+func (o objects) Open(ctx context.Context, bucket, key, version string) (build.Object, error) {
+	r, err := o.store.Get(ctx, bucket, key, version)
+	if err != nil {
+		return build.Object{}, translate(err)
+	}
+	return build.Object{Size: r.Size, Version: r.VersionID, Body: r.Body}, nil
+}
+
+func (o objects) StageDir() string { return o.store.StageDir() }
+
+func attributes(a build.Attributes) objectstore.Attributes {
+	return objectstore.Attributes{ContentType: a.ContentType, KMSKeyID: a.KMSKeyID, Metadata: a.Metadata}
+}
+
+func (o objects) PutFile(ctx context.Context, bucket, key, path string, a build.Attributes) error {
+	_, err := o.store.PutFile(ctx, bucket, key, path, attributes(a))
+	return translate(err)
+}
+
+func (o objects) Publish(ctx context.Context, bucket string, files []build.Upload) error {
+	out := make([]objectstore.File, len(files))
+	for i, f := range files {
+		out[i] = objectstore.File{Key: f.Key, Open: f.Open, Attributes: attributes(f.Attributes)}
+	}
+	return translate(o.store.Publish(ctx, bucket, out))
+}
+
+// Repositories lets builds clone hosted repositories.
+func Repositories(s gitrepo.Source) build.Repositories { return repositories{s} }
+
+type repositories struct{ source gitrepo.Source }
+
+func (r repositories) Path(ctx context.Context, repository string) (string, error) {
+	return r.source.Path(ctx, repository)
+}
+
+func (r repositories) CloneRef(artifact []byte) (build.CloneRef, bool, error) {
+	ref, ok, err := gitrepo.ParseCloneRef(artifact)
+	return build.CloneRef{Repository: ref.Repository, Branch: ref.Branch, Commit: ref.Commit, URL: ref.CloneURL}, ok, err
+}
+
+// Logs lets builds write to the log store.
+func Logs(s *logstore.Store) build.Logs { return logs{s} }
+
+type logs struct{ store *logstore.Store }
+
+func (l logs) Stream(ctx context.Context, group, stream string) (build.LogStream, error) {
+	w, err := l.store.Writer(ctx, group, stream)
+	if err != nil {
+		return nil, err
+	}
+	return &logStream{w: w}, nil
+}
+
+type logStream struct {
+	w   *logstore.Writer
+	buf bytes.Buffer
+}
+
+func (s *logStream) Append(_ context.Context, lines []build.LogLine) error {
+	s.buf.Reset()
+	for _, l := range lines {
+		s.buf.WriteString(l.Text)
+		s.buf.WriteByte('\n')
+	}
+	_, err := s.w.Write(s.buf.Bytes())
+	return err
+}
+
+func (s *logStream) Close(ctx context.Context) error { return s.w.Close(ctx) }

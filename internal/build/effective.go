@@ -1,0 +1,284 @@
+package build
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/codebuild"
+	"github.com/aws/aws-sdk-go-v2/service/codebuild/types"
+
+	"github.com/conveyor-cd/conveyor/internal/buildspec"
+)
+
+// Defaults of a project and a build.
+const (
+	DefaultTimeoutMinutes       = 60
+	DefaultQueuedTimeoutMinutes = 480
+)
+
+// effective lays the overrides of a request over a project: what the build will really do. It neither reads nor writes
+// anything.
+func effective(p types.Project, r Request) (types.Build, settings, error) {
+	in := r.Input
+	b := types.Build{
+		ProjectName:             p.Name,
+		Source:                  mergeSource(p.Source, &in),
+		SourceVersion:           firstString(in.SourceVersion, p.SourceVersion),
+		SecondarySources:        orList(in.SecondarySourcesOverride, p.SecondarySources),
+		SecondarySourceVersions: orList(in.SecondarySourcesVersionOverride, p.SecondarySourceVersions),
+		Environment:             mergeEnvironment(p.Environment, &in),
+		Cache:                   orPtr(in.CacheOverride, p.Cache),
+		ServiceRole:             firstString(in.ServiceRoleOverride, p.ServiceRole),
+		EncryptionKey:           firstString(in.EncryptionKeyOverride, p.EncryptionKey),
+		TimeoutInMinutes:        orPtr(orPtr(in.TimeoutInMinutesOverride, p.TimeoutInMinutes), aws.Int32(DefaultTimeoutMinutes)),
+		QueuedTimeoutInMinutes:  orPtr(orPtr(in.QueuedTimeoutInMinutesOverride, p.QueuedTimeoutInMinutes), aws.Int32(DefaultQueuedTimeoutMinutes)),
+		VpcConfig:               p.VpcConfig,
+		FileSystemLocations:     p.FileSystemLocations,
+		Initiator:               aws.String(r.Initiator),
+		BuildStatus:             types.StatusTypeInProgress,
+	}
+	st := settings{OnFinish: r.OnFinish, Pipeline: r.Pipeline, Logs: orPtr(in.LogsConfigOverride, p.LogsConfig)}
+	if r.Pipeline != nil {
+		return b, st, pipelineSources(&b, r.Pipeline)
+	}
+	primary := orPtr(in.ArtifactsOverride, p.Artifacts)
+	if primary != nil {
+		st.Artifacts = append(st.Artifacts, *primary)
+	}
+	st.Artifacts = append(st.Artifacts, orList(in.SecondaryArtifactsOverride, p.SecondaryArtifacts)...)
+	return b, st, checkBuild(&b, st)
+}
+
+func orPtr[T any](override, value *T) *T {
+	if override != nil {
+		return override
+	}
+	return value
+}
+
+func orList[T any](override, value []T) []T {
+	if override != nil {
+		return override
+	}
+	return value
+}
+
+func firstString(values ...*string) *string {
+	for _, v := range values {
+		if aws.ToString(v) != "" {
+			return v
+		}
+	}
+	return nil
+}
+
+func mergeSource(p *types.ProjectSource, in *codebuild.StartBuildInput) *types.ProjectSource {
+	s := types.ProjectSource{Type: types.SourceTypeNoSource}
+	if p != nil {
+		s = *p
+	}
+	if in.SourceTypeOverride != "" {
+		s.Type = in.SourceTypeOverride
+		if in.SourceLocationOverride == nil && p != nil && p.Type != s.Type {
+			s.Location = nil
+		}
+	}
+	s.Location = orPtr(in.SourceLocationOverride, s.Location)
+	s.Buildspec = orPtr(in.BuildspecOverride, s.Buildspec)
+	s.GitCloneDepth = orPtr(in.GitCloneDepthOverride, s.GitCloneDepth)
+	s.GitSubmodulesConfig = orPtr(in.GitSubmodulesConfigOverride, s.GitSubmodulesConfig)
+	s.InsecureSsl = orPtr(in.InsecureSslOverride, s.InsecureSsl)
+	s.Auth = orPtr(in.SourceAuthOverride, s.Auth)
+	s.ReportBuildStatus = orPtr(in.ReportBuildStatusOverride, s.ReportBuildStatus)
+	s.BuildStatusConfig = orPtr(in.BuildStatusConfigOverride, s.BuildStatusConfig)
+	return &s
+}
+
+func mergeEnvironment(p *types.ProjectEnvironment, in *codebuild.StartBuildInput) *types.ProjectEnvironment {
+	var e types.ProjectEnvironment
+	if p != nil {
+		e = *p
+	}
+	if in.ComputeTypeOverride != "" {
+		e.ComputeType = in.ComputeTypeOverride
+	}
+	if in.EnvironmentTypeOverride != "" {
+		e.Type = in.EnvironmentTypeOverride
+	}
+	if in.ImagePullCredentialsTypeOverride != "" {
+		e.ImagePullCredentialsType = in.ImagePullCredentialsTypeOverride
+	}
+	e.Image = orPtr(in.ImageOverride, e.Image)
+	e.Certificate = orPtr(in.CertificateOverride, e.Certificate)
+	e.PrivilegedMode = orPtr(in.PrivilegedModeOverride, e.PrivilegedMode)
+	e.RegistryCredential = orPtr(in.RegistryCredentialOverride, e.RegistryCredential)
+	e.Fleet = orPtr(in.FleetOverride, e.Fleet)
+	e.EnvironmentVariables = mergeVariables(e.EnvironmentVariables, in.EnvironmentVariablesOverride)
+	return &e
+}
+
+// mergeVariables replaces variables by name and keeps the order.
+func mergeVariables(base, over []types.EnvironmentVariable) []types.EnvironmentVariable {
+	out := slices.Clone(base)
+	for _, v := range over {
+		i := slices.IndexFunc(out, func(o types.EnvironmentVariable) bool { return *o.Name == *v.Name })
+		if i < 0 {
+			out = append(out, v)
+		} else {
+			out[i] = v
+		}
+	}
+	for i := range out {
+		if out[i].Type == "" {
+			out[i].Type = types.EnvironmentVariableTypePlaintext
+		}
+	}
+	return out
+}
+
+func s3ARN(bucket, key string) string { return "arn:aws:s3:::" + bucket + "/" + key }
+
+// pipelineSources puts a pipeline's artifacts in the place of the project's sources.
+func pipelineSources(b *types.Build, p *Pipeline) error {
+	b.Source = &types.ProjectSource{Type: types.SourceTypeCodepipeline, Buildspec: b.Source.Buildspec}
+	b.SecondarySources, b.SecondarySourceVersions, b.SourceVersion = nil, nil, nil
+	for _, in := range p.Inputs {
+		version := aws.String(s3ARN(in.Bucket, in.Key))
+		if in.Name == p.Primary {
+			b.SourceVersion = version
+			if in.Revision != nil && in.Revision.ID != "" {
+				b.ResolvedSourceVersion = aws.String(in.Revision.ID)
+			}
+			continue
+		}
+		b.SecondarySources = append(b.SecondarySources, types.ProjectSource{
+			Type: types.SourceTypeCodepipeline, SourceIdentifier: aws.String(in.Name),
+		})
+		b.SecondarySourceVersions = append(b.SecondarySourceVersions, types.ProjectSourceVersion{
+			SourceIdentifier: aws.String(in.Name), SourceVersion: version,
+		})
+	}
+	if b.SourceVersion == nil {
+		return Invalidf("The primary source %q is not one of the input artifacts", p.Primary)
+	}
+	if p.EncryptionKey != nil && p.EncryptionKey.ID != "" {
+		b.EncryptionKey = aws.String(p.EncryptionKey.ID)
+	}
+	if len(p.Outputs) == 1 {
+		b.Artifacts = &types.BuildArtifacts{Location: aws.String(s3ARN(p.Outputs[0].Bucket, p.Outputs[0].Key))}
+		return nil
+	}
+	for _, out := range p.Outputs {
+		b.SecondaryArtifacts = append(b.SecondaryArtifacts, types.BuildArtifacts{
+			ArtifactIdentifier: aws.String(out.Name), Location: aws.String(s3ARN(out.Bucket, out.Key)),
+		})
+	}
+	return nil
+}
+
+// checkBuild refuses what only shows once project and overrides are put together.
+func checkBuild(b *types.Build, st settings) error {
+	if b.Source.Type == types.SourceTypeCodepipeline {
+		return Invalidf("Project source type CODEPIPELINE can only be built by a pipeline: start the pipeline, or give sourceTypeOverride and artifactsOverride")
+	}
+	if err := CheckSource("source", b.Source); err != nil {
+		return err
+	}
+	for i := range b.SecondarySources {
+		if err := CheckSource("secondarySources", &b.SecondarySources[i]); err != nil {
+			return err
+		}
+	}
+	for i := range st.Artifacts {
+		if st.Artifacts[i].Type == types.ArtifactsTypeCodepipeline {
+			return Invalidf("artifacts: type CODEPIPELINE needs a source of type CODEPIPELINE; give artifactsOverride")
+		}
+	}
+	return nil
+}
+
+// CheckSource refuses a source this server cannot read. field names it in the message.
+func CheckSource(field string, s *types.ProjectSource) error {
+	if s.GitSubmodulesConfig != nil && aws.ToBool(s.GitSubmodulesConfig.FetchSubmodules) {
+		return Invalidf("%s: gitSubmodulesConfig.fetchSubmodules is not supported by this server yet", field)
+	}
+	location := aws.ToString(s.Location)
+	switch s.Type {
+	case types.SourceTypeCodepipeline:
+		if location != "" {
+			return Invalidf("%s: location must not be set for source type CODEPIPELINE", field)
+		}
+		return nil
+	case types.SourceTypeNoSource:
+		if kind, _ := buildspec.Locate(aws.ToString(s.Buildspec)); kind == buildspec.File && field == "source" {
+			return Invalidf("%s: a project with source type NO_SOURCE needs a buildspec written into the project", field)
+		}
+		return nil
+	case types.SourceTypeCodecommit:
+		if _, err := repositoryOf(location); err != nil {
+			return Invalidf("%s: %v", field, err)
+		}
+		return nil
+	case types.SourceTypeS3:
+		if _, _, err := bucketAndKey(location); err != nil {
+			return Invalidf("%s: %v", field, err)
+		}
+		return nil
+	}
+	return Invalidf("%s: type %s is not supported by this server yet; use CODECOMMIT, CODEPIPELINE, S3 or NO_SOURCE", field, s.Type)
+}
+
+// repositoryOf finds the hosted repository in a clone URL, whatever the host is called.
+func repositoryOf(location string) (string, error) {
+	u, err := url.Parse(location)
+	if err == nil && u.Host != "" {
+		if _, name, ok := strings.Cut(u.Path, "/v1/repos/"); ok {
+			if name = strings.TrimSuffix(strings.TrimSuffix(name, "/"), ".git"); name != "" && !strings.Contains(name, "/") {
+				return name, nil
+			}
+		}
+	}
+	return "", Invalidf("location %q is not the clone URL of a repository, such as https://git-codecommit.us-east-1.amazonaws.com/v1/repos/NAME", location)
+}
+
+// bucketAndKey reads the location of an S3 source: bucket/key or its ARN.
+func bucketAndKey(location string) (bucket, key string, err error) {
+	bucket, key, ok := strings.Cut(strings.TrimPrefix(location, "arn:aws:s3:::"), "/")
+	if !ok || bucket == "" || key == "" {
+		return "", "", Invalidf("location %q is not of the form bucket/path/to/source.zip", location)
+	}
+	return bucket, key, nil
+}
+
+// startTime and queuedUntil read a build's times.
+func startTime(b *types.Build) time.Time { return aws.ToTime(b.StartTime) }
+
+func queuedUntil(b *types.Build) time.Time {
+	return startTime(b).Add(time.Duration(aws.ToInt32(b.QueuedTimeoutInMinutes)) * time.Minute)
+}
+
+// logsOf says where a build's log is: location for the API, and whether it is written at all.
+func logsOf(p Place, b *types.Build, config *types.LogsConfig, id string) (*types.LogsLocation, bool) {
+	cw := &types.CloudWatchLogsConfig{Status: types.LogsConfigStatusTypeEnabled}
+	if config != nil && config.CloudWatchLogs != nil {
+		cw = config.CloudWatchLogs
+	}
+	off := &types.S3LogsConfig{Status: types.LogsConfigStatusTypeDisabled, EncryptionDisabled: aws.Bool(false)}
+	loc := &types.LogsLocation{CloudWatchLogs: cw, S3Logs: off}
+	if cw.Status == types.LogsConfigStatusTypeDisabled {
+		return loc, false
+	}
+	group, stream := aws.ToString(cw.GroupName), id
+	if group == "" {
+		group = "/aws/codebuild/" + *b.ProjectName
+	}
+	if prefix := aws.ToString(cw.StreamName); prefix != "" {
+		stream = prefix + "/" + id
+	}
+	loc.GroupName, loc.StreamName = aws.String(group), aws.String(stream)
+	loc.CloudWatchLogsArn = aws.String("arn:aws:logs:" + p.Region + ":" + p.Account + ":log-group:" + group + ":log-stream:" + stream)
+	return loc, true
+}

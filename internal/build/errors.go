@@ -1,0 +1,52 @@
+package build
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Errors of Service. The API's edge maps them to AWS's exceptions.
+var (
+	ErrNoProject     = errors.New("build project does not exist")
+	ErrNoBuild       = errors.New("build does not exist")
+	ErrProjectExists = errors.New("build project exists already")
+)
+
+// InvalidError refuses a request because of what it asks for.
+type InvalidError struct{ Message string }
+
+func (e *InvalidError) Error() string { return e.Message }
+
+// Invalidf makes an *InvalidError.
+func Invalidf(format string, args ...any) error {
+	return &InvalidError{Message: fmt.Sprintf(format, args...)}
+}
+
+// LimitError refuses a build because too many run.
+type LimitError struct{ Message string }
+
+func (e *LimitError) Error() string { return e.Message }
+
+// Failure ends a phase: the code and message of its context (AWS: PhaseContext).
+type Failure struct{ Code, Message string }
+
+func (f *Failure) Error() string { return f.Code + ": " + f.Message }
+
+// Codes of phase contexts, as CodeBuild writes them.
+const (
+	codeCommand  = "COMMAND_EXECUTION_ERROR"
+	codeYAML     = "YAML_FILE_ERROR"
+	codeClient   = "CLIENT_ERROR"
+	codeInternal = "INTERNAL_SERVICE_ERROR"
+	codeTimeout  = "BUILD_TIMED_OUT"
+)
+
+func clientFailure(format string, args ...any) error {
+	return &Failure{Code: codeClient, Message: fmt.Sprintf(format, args...)}
+}
+
+// errStopped is the cause of a build's context once StopBuild was called; errTimedOut once its time was over.
+var (
+	errStopped  = errors.New("the build was stopped")
+	errTimedOut = errors.New("the build has timed out")
+)

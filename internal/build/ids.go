@@ -1,0 +1,46 @@
+package build
+
+import (
+	"strings"
+
+	"github.com/google/uuid"
+)
+
+// Place is the region and account in the ARNs of builds.
+type Place struct{ Region, Account string }
+
+func (p Place) arn(resource string) string {
+	return "arn:aws:codebuild:" + p.Region + ":" + p.Account + ":" + resource
+}
+
+// ProjectARN names a project.
+func (p Place) ProjectARN(name string) string { return p.arn("project/" + name) }
+
+// BuildARN names a build by its id ("project:uuid").
+func (p Place) BuildARN(id string) string { return p.arn("build/" + id) }
+
+// ProjectName is the project's name in a name or an ARN.
+func ProjectName(nameOrARN string) string {
+	if strings.HasPrefix(nameOrARN, "arn:") {
+		if _, name, ok := strings.Cut(nameOrARN, ":project/"); ok {
+			return name
+		}
+	}
+	return nameOrARN
+}
+
+// ParseID splits the id or ARN of a build into project and uuid; ok is false when it can be neither.
+func ParseID(idOrARN string) (project, id string, ok bool) {
+	s := idOrARN
+	if strings.HasPrefix(s, "arn:") {
+		if _, s, ok = strings.Cut(s, ":build/"); !ok {
+			return "", "", false
+		}
+	}
+	project, id, ok = strings.Cut(s, ":")
+	if !ok || project == "" {
+		return "", "", false
+	}
+	parsed, err := uuid.Parse(id)
+	return project, id, err == nil && parsed.String() == id
+}

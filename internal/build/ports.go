@@ -1,0 +1,84 @@
+package build
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+)
+
+// Errors the ports report, whatever is behind them.
+var (
+	ErrNoBucket = errors.New("no such bucket")
+	ErrNoObject = errors.New("no such object")
+)
+
+// Objects is what builds need of the object store: they read sources from it and put artifacts there.
+type Objects interface {
+	// Open opens an object; version "" is the newest. ErrNoBucket, ErrNoObject.
+	Open(ctx context.Context, bucket, key, version string) (Object, error)
+	// StageDir is where files for PutFile are made.
+	StageDir() string
+	// PutFile stores a finished file of StageDir durably, by moving it. ErrNoBucket.
+	PutFile(ctx context.Context, bucket, key, path string, a Attributes) error
+	// Publish stores files and then shows all of them at once. ErrNoBucket.
+	Publish(ctx context.Context, bucket string, files []Upload) error
+}
+
+// Object is an open object. The caller closes Body.
+type Object struct {
+	Size    int64
+	Version string
+	Body    interface {
+		io.ReadSeekCloser
+		io.ReaderAt
+	}
+}
+
+// Attributes are stored with an object.
+type Attributes struct {
+	ContentType string
+	KMSKeyID    string
+	Metadata    map[string]string
+}
+
+// Upload is one file to publish.
+type Upload struct {
+	Key  string
+	Open func() (io.ReadCloser, error)
+	Attributes
+}
+
+// Repositories is what builds need of hosted Git repositories.
+type Repositories interface {
+	// Path is the directory of the bare repository, on this machine.
+	Path(ctx context.Context, repository string) (string, error)
+	// CloneRef reads an artifact that stands for a clone; ok is false for any other artifact, such as a zip.
+	CloneRef(artifact []byte) (ref CloneRef, ok bool, err error)
+}
+
+// CloneRef says what to clone instead of unpacking an artifact.
+type CloneRef struct{ Repository, Branch, Commit, URL string }
+
+// CloneRefLimit is how long an artifact that holds a CloneRef is at most.
+const CloneRefLimit = 16 << 10
+
+// Logs opens the log streams builds write to.
+type Logs interface {
+	// Stream makes group and stream when they are missing.
+	Stream(ctx context.Context, group, stream string) (LogStream, error)
+}
+
+// LogStream takes the lines of one build, in order, from one goroutine at a time.
+type LogStream interface {
+	// Append may gather lines in memory for a moment; it blocks while the store cannot keep up.
+	Append(ctx context.Context, lines []LogLine) error
+	// Close makes everything appended durable.
+	Close(ctx context.Context) error
+}
+
+// LogLine is one line, without its newline, as valid UTF-8.
+type LogLine struct {
+	Time time.Time
+	Text string
+}

@@ -1,0 +1,327 @@
+package build
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/user"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/codebuild/types"
+
+	"github.com/conveyor-cd/conveyor/internal/buildspec"
+)
+
+// killGrace is how long a build that is ended has between SIGTERM and SIGKILL.
+const killGrace = 3 * time.Second
+
+// run is one build on its way through the phases.
+type run struct {
+	s   *Service
+	rec record // as it was when the run began; what changes is in progress
+	*progress
+	log     *buildLog
+	cancel  context.CancelCauseFunc
+	attempt int
+
+	ws          Workspace
+	session     Session
+	spec        *buildspec.Spec
+	succeeding  bool
+	failed      types.StatusType // what the build ends with; "" while nothing went wrong
+	interrupted error            // why this server gave the run up; nil when it did not
+
+	saving sync.Mutex // guards the fields below
+	timer  *time.Timer
+	over   bool
+}
+
+// work takes the build from QUEUED to COMPLETED. When it returns nil the build in r.progress is complete; an error means
+// that this server is stopping and the build will run again.
+func (r *run) work(ctx context.Context) error {
+	r.leave(types.StatusTypeSucceeded, nil) // QUEUED
+	r.succeeding = true
+	minutes := time.Duration(aws.ToInt32(r.rec.Build.TimeoutInMinutes))
+	timed, stop := context.WithTimeoutCause(ctx, minutes*r.s.minute, errTimedOut)
+	defer stop()
+
+	for phase := buildspec.Provisioning; phase != buildspec.Completed; {
+		limit := timed
+		if phase == buildspec.Finalizing {
+			limit = context.WithoutCancel(ctx) // it ends what the build started, whatever happened before
+		}
+		ok, on := r.phase(limit, phase)
+		next := buildspec.Next(phase, !ok, on)
+		if timed.Err() != nil && phase != buildspec.Finalizing {
+			next = buildspec.Finalizing
+		}
+		phase = next
+	}
+	if r.interrupted != nil {
+		return r.interrupted
+	}
+	status := types.StatusTypeSucceeded
+	if r.failed != "" {
+		status = r.failed
+	}
+	r.complete(status)
+	return nil
+}
+
+// phase runs one phase and reports whether it succeeded and what its on-failure says.
+func (r *run) phase(ctx context.Context, phase buildspec.Phase) (ok bool, on buildspec.OnFailure) {
+	r.enter(phase)
+	var err error
+	switch phase {
+	case buildspec.Provisioning:
+		err = r.provision(ctx)
+	case buildspec.DownloadSource:
+		err = r.downloadSource(ctx)
+	case buildspec.UploadArtifacts:
+		err = r.upload(ctx)
+	case buildspec.Finalizing:
+		err = r.finalize(ctx)
+	default:
+		on = r.spec.Phases[phase].OnFailure
+		err = r.commands(ctx, phase)
+	}
+	status, why := verdict(ctx, err)
+	r.note(ctx, status)
+	r.leave(status, why)
+	r.logEnd(phase, status, why, on)
+	return status == types.StatusTypeSucceeded, on
+}
+
+// note remembers how the build ends: with the first thing that went wrong, unless it was ended from outside.
+func (r *run) note(ctx context.Context, status types.StatusType) {
+	switch status {
+	case types.StatusTypeSucceeded:
+	case types.StatusTypeStopped, types.StatusTypeTimedOut:
+		r.failed = status
+		if cause := context.Cause(ctx); !errors.Is(cause, errStopped) && !errors.Is(cause, errTimedOut) {
+			r.interrupted = cause
+			r.log.Printf("The server is stopping; the build starts again when it is back")
+		}
+	default:
+		if r.failed == "" {
+			r.failed = status
+		}
+	}
+}
+
+// verdict is the status of a phase that ended with err, and the context that explains it.
+func verdict(ctx context.Context, err error) (types.StatusType, *Failure) {
+	if cause := context.Cause(ctx); cause != nil {
+		switch {
+		case errors.Is(cause, errTimedOut):
+			return types.StatusTypeTimedOut, &Failure{Code: codeTimeout, Message: "Build has timed out."}
+		default:
+			return types.StatusTypeStopped, nil
+		}
+	}
+	if err == nil {
+		return types.StatusTypeSucceeded, nil
+	}
+	if f, ok := errors.AsType[*Failure](err); ok {
+		text := strings.Replace(err.Error(), f.Error(), f.Message, 1) // what wraps the failure says which source it was
+		return types.StatusTypeFailed, &Failure{Code: f.Code, Message: text}
+	}
+	return types.StatusTypeFault, &Failure{Code: codeInternal, Message: err.Error()}
+}
+
+func (r *run) logEnd(phase buildspec.Phase, status types.StatusType, why *Failure, on buildspec.OnFailure) {
+	if phase == buildspec.Provisioning && status == types.StatusTypeSucceeded || phase == buildspec.Finalizing && status == types.StatusTypeSucceeded {
+		return
+	}
+	state := string(status)
+	if status == types.StatusTypeFailed && buildspec.Aborts(phase, on) {
+		state = "FAILED_WITH_ABORT"
+	}
+	if why == nil {
+		why = &Failure{}
+	}
+	r.log.Printf("Phase complete: %s State: %s", phase, state)
+	r.log.Printf("Phase context status code: %s Message: %s", why.Code, why.Message)
+}
+
+func (r *run) provision(ctx context.Context) error {
+	r.log.Printf("%s", r.s.cfg.Runner.Notice(aws.ToString(r.rec.Build.Environment.Image)))
+	if r.attempt > 1 {
+		r.log.Printf("The server stopped while this build was running; the build starts again from the beginning (attempt %d)", r.attempt)
+	}
+	ws, err := r.s.cfg.Runner.Prepare(ctx, r.rec.ID)
+	r.ws = ws
+	return err
+}
+
+func (r *run) downloadSource(ctx context.Context) error {
+	r.log.Printf("Phase is %s", buildspec.DownloadSource)
+	if err := r.download(ctx); err != nil {
+		return err
+	}
+	r.log.Printf("CODEBUILD_SRC_DIR=%s", r.ws.Path(srcDir))
+	var err error
+	if r.spec, err = r.readSpec(ctx); err != nil {
+		return err
+	}
+	if err := r.supported(); err != nil {
+		return err
+	}
+	env, err := r.environment(r.spec)
+	if err != nil {
+		return err
+	}
+	list := make([]string, len(env))
+	for i, v := range env {
+		list[i] = v.Name + "=" + v.Value
+	}
+	shell := "sh"
+	if strings.HasSuffix(r.spec.Env.Shell, "bash") {
+		shell = "bash"
+	}
+	r.log.Printf("Moving to directory %s", r.ws.Path(srcDir))
+	r.log.Printf("Phases found in YAML: %d", len(r.spec.Phases))
+	r.session, err = r.ws.Start(ctx, SessionOptions{
+		Shell: shell, Dir: r.ws.Path(srcDir), Env: list, Output: r.log, Grace: killGrace,
+	})
+	if err != nil {
+		return clientFailure("the build's shell cannot be started: %v", err)
+	}
+	return nil
+}
+
+// supported refuses what the buildspec asks for and this server cannot do yet, and warns of what it leaves out without
+// harm to the result.
+func (r *run) supported() error {
+	sp := r.spec
+	refuse := func(what string) error {
+		return clientFailure("the buildspec uses %s, which is not supported by this server yet", what)
+	}
+	switch {
+	case len(sp.Env.ParameterStore) > 0:
+		return refuse("env.parameter-store")
+	case len(sp.Env.SecretsManager) > 0:
+		return refuse("env.secrets-manager")
+	case sp.HasBatch:
+		return refuse("batch")
+	}
+	users := map[string]string{"run-as": sp.RunAs}
+	for phase, c := range sp.Phases {
+		users["phases."+strings.ToLower(string(phase))+".run-as"] = c.RunAs
+		if c.OnFailure.Policy == buildspec.Retry {
+			r.log.Printf("Warning: on-failure RETRY is not supported by this server yet; phase %s is not retried", phase)
+		}
+	}
+	for key, name := range users {
+		if name != "" && !isMe(name) {
+			return refuse(fmt.Sprintf("%s: %s (another user than the one the server runs as)", key, name))
+		}
+	}
+	for what, used := range map[string]bool{
+		"reports": len(sp.Reports) > 0, "cache": sp.Cache != nil, "env.git-credential-helper": sp.Env.GitCredentialHelper,
+		"proxy": sp.Proxy.Logs || sp.Proxy.UploadArtifacts,
+	} {
+		if used {
+			r.log.Printf("Warning: the buildspec uses %s, which this server leaves out for now", what)
+		}
+	}
+	if len(sp.Phases[buildspec.Install].RuntimeVersions) > 0 {
+		r.log.Printf("Skipping install of runtimes. Runtime version selection is not supported by this build image")
+	}
+	return nil
+}
+
+func isMe(name string) bool {
+	me, err := user.Current()
+	return err == nil && (me.Username == name || me.Uid == name)
+}
+
+// commands runs one phase of the buildspec.
+func (r *run) commands(ctx context.Context, phase buildspec.Phase) error {
+	c := r.spec.Phases[phase]
+	r.log.Printf("Entering phase %s", phase)
+	err := r.each(ctx, phase, c.Commands)
+	if ctx.Err() != nil {
+		return err
+	}
+	// Finally commands run whatever happened before; when both fail the first failure is the one to tell.
+	if ferr := r.each(ctx, phase, c.Finally); err == nil {
+		err = ferr
+	}
+	if ctx.Err() == nil && phase == buildspec.PostBuild {
+		return errors.Join(err, r.export(ctx))
+	}
+	return err
+}
+
+// each runs commands one after the other until one fails.
+func (r *run) each(ctx context.Context, phase buildspec.Phase, commands []string) error {
+	for _, command := range commands {
+		r.log.Printf("Running command %s", command)
+		text := command
+		if r.spec.Version == buildspec.V01 {
+			text = "(\n" + command + "\n)" // every command has a shell of its own
+		}
+		status, err := r.session.Run(ctx, text)
+		if err != nil {
+			return err
+		}
+		if status == 0 {
+			continue
+		}
+		r.log.Printf("Command did not exit successfully %s exit status %d", command, status)
+		f := &Failure{
+			Code:    codeCommand,
+			Message: fmt.Sprintf("Error while executing command: %s. Reason: exit status %d", command, status),
+		}
+		return errors.Join(f, r.notSucceeding(ctx))
+	}
+	return nil
+}
+
+// notSucceeding tells the commands that follow that the build has failed.
+func (r *run) notSucceeding(ctx context.Context) error {
+	if !r.succeeding {
+		return nil
+	}
+	r.succeeding = false
+	return r.session.Setenv(ctx, "CODEBUILD_BUILD_SUCCEEDING", "0")
+}
+
+// export reads the exported variables as POST_BUILD left them. One that is not set is left out.
+func (r *run) export(ctx context.Context) error {
+	names := r.spec.Env.ExportedVariables
+	if len(names) == 0 {
+		return nil
+	}
+	values, err := r.session.Getenv(ctx, names)
+	if err != nil {
+		return err
+	}
+	var out []types.ExportedEnvironmentVariable
+	for _, n := range names {
+		v, ok := values[n]
+		if !ok {
+			r.log.Printf("Warning: the exported variable %s is not set", n)
+			continue
+		}
+		out = append(out, types.ExportedEnvironmentVariable{Name: aws.String(n), Value: aws.String(strings.ToValidUTF8(v, "\uFFFD"))})
+	}
+	r.set(func(b *types.Build) { b.ExportedEnvironmentVariables = out })
+	return nil
+}
+
+// finalize ends everything the build started and gives its disk back.
+func (r *run) finalize(ctx context.Context) error {
+	if r.ws == nil {
+		return nil
+	}
+	var err error
+	if r.session != nil {
+		err = r.session.Close()
+	}
+	return errors.Join(err, r.ws.Cleanup(ctx))
+}

@@ -1,0 +1,256 @@
+// Package build runs builds: it keeps build projects and builds, takes a build through its phases in a place a Runner
+// gives it, and stores what it made. What a buildspec means is decided in package buildspec.
+//
+// A build is a row and a queued job. The job runs on whatever server takes it, and runs again from the start after a
+// crash. While it runs its state is live in memory, saved a few times a second; its end is one transaction, which also
+// enqueues the job whoever started it asked for.
+package build
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/codebuild"
+	"github.com/aws/aws-sdk-go-v2/service/codebuild/types"
+	"github.com/google/uuid"
+
+	"github.com/conveyor-cd/conveyor/internal/buildspec"
+	"github.com/conveyor-cd/conveyor/internal/queue"
+	"github.com/conveyor-cd/conveyor/internal/store"
+)
+
+// JobKind is the queued job that runs a build.
+const JobKind = "build.run"
+
+// stopChannel is where servers hear that a build is to be stopped.
+const stopChannel = "builds_stop"
+
+// Config is what a Service is made of. Everything but Logs, BuildURL, Env and Slots is required.
+type Config struct {
+	Store        store.Store
+	Queue        queue.Enqueuer
+	Runner       Runner
+	Objects      Objects
+	Repositories Repositories
+	Logs         Logs // nil: builds keep no logs
+	Place        Place
+	Log          *slog.Logger
+	Slots        int // builds that run at once on this server; default 4
+	// BuildURL, when set, is the console's page of a build, by its id.
+	BuildURL func(id string) string
+	// Env, when set, is given to every build below all other variables, for example this server's endpoint.
+	Env []buildspec.Variable
+}
+
+// Service keeps projects and builds. All methods may be called from many goroutines.
+type Service struct {
+	cfg    Config
+	minute time.Duration // shorter in tests
+
+	mu   sync.Mutex
+	live map[string]*run // by uuid: the builds running here
+}
+
+// New makes a Service.
+func New(cfg Config) *Service {
+	if cfg.Slots <= 0 {
+		cfg.Slots = 4
+	}
+	return &Service{cfg: cfg, minute: time.Minute, live: map[string]*run{}}
+}
+
+// Request asks for a build.
+type Request struct {
+	// Input names the project and overrides its settings. Its IdempotencyToken counts for five minutes.
+	Input     codebuild.StartBuildInput
+	Initiator string
+	// Key, when set, makes the request idempotent for ever: a second one with the same key finds the first one's build.
+	Key string
+	// OnFinish, when set, is enqueued in the transaction in which the build ends.
+	OnFinish *queue.Job
+	// Pipeline, when set, gives the build a pipeline's artifacts instead of the project's own source and artifacts.
+	Pipeline *Pipeline
+}
+
+// tokenLife is how long an IdempotencyToken counts.
+const tokenLife = 5 * time.Minute
+
+// Start stores a build and enqueues its run in tx. ErrNoProject, *InvalidError, *LimitError: then tx must be rolled back.
+func (s *Service) Start(ctx context.Context, tx store.Tx, r Request) (types.Build, error) {
+	name := ProjectName(aws.ToString(r.Input.ProjectName))
+	token, fingerprint, err := idempotency(name, r)
+	if err != nil {
+		return types.Build{}, err
+	}
+	p, number, err := s.nextNumber(ctx, tx, name)
+	if err != nil {
+		return types.Build{}, err
+	}
+	if token != "" {
+		found, err := s.byToken(ctx, tx, token, fingerprint, r.Key == "")
+		if err != nil || found != nil {
+			if found != nil {
+				_, err = tx.Exec(ctx, `UPDATE build_projects SET last_number = last_number - 1 WHERE name = $1`, name)
+				return *found, err
+			}
+			return types.Build{}, err
+		}
+	}
+	b, st, err := effective(p, r)
+	if err != nil {
+		return types.Build{}, err
+	}
+	return s.store(ctx, tx, p, b, st, number, token, fingerprint)
+}
+
+func (s *Service) store(ctx context.Context, tx store.Tx, p types.Project, b types.Build, st settings, number int64, token, fingerprint string) (types.Build, error) {
+	if err := s.checkLimit(ctx, tx, p); err != nil {
+		return types.Build{}, err
+	}
+	id := uuid.NewString()
+	now := tx.Now()
+	b.Id = aws.String(*b.ProjectName + ":" + id)
+	b.Arn = aws.String(s.cfg.Place.BuildARN(*b.Id))
+	b.BuildNumber = aws.Int64(number)
+	b.StartTime = aws.Time(now)
+	b.CurrentPhase = aws.String(string(buildspec.Queued))
+	b.Logs, _ = logsOf(s.cfg.Place, &b, st.Logs, id)
+	b.Phases = []types.BuildPhase{
+		{
+			PhaseType: types.BuildPhaseTypeSubmitted, PhaseStatus: types.StatusTypeSucceeded,
+			StartTime: aws.Time(now), EndTime: aws.Time(now), DurationInSeconds: aws.Int64(0),
+		},
+		{PhaseType: types.BuildPhaseTypeQueued, StartTime: aws.Time(now)},
+	}
+	if err := insert(ctx, tx, record{ID: id, Build: b, Settings: st}, token, fingerprint); err != nil {
+		return types.Build{}, err
+	}
+	payload, err := json.Marshal(runPayload{ID: id})
+	if err != nil {
+		return types.Build{}, err
+	}
+	_, err = s.cfg.Queue.Enqueue(ctx, tx, queue.Job{Kind: JobKind, Payload: payload, Group: *b.ProjectName, Key: id})
+	return b, err
+}
+
+type runPayload struct {
+	ID string `json:"id"`
+}
+
+// nextNumber counts the project's builds up. It also locks the project, so that two requests with one token meet.
+func (s *Service) nextNumber(ctx context.Context, tx store.Tx, name string) (types.Project, int64, error) {
+	var body string
+	var number int64
+	err := tx.QueryRow(ctx, `UPDATE build_projects SET last_number = last_number + 1 WHERE name = $1 RETURNING body, last_number`, name).
+		Scan(&body, &number)
+	if errors.Is(err, sql.ErrNoRows) {
+		return types.Project{}, 0, fmt.Errorf("%w: %s", ErrNoProject, name)
+	}
+	if err != nil {
+		return types.Project{}, 0, err
+	}
+	p, err := decodeProject(body)
+	return p, number, err
+}
+
+// idempotency is the token of a request and the fingerprint of what it asks for.
+func idempotency(name string, r Request) (token, fingerprint string, err error) {
+	if r.Key != "" {
+		return "key/" + r.Key, "", nil
+	}
+	given := aws.ToString(r.Input.IdempotencyToken)
+	if given == "" {
+		return "", "", nil
+	}
+	in := r.Input
+	in.IdempotencyToken = nil
+	text, err := json.Marshal(in)
+	if err != nil {
+		return "", "", err
+	}
+	sum := sha256.Sum256(text)
+	return "token/" + name + "/" + given, hex.EncodeToString(sum[:]), nil
+}
+
+func (s *Service) byToken(ctx context.Context, tx store.Tx, token, fingerprint string, expires bool) (*types.Build, error) {
+	var since int64
+	if expires {
+		since = store.Micros(tx.Now().Add(-tokenLife))
+	}
+	var id, before string
+	err := tx.QueryRow(ctx, `SELECT id, fingerprint FROM builds WHERE token = $1 AND created_at > $2 ORDER BY created_at DESC LIMIT 1`,
+		token, since).Scan(&id, &before)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if before != fingerprint {
+		return nil, Invalidf("The idempotency token was used in the last five minutes with other parameters")
+	}
+	rec, err := load(ctx, tx, id)
+	if err != nil {
+		return nil, err
+	}
+	return &rec.Build, nil
+}
+
+func (s *Service) checkLimit(ctx context.Context, tx store.Tx, p types.Project) error {
+	if p.ConcurrentBuildLimit == nil {
+		return nil
+	}
+	var n int32
+	err := tx.QueryRow(ctx, `SELECT count(*) FROM builds WHERE project = $1 AND status = 'IN_PROGRESS'`, *p.Name).Scan(&n)
+	if err == nil && n >= *p.ConcurrentBuildLimit {
+		err = &LimitError{Message: fmt.Sprintf("Cannot have more than %d active builds for the project %s", *p.ConcurrentBuildLimit, *p.Name)}
+	}
+	return err
+}
+
+// Retry starts a new build with everything an earlier one had. ErrNoBuild, ErrNoProject, *InvalidError, *LimitError.
+func (s *Service) Retry(ctx context.Context, tx store.Tx, id, initiator, idempotencyToken string) (types.Build, error) {
+	_, uid, ok := ParseID(id)
+	if !ok {
+		return types.Build{}, fmt.Errorf("%w: %s", ErrNoBuild, id)
+	}
+	old, err := load(ctx, tx, uid)
+	if err != nil {
+		return types.Build{}, err
+	}
+	if old.Settings.Pipeline != nil {
+		return types.Build{}, Invalidf("Build %s belongs to a pipeline; retry the pipeline's stage", id)
+	}
+	p, number, err := s.nextNumber(ctx, tx, *old.Build.ProjectName)
+	if err != nil {
+		return types.Build{}, err
+	}
+	token := ""
+	if idempotencyToken != "" {
+		token = "retry/" + uid + "/" + idempotencyToken
+		found, err := s.byToken(ctx, tx, token, "", true)
+		if err != nil {
+			return types.Build{}, err
+		}
+		if found != nil {
+			_, err := tx.Exec(ctx, `UPDATE build_projects SET last_number = last_number - 1 WHERE name = $1`, *p.Name)
+			return *found, err
+		}
+	}
+	b := old.Build
+	b.Initiator = aws.String(initiator)
+	b.BuildStatus, b.BuildComplete, b.EndTime = types.StatusTypeInProgress, false, nil
+	b.ExportedEnvironmentVariables, b.ResolvedSourceVersion, b.Artifacts, b.SecondaryArtifacts = nil, nil, nil, nil
+	st := old.Settings
+	st.OnFinish = nil
+	return s.store(ctx, tx, p, b, st, number, token, "")
+}

@@ -1,0 +1,277 @@
+package build
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/codebuild/types"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/conveyor-cd/conveyor/internal/archive"
+	"github.com/conveyor-cd/conveyor/internal/buildspec"
+)
+
+// download puts all sources of the build into its workspace and sets the resolved version of the primary one.
+func (r *run) download(ctx context.Context) error {
+	b := r.rec.Build
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		resolved, err := r.fetch(ctx, b.Source, aws.ToString(b.SourceVersion), srcDir)
+		if err == nil && resolved != "" {
+			r.progress.set(func(b *types.Build) { b.ResolvedSourceVersion = aws.String(resolved) })
+		}
+		return err
+	})
+	for _, src := range b.SecondarySources {
+		id := aws.ToString(src.SourceIdentifier)
+		g.Go(func() error {
+			if !safeName(id) {
+				return clientFailure("the source identifier %q cannot be the name of a directory", id)
+			}
+			if _, err := r.fetch(ctx, &src, secondaryVersion(&b, id), secondaryDir(id)); err != nil {
+				return fmt.Errorf("source %s: %w", id, err)
+			}
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+func safeName(s string) bool {
+	return s != "" && s != "." && s != ".." && !strings.ContainsAny(s, "/\\\x00")
+}
+
+// fetch puts one source into a directory of the workspace and returns what its version turned out to be.
+func (r *run) fetch(ctx context.Context, src *types.ProjectSource, version, dir string) (resolved string, err error) {
+	dest := filepath.Join(r.ws.Root(), filepath.FromSlash(dir))
+	if err := os.MkdirAll(dest, 0o755); err != nil { //nolint:gosec // a build's tools may run as somebody else
+		return "", err
+	}
+	switch src.Type {
+	case types.SourceTypeNoSource:
+		return "", nil
+	case types.SourceTypeCodepipeline:
+		bucket, key, err := bucketAndKey(version)
+		if err != nil {
+			return "", clientFailure("the input artifact has no location: %v", err)
+		}
+		return "", r.fetchArtifact(ctx, bucket, key, dest)
+	case types.SourceTypeS3:
+		bucket, key, err := bucketAndKey(aws.ToString(src.Location))
+		if err != nil {
+			return "", clientFailure("%v", err)
+		}
+		return "", r.fetchObject(ctx, bucket, key, version, dest)
+	case types.SourceTypeCodecommit:
+		repository, err := repositoryOf(aws.ToString(src.Location))
+		if err != nil {
+			return "", clientFailure("%v", err)
+		}
+		return r.clone(ctx, CloneRef{Repository: repository, URL: *src.Location}, version, dest)
+	}
+	return "", clientFailure("source type %s is not supported by this server yet", src.Type)
+}
+
+func (r *run) open(ctx context.Context, bucket, key, version string) (Object, error) {
+	o, err := r.s.cfg.Objects.Open(ctx, bucket, key, version)
+	switch {
+	case errors.Is(err, ErrNoBucket):
+		err = clientFailure("the bucket %s does not exist", bucket)
+	case errors.Is(err, ErrNoObject):
+		err = clientFailure("the object %s does not exist in the bucket %s", key, bucket)
+	}
+	return o, err
+}
+
+// fetchArtifact unpacks a pipeline's artifact, or clones what it refers to.
+func (r *run) fetchArtifact(ctx context.Context, bucket, key, dest string) error {
+	o, err := r.open(ctx, bucket, key, "")
+	if err != nil {
+		return err
+	}
+	defer o.Body.Close() //nolint:errcheck // read only
+	if o.Size > 0 && o.Size <= CloneRefLimit {
+		doc := make([]byte, o.Size)
+		if _, err := o.Body.ReadAt(doc, 0); err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
+		if ref, ok, err := r.s.cfg.Repositories.CloneRef(doc); ok || err != nil {
+			if err != nil {
+				return clientFailure("%v", err)
+			}
+			_, err = r.clone(ctx, ref, ref.Commit, dest)
+			return err
+		}
+	}
+	return r.unzip(ctx, o, s3ARN(bucket, key), dest)
+}
+
+func (r *run) unzip(ctx context.Context, o Object, name, dest string) error {
+	_, err := archive.Unzip(ctx, o.Body, o.Size, dest, archive.Limits{})
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	return clientFailure("%s cannot be unpacked: %v", name, err)
+}
+
+// fetchObject unpacks an S3 source that is a zip and copies one that is anything else.
+func (r *run) fetchObject(ctx context.Context, bucket, key, version, dest string) error {
+	if strings.HasSuffix(key, "/") {
+		return clientFailure("the source %s/%s is a folder, which is not supported by this server yet; use a zip file", bucket, key)
+	}
+	o, err := r.open(ctx, bucket, key, version)
+	if err != nil {
+		return err
+	}
+	defer o.Body.Close() //nolint:errcheck // read only
+	var magic [4]byte
+	n, _ := o.Body.ReadAt(magic[:], 0)
+	if bytes.HasPrefix(magic[:n], []byte("PK")) {
+		return r.unzip(ctx, o, s3ARN(bucket, key), dest)
+	}
+	name := path.Base(key)
+	if !safeName(name) {
+		return clientFailure("the object %s cannot be the name of a file", key)
+	}
+	f, err := os.OpenFile(filepath.Join(dest, name), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644) //nolint:gosec // as above
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(f, o.Body)
+	return errors.Join(err, f.Close())
+}
+
+// clone makes a full clone of a hosted repository, on this machine, and checks a version out: a commit, a branch or a
+// tag, or the default branch. A project's clone depth is not looked at: the whole history costs nothing here.
+func (r *run) clone(ctx context.Context, ref CloneRef, version, dest string) (commit string, err error) {
+	from, err := r.s.cfg.Repositories.Path(ctx, ref.Repository)
+	if err != nil {
+		return "", clientFailure("the repository %s cannot be cloned: %v", ref.Repository, err)
+	}
+	if strings.HasPrefix(version, "-") {
+		return "", clientFailure("%q is not a version of the repository %s", version, ref.Repository)
+	}
+	if _, err := r.git(ctx, "", "clone", "--quiet", "--no-checkout", from, dest); err != nil {
+		return "", clientFailure("the repository %s cannot be cloned: %v", ref.Repository, err)
+	}
+	if commit, err = r.resolve(ctx, dest, version); err != nil {
+		return "", clientFailure("%q is not a branch, tag or commit of the repository %s", version, ref.Repository)
+	}
+	if _, err := r.git(ctx, dest, "checkout", "--quiet", "--force", "--detach", commit); err != nil {
+		return "", clientFailure("the commit %s of the repository %s cannot be checked out: %v", commit, ref.Repository, err)
+	}
+	if ref.URL != "" {
+		if _, err := r.git(ctx, dest, "remote", "set-url", "origin", ref.URL); err != nil {
+			return "", err
+		}
+	}
+	return commit, nil
+}
+
+// resolve finds the commit a version means in a fresh clone.
+func (r *run) resolve(ctx context.Context, dir, version string) (string, error) {
+	candidates := []string{"refs/remotes/origin/" + strings.TrimPrefix(version, "refs/heads/"), version, "refs/tags/" + version}
+	if version == "" {
+		candidates = []string{"refs/remotes/origin/HEAD", "HEAD"}
+	}
+	var err error
+	for _, c := range candidates {
+		var out string
+		if out, err = r.git(ctx, dir, "rev-parse", "--verify", "--quiet", "--end-of-options", c+"^{commit}"); err == nil {
+			return out, nil
+		}
+	}
+	return "", err
+}
+
+const gitGrace = 2 * time.Second
+
+func (r *run) git(ctx context.Context, dir string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, "git", append([]string{"-c", "safe.directory=*", "-c", "core.hooksPath=/dev/null"}, args...)...)
+	cmd.Dir = dir
+	cmd.Env = []string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + r.ws.Root(), "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=" + os.DevNull,
+		"GIT_TERMINAL_PROMPT=0", "LC_ALL=C",
+	}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.WaitDelay = gitGrace
+	var out, errOut bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errOut
+	if err := cmd.Run(); err != nil {
+		if ctx.Err() != nil {
+			return "", context.Cause(ctx)
+		}
+		return "", fmt.Errorf("git %s: %w: %s", args[0], err, strings.TrimSpace(errOut.String()))
+	}
+	return strings.TrimSpace(out.String()), nil
+}
+
+// readSpec finds and reads the buildspec (codebuild.md section 1).
+func (r *run) readSpec(ctx context.Context) (*buildspec.Spec, error) {
+	kind, value := buildspec.Locate(aws.ToString(r.rec.Build.Source.Buildspec))
+	var text []byte
+	var err error
+	switch kind {
+	case buildspec.Inline:
+		text = []byte(value)
+	case buildspec.S3:
+		text, err = r.readSpecObject(ctx, value)
+	default:
+		r.log.Printf("YAML location is %s", r.ws.Path(path.Join(srcDir, value)))
+		text, err = r.readSpecFile(value)
+	}
+	if err != nil {
+		return nil, err
+	}
+	spec, err := buildspec.Parse(text)
+	if err != nil {
+		return nil, &Failure{Code: codeYAML, Message: err.Error()}
+	}
+	return spec, nil
+}
+
+func (r *run) readSpecFile(name string) ([]byte, error) {
+	root, err := os.OpenRoot(filepath.Join(r.ws.Root(), srcDir))
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close() //nolint:errcheck // read only
+	f, err := root.Open(filepath.FromSlash(name))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, &Failure{Code: codeYAML, Message: fmt.Sprintf("YAML file does not exist: there is no %s in the source", name)}
+	}
+	if err != nil {
+		return nil, &Failure{Code: codeYAML, Message: fmt.Sprintf("the buildspec %s cannot be read: %v", name, err)}
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, buildspec.MaxSize+1))
+	if err != nil {
+		return nil, &Failure{Code: codeYAML, Message: fmt.Sprintf("the buildspec %s cannot be read: %v", name, err)}
+	}
+	return text, nil
+}
+
+func (r *run) readSpecObject(ctx context.Context, arn string) ([]byte, error) {
+	bucket, key, err := bucketAndKey(arn)
+	if err != nil || strings.HasPrefix(bucket, "arn:") {
+		return nil, &Failure{Code: codeYAML, Message: fmt.Sprintf("the buildspec setting %q is not the ARN of an S3 object", arn)}
+	}
+	o, err := r.open(ctx, bucket, key, "")
+	if err != nil {
+		return nil, err
+	}
+	defer o.Body.Close() //nolint:errcheck // read only
+	return io.ReadAll(io.LimitReader(o.Body, buildspec.MaxSize+1))
+}
