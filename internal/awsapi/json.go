@@ -39,10 +39,13 @@ func (c *call) serveJSON() error {
 	if err != nil {
 		return err
 	}
-	reply, err := Marshal(out)
+	buffer := c.buffer()
+	defer c.release(buffer)
+	reply, err := Append((*buffer)[:0], out)
 	if err != nil {
 		return err
 	}
+	*buffer = reply
 	if len(members(o.output)) == 0 {
 		reply = nil // operations without an output shape answer with nothing
 	}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/aws/smithy-go"
@@ -31,6 +32,7 @@ type Mux struct {
 	maxBody    int64
 	json       map[string]API      // by target prefix
 	query      map[string]QueryAPI // by service
+	buffers    sync.Pool           // of *[]byte, for answers
 }
 
 // MuxOptions is what a Mux needs.
@@ -197,6 +199,22 @@ func (c *call) write(status int, contentType string, body []byte) {
 	c.status, c.size = status, len(body)
 	c.w.WriteHeader(status)
 	_, _ = c.w.Write(body) // a client that went away is its own affair
+}
+
+// largestBuffer bounds what is kept for the next answer.
+const largestBuffer = 1 << 20
+
+func (m *Mux) buffer() *[]byte {
+	if b, ok := m.buffers.Get().(*[]byte); ok {
+		return b
+	}
+	return new([]byte)
+}
+
+func (m *Mux) release(b *[]byte) {
+	if cap(*b) <= largestBuffer {
+		m.buffers.Put(b)
+	}
 }
 
 // drained is how much of a refused body is read anyway: a client that is still sending would otherwise see a broken
