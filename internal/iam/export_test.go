@@ -1,0 +1,4 @@
+package iam
+
+// ValidateTrustForTest lets tests try trust policies without a database.
+var ValidateTrustForTest = validateTrust
