@@ -2,6 +2,8 @@ package build
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/service/codebuild/types"
@@ -13,6 +15,21 @@ import (
 func (s *Service) Get(ctx context.Context, idOrARN string) (types.Build, error) {
 	rec, err := s.find(ctx, idOrARN)
 	return rec.Build, err
+}
+
+// Find reads the build that was started with Request.Key. ErrNoBuild.
+func (s *Service) Find(ctx context.Context, key string) (types.Build, error) {
+	var project, id string
+	err := s.cfg.Store.Read(ctx, func(r store.Reader) error {
+		return r.QueryRow(ctx, `SELECT project, id FROM builds WHERE token = $1`, keyToken(key)).Scan(&project, &id)
+	})
+	if errors.Is(err, sql.ErrNoRows) {
+		return types.Build{}, fmt.Errorf("%w: started by %s", ErrNoBuild, key)
+	}
+	if err != nil {
+		return types.Build{}, err
+	}
+	return s.Get(ctx, project+":"+id)
 }
 
 func (s *Service) find(ctx context.Context, idOrARN string) (rec record, err error) {

@@ -162,10 +162,12 @@ func (s *Service) nextNumber(ctx context.Context, tx store.Tx, name string) (typ
 	return p, number, err
 }
 
+func keyToken(key string) string { return "key/" + key }
+
 // idempotency is the token of a request and the fingerprint of what it asks for.
 func idempotency(name string, r Request) (token, fingerprint string, err error) {
 	if r.Key != "" {
-		return "key/" + r.Key, "", nil
+		return keyToken(r.Key), "", nil
 	}
 	given := aws.ToString(r.Input.IdempotencyToken)
 	if given == "" {

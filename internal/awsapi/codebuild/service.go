@@ -1,0 +1,112 @@
+// Package codebuild is the CodeBuild API: one method per operation, in the shape of the SDK's client. What a build does
+// is decided in internal/build; here requests are checked, completed with AWS's defaults and refused with AWS's
+// exceptions.
+package codebuild
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/codebuild/types"
+
+	"github.com/conveyor-cd/conveyor/internal/awsapi"
+	"github.com/conveyor-cd/conveyor/internal/build"
+	"github.com/conveyor-cd/conveyor/internal/store"
+)
+
+// Service answers the operations of CodeBuild.
+type Service struct {
+	store  store.Store
+	builds *build.Service
+	place  awsapi.Place
+}
+
+// New makes a Service over the projects and builds of b.
+func New(st store.Store, b *build.Service, place awsapi.Place) *Service {
+	return &Service{store: st, builds: b, place: place.WithDefaults()}
+}
+
+// API lists the operations that are served; the others are unknown operations to the dispatcher.
+func (s *Service) API() awsapi.API {
+	return awsapi.NewJSON(
+		"codebuild", "CodeBuild_20161006",
+		awsapi.Handle(s.CreateProject),
+		awsapi.Handle(s.UpdateProject),
+		awsapi.Handle(s.DeleteProject),
+		awsapi.Handle(s.BatchGetProjects),
+		awsapi.Handle(s.ListProjects),
+		awsapi.Handle(s.StartBuild),
+		awsapi.Handle(s.StopBuild),
+		awsapi.Handle(s.RetryBuild),
+		awsapi.Handle(s.BatchGetBuilds),
+		awsapi.Handle(s.BatchDeleteBuilds),
+		awsapi.Handle(s.ListBuilds),
+		awsapi.Handle(s.ListBuildsForProject),
+	)
+}
+
+// exception turns an error of package build into AWS's exception; any other error stays a failure of the server.
+func exception(err error) error {
+	if e, ok := errors.AsType[*build.InvalidError](err); ok {
+		return &types.InvalidInputException{Message: aws.String(e.Message)}
+	}
+	if e, ok := errors.AsType[*build.LimitError](err); ok {
+		return &types.AccountLimitExceededException{Message: aws.String(e.Message)}
+	}
+	switch {
+	case errors.Is(err, build.ErrNoProject):
+		return &types.ResourceNotFoundException{Message: aws.String("Project cannot be found: " + detail(err))}
+	case errors.Is(err, build.ErrNoBuild):
+		return &types.ResourceNotFoundException{Message: aws.String("Build cannot be found: " + detail(err))}
+	case errors.Is(err, build.ErrProjectExists):
+		return &types.ResourceAlreadyExistsException{Message: aws.String("Project already exists: " + detail(err))}
+	}
+	return err
+}
+
+// detail is the name at the end of an error of package build.
+func detail(err error) string {
+	text := err.Error()
+	if _, name, ok := strings.Cut(text, ": "); ok {
+		return name
+	}
+	return text
+}
+
+func invalid(format string, args ...any) error { return exception(build.Invalidf(format, args...)) }
+
+// initiator is who starts a build, as builds show it: the user's name, or role/session.
+func initiator(ctx context.Context) string {
+	id := awsapi.Caller(ctx)
+	if id.Root {
+		return "root"
+	}
+	if i := strings.LastIndex(id.Arn, ":"); i >= 0 {
+		name := id.Arn[i+1:]
+		for _, kind := range []string{"user/", "assumed-role/"} {
+			name = strings.TrimPrefix(name, kind)
+		}
+		return name
+	}
+	return ""
+}
+
+func orderOf(o types.SortOrderType, otherwise bool) (ascending bool) {
+	switch o {
+	case types.SortOrderTypeAscending:
+		return true
+	case types.SortOrderTypeDescending:
+		return false
+	}
+	return otherwise
+}
+
+// pageToken is nil at the end of a list.
+func pageToken(next string) *string {
+	if next == "" {
+		return nil
+	}
+	return aws.String(next)
+}
