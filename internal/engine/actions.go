@@ -38,6 +38,10 @@ func count(actions []ActionExecution) tally {
 
 // advance starts what may start now in the stage e is in, or ends the stage when nothing runs and nothing may start.
 func (m *machine) advance(e *exec) {
+	if e.Stage.Phase != PhaseActing {
+		m.advanceCondition(e)
+		return
+	}
 	t := count(e.Stage.Actions)
 	halted := e.Status == pipeline.StatusStopping || e.Cancelling || t.failed > 0
 	switch {
@@ -49,6 +53,13 @@ func (m *machine) advance(e *exec) {
 		m.startGroup(e, t)
 	case t.running == 0:
 		m.succeedStage(e)
+	}
+}
+
+// advanceCondition ends a stage that was stopped or cancelled while a condition was evaluated: no work is lost.
+func (m *machine) advanceCondition(e *exec) {
+	if e.Status == pipeline.StatusStopping || e.Cancelling {
+		m.endHalted(e)
 	}
 }
 

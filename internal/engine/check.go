@@ -210,13 +210,31 @@ func checkRollbackNow(d *pipeline.Definition, s State, stage string, no func(str
 	return nil
 }
 
-// Supports refuses definitions that ask for what the engine does not do yet. CreatePipeline and UpdatePipeline ask it.
+// CheckOverride refuses to override a condition that is not waited for (E8).
+func CheckOverride(d *pipeline.Definition, s State, stage, executionID string, slot ConditionType) error {
+	m := begin(d, s, time.Time{})
+	if e := m.execution(executionID); e != nil {
+		return m.checkOverride(e, stage, slot)
+	}
+	if st := m.stage(stage); st == nil || st.Removed {
+		return stageNotFound(d, stage)
+	} else if st.Latest != nil && st.Latest.ID != executionID {
+		return refuse(NotLatestPipelineExecution,
+			"Execution %s entered stage %s last; only the latest execution's condition can be overridden.", st.Latest.ID, stage)
+	}
+	return refuse(ConditionNotOverridable, "The condition %s of stage %s is not waited for by execution %s.", slot, stage, executionID)
+}
+
+// Supports refuses definitions that could not run. CreatePipeline and UpdatePipeline ask it.
+//
+// The engine knows conditions, but nobody evaluates their rules yet: an execution would wait until they time out.
 func Supports(d *pipeline.Definition) error {
 	for i := range d.Stages {
-		st := &d.Stages[i]
-		if st.BeforeEntry != nil || st.OnSuccess != nil || (st.OnFailure != nil && len(st.OnFailure.Conditions) > 0) {
-			return refuse(InvalidStructure,
-				"Stage %s declares conditions (beforeEntry, onSuccess or onFailure.conditions), which are not supported yet.", st.Name)
+		for _, slot := range slots {
+			if len(conditions(&d.Stages[i], slot)) > 0 {
+				return refuse(InvalidStructure, "Stage %s declares a %s condition; conditions are not supported yet.",
+					d.Stages[i].Name, phaseOf(slot))
+			}
 		}
 	}
 	return nil

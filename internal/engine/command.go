@@ -65,7 +65,6 @@ type EvaluateRule struct {
 	Stage     string
 	Condition ConditionType
 	Rule      string // name
-	Index     int    // of the condition in its slot
 	ID        string // rule execution id: the idempotency token
 }
 
@@ -95,11 +94,12 @@ type SetTimer struct {
 // Kind is what an announcement is about.
 type Kind string
 
-// The three kinds, as in EventBridge's detail types.
+// The kinds: three as in EventBridge's detail types, and rules, which only history hears of.
 const (
 	KindPipeline Kind = "pipeline"
 	KindStage    Kind = "stage"
 	KindAction   Kind = "action"
+	KindRule     Kind = "rule"
 )
 
 // Word is the state word of an EventBridge state-change event (E11). The empty word is progress: history follows it,
@@ -126,7 +126,7 @@ type Announce struct {
 	Word      Word
 	At        time.Time
 	Execution ExecutionRecord
-	// Stage is set for stages and actions.
+	// Stage is set for stages, actions and rules.
 	Stage *StageRecord
 	// Action is set for actions.
 	Action *ActionExecution
@@ -135,6 +135,9 @@ type Announce struct {
 	Declaration *pipeline.Action
 	// Variables are the output variables of an action that SUCCEEDED, also of one without a namespace.
 	Variables map[string]string
+	// Condition and Rule are set for rules.
+	Condition ConditionType
+	Rule      *RuleExecution
 	// Snapshot is set when a stage SUCCEEDED: what a rollback to this execution in this stage needs.
 	Snapshot *Snapshot
 }

@@ -84,6 +84,7 @@ func (ev PipelineDeleted) apply(m *machine) {
 		}
 		if e.Stage != nil && !e.Stage.Status.Terminal() {
 			m.abandonAll(e, CancelDelete, ev.By, reason)
+			m.abandonRules(e, pipeline.StatusCancelled)
 			m.setStage(e, pipeline.StatusCancelled, WordCanceled, reason)
 		}
 		e.Waiting = nil

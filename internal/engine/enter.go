@@ -116,7 +116,9 @@ func (m *machine) enter(e *exec, declared *pipeline.Stage) {
 	}
 	m.touch(e, fmt.Sprintf("In stage %s.", declared.Name))
 	m.setStage(e, pipeline.StatusInProgress, WordStarted, fmt.Sprintf("Entered by execution %s.", e.ID))
-	m.advance(e)
+	if !m.evaluate(e, BeforeEntry) {
+		m.advance(e)
+	}
 }
 
 // leave ends e's stay in a stage: the lock is free and the next waiter may come in.

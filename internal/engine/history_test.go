@@ -15,12 +15,13 @@ type history struct {
 	executions map[string]ExecutionRecord
 	stages     map[string]StageRecord // by execution/stage
 	actions    map[string]ActionExecution
+	rules      map[string]RuleExecution
 	timers     map[Timer]bool
 	ended      []string // ids of ended executions, oldest first, to forget
 }
 
 func newHistory() history {
-	return history{map[string]ExecutionRecord{}, map[string]StageRecord{}, map[string]ActionExecution{}, map[Timer]bool{}, nil}
+	return history{map[string]ExecutionRecord{}, map[string]StageRecord{}, map[string]ActionExecution{}, map[string]RuleExecution{}, map[Timer]bool{}, nil}
 }
 
 // follow takes over the commands of one step and checks the rules about how things may change.
@@ -39,9 +40,8 @@ func (h *history) follow(prev, next State, ev Event, cmds []Command) error {
 			return fmt.Errorf("%s: %w", ev.Name(), err)
 		}
 	}
-	err := h.agrees(next)
 	h.forget(next)
-	return err
+	return nil
 }
 
 func (h *history) announce(prev, next State, ev Event, a Announce) error {
@@ -53,8 +53,7 @@ func (h *history) announce(prev, next State, ev Event, a Announce) error {
 	case (a.Kind == KindPipeline && a.Word == WordStarted) == known:
 		return fmt.Errorf("execution %s: %s %s, but known is %v", id, a.Kind, a.Word, known)
 	case known && was.Status.Terminal() && !a.Execution.Status.Terminal():
-		retry, ok := ev.(RetryRequested)
-		if !ok || retry.Execution != id || was.Status != pipeline.StatusFailed && was.Status != pipeline.StatusStopped {
+		if revived(ev) != id || was.Status != pipeline.StatusFailed && was.Status != pipeline.StatusStopped {
 			return fmt.Errorf("execution %s went from %s to %s", id, was.Status, a.Execution.Status)
 		}
 	case a.Word == WordSuperseded:
@@ -69,10 +68,24 @@ func (h *history) announce(prev, next State, ev Event, a Announce) error {
 		}
 		h.stages[id+"/"+a.Stage.Name] = *a.Stage
 	}
+	if a.Rule != nil {
+		h.rules[a.Rule.ID] = *a.Rule
+	}
 	if a.Action != nil {
 		return h.action(a)
 	}
 	return nil
+}
+
+// revived is the execution an event may bring back.
+func revived(ev Event) string {
+	switch ev := ev.(type) {
+	case RetryRequested:
+		return ev.Execution
+	case ConditionOverridden:
+		return ev.Execution
+	}
+	return ""
 }
 
 func (h *history) action(a Announce) error {
@@ -142,8 +155,30 @@ func (h *history) agrees(s State) error {
 				return fmt.Errorf("action %s has no timer for its deadline", a.Name)
 			}
 		}
+		if err := h.agreesOnRules(e); err != nil {
+			return err
+		}
 		if e.Waiting != nil && !e.Waiting.Expires.IsZero() && !h.timers[Timer{TimerWaiter, e.ID, e.Waiting.Expires}] {
 			return fmt.Errorf("waiter %s has no timer", e.ID)
+		}
+	}
+	return nil
+}
+
+func (h *history) agreesOnRules(e *Execution) error {
+	for _, slot := range slots {
+		c := e.Stage.Condition(slot)
+		if c == nil {
+			continue
+		}
+		for i := range c.Rules {
+			r := &c.Rules[i]
+			if got := h.rules[r.ID]; !reflect.DeepEqual(got, *r) {
+				return fmt.Errorf("rule %s was announced as %+v but is %+v", r.Name, got, *r)
+			}
+			if r.Status == pipeline.StatusInProgress && !h.timers[Timer{TimerRule, r.ID, r.Deadline}] {
+				return fmt.Errorf("rule %s has no timer", r.Name)
+			}
 		}
 	}
 	return nil
@@ -173,6 +208,14 @@ func (h *history) forget(s State) {
 			if a.Status != "" {
 				live.actions[a.ID] = h.actions[a.ID]
 				live.timers[Timer{TimerAction, a.ID, a.Deadline}] = true
+			}
+		}
+		for _, slot := range slots {
+			if c := e.Stage.Condition(slot); c != nil {
+				for _, r := range c.Rules {
+					live.rules[r.ID] = h.rules[r.ID]
+					live.timers[Timer{TimerRule, r.ID, r.Deadline}] = true
+				}
 			}
 		}
 	}

@@ -69,6 +69,32 @@ func variables(e *Execution) map[string]map[string]string {
 	return all
 }
 
+// RuleWork is everything a worker needs to evaluate one rule, beside its declaration in definition Execution.Version.
+type RuleWork struct {
+	Execution ExecutionRecord
+	Stage     string
+	Condition ConditionType
+	Rule      RuleExecution
+	Artifacts []pipeline.Artifact // all of the execution's, for the rule's input artifacts
+	Variables map[string]map[string]string
+}
+
+// LookupRule finds a rule being evaluated by its execution id. It reports false when there is nothing to do any more.
+func LookupRule(s State, ruleExecutionID string) (RuleWork, bool) {
+	for i := range s.Executions {
+		e := &s.Executions[i]
+		slot, j := runningRule(e, ruleExecutionID)
+		if j < 0 {
+			continue
+		}
+		return RuleWork{
+			Execution: e.ExecutionRecord, Stage: e.Stage.Name, Condition: slot,
+			Rule: e.Stage.Condition(slot).Rules[j], Artifacts: e.Artifacts, Variables: variables(e),
+		}, true
+	}
+	return RuleWork{}, false
+}
+
 // StageView is a stage as GetPipelineState shows it (E9).
 type StageView struct {
 	StageState

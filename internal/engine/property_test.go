@@ -12,7 +12,7 @@ import (
 	"github.com/conveyor-cd/conveyor/internal/pipeline"
 )
 
-var soak = flag.Duration("soak", 2*time.Second, "how long TestSoak plays random events")
+var soak = flag.Duration("soak", time.Second, "how long TestSoak plays random events")
 
 // TestProperties plays random events and checks, after every one, the invariants of invariants_test.go and
 // history_test.go; then that a replay of the events gives the same state, and that every execution comes to an end.
@@ -30,7 +30,7 @@ func TestProperties(t *testing.T) {
 
 func playRandomly(t *rapid.T, modes []pipeline.ExecutionMode) {
 	w := newWorld(func(n int) int { return rapid.IntRange(0, n-1).Draw(t, "n") }, 1, modes...)
-	for range rapid.IntRange(1, 80).Draw(t, "events") {
+	for range rapid.IntRange(1, 60).Draw(t, "events") {
 		ev := w.next()
 		if err := w.play(ev); err != nil {
 			t.Fatalf("after %d events, %#v: %v\n%s", w.steps, ev, err, mustJSON(w.s))

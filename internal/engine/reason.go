@@ -86,11 +86,14 @@ func inStage(e *exec, reason string) string {
 // haltReason is why nothing new starts in the stage e is in, and what it waits for.
 func haltReason(e *exec) string {
 	running := names(e.Stage.Actions, pipeline.StatusInProgress)
+	if e.Stage.Phase != PhaseActing {
+		running = "its condition"
+	}
 	switch {
 	case e.Stop != nil && e.Stop.Abandon:
 		return fmt.Sprintf("Stopping, abandoning %s, as asked by %s%s", running, orSomebody(e.Stop.By), because(e.Stop.Reason))
 	case e.Stop != nil:
-		return fmt.Sprintf("Stopping, waiting for %s to finish, as asked by %s%s", running, orSomebody(e.Stop.By), because(e.Stop.Reason))
+		return fmt.Sprintf("Stopping, waiting for %s to end, as asked by %s%s", running, orSomebody(e.Stop.By), because(e.Stop.Reason))
 	case e.Cancelling:
 		return fmt.Sprintf("The pipeline was edited: waits for %s to finish, then it is cancelled.", running)
 	}

@@ -27,12 +27,9 @@ func (m *machine) retryAutomatically(e *exec, c *pipeline.RetryConfiguration) {
 
 // retry lets e go on in the stage it is or ended in: failed and abandoned actions, or all, run again under new ids.
 func (m *machine) retry(e *exec, how pipeline.RetryMode, trigger, reason string) {
-	if e.Status.Terminal() && e.Version != m.d.Version {
-		e.Version = m.d.Version // same structure; corrected configuration is what a retry is for
-	}
+	m.adoptVersion(e)
 	e.Attempt++
 	e.Stop = nil
-	m.pin(e)
 	stage := m.inside(e)
 	for i := range stage.Actions {
 		a := &stage.Actions[i]
@@ -41,10 +38,22 @@ func (m *machine) retry(e *exec, how pipeline.RetryMode, trigger, reason string)
 		}
 	}
 	stage.Retried, stage.Phase = m.at, PhaseActing
+	stage.OnSuccess, stage.OnFailure = nil, nil
 	m.countRetry(e, trigger)
 	m.setExecution(e, pipeline.StatusInProgress, WordResumed, reason)
 	m.setStage(e, pipeline.StatusInProgress, WordResumed, reason)
-	m.advance(e)
+	if c := stage.BeforeEntry; c == nil || c.Status == pipeline.StatusSucceeded || c.Status == pipeline.StatusOverridden || !m.evaluate(e, BeforeEntry) {
+		m.advance(e)
+	}
+}
+
+// adoptVersion lets an ended execution that is revived run the current definition: it has the same structure, and
+// corrected configuration is what a retry is for.
+func (m *machine) adoptVersion(e *exec) {
+	if e.Status.Terminal() {
+		e.Version = m.d.Version
+		m.pin(e)
+	}
 }
 
 func (m *machine) countRetry(e *exec, trigger string) {
@@ -85,6 +94,8 @@ func (m *machine) checkRetry(e *exec, stage string, how pipeline.RetryMode) erro
 		return no("the execution is being cancelled because the pipeline was edited")
 	case e.Stage.Status == pipeline.StatusStopping:
 		return no("the execution is being stopped")
+	case e.Stage.Phase != PhaseActing && !e.Stage.Status.Terminal():
+		return no("its condition is being evaluated")
 	case e.Stage.Status == pipeline.StatusSkipped, e.Stage.Status == pipeline.StatusSucceeded:
 		return no("its status is " + string(e.Stage.Status))
 	}
@@ -98,7 +109,7 @@ func (m *machine) checkRetryActions(e *exec, how pipeline.RetryMode, no func(str
 		return no("actions are still running; retry the failed ones (FAILED_ACTIONS) or wait")
 	case t.failed == 0 && e.Stage.Status != pipeline.StatusStopped:
 		return no("none of its actions failed")
-	case e.Status.Terminal() && mode(m.d) != pipeline.Superseded && m.running() >= maxConcurrent:
+	case m.fullFor(e):
 		return refuse(ConcurrentExecutionsLimitExceeded, "The pipeline already has %d running executions.", maxConcurrent)
 	}
 	return nil

@@ -404,6 +404,8 @@ func (r *renderer) Announce(a Announce) error {
 			word = "is " + string(a.Stage.Status)
 		}
 		fmt.Fprintf(&r.out, "%s %s %s: %s\n", a.Execution.ID, a.Stage.Name, word, a.Stage.Reason)
+	case KindRule:
+		fmt.Fprintf(&r.out, "%s %s %s rule %s is %s\n", a.Execution.ID, a.Stage.Name, a.Condition, a.Rule.Name, a.Rule.Status)
 	case KindAction:
 		if a.Word == Progress {
 			word = fmt.Sprintf("is %s %d%%", a.Action.Status, a.Action.Percent)
@@ -541,7 +543,8 @@ func announcements(log []logged) []Announce {
 }
 
 func (s *script) override(execution, stage string, c ConditionType) string {
-	return s.step(ConditionOverridden{At: s.now, By: "ann", Execution: execution, Stage: stage, Condition: c})
+	return s.checked(CheckOverride(s.d, s.s, stage, execution, c), ConditionOverridden{
+		At: s.now, By: "ann", Execution: execution, Stage: stage, Condition: c})
 }
 
 // parseDefinition reads a definition: arguments `v2 QUEUED`, one line per stage, `Name: action action ...`. An action

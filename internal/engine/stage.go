@@ -16,8 +16,15 @@ const (
 	resultRetry    = "RETRY"
 )
 
-// succeedStage ends a stage all of whose actions succeeded, and moves e on.
+// succeedStage ends a stage all of whose actions succeeded, once its onSuccess condition is met.
 func (m *machine) succeedStage(e *exec) {
+	if !m.evaluate(e, OnSuccess) {
+		m.passStage(e)
+	}
+}
+
+// passStage ends a stage with success and moves e on.
+func (m *machine) passStage(e *exec) {
 	m.setStage(e, pipeline.StatusSucceeded, WordSucceeded, "All its actions succeeded.")
 	m.remember(e)
 	m.proceed(e)
@@ -52,8 +59,15 @@ func (m *machine) endHalted(e *exec) {
 	}
 }
 
-// failure says which actions failed and why.
+// failure says what failed and why: an action, or else a condition.
 func (m *machine) failure(e *exec) string {
+	if m.nothingFailed(e) {
+		for _, slot := range slots {
+			if c := e.Stage.Condition(slot); c != nil && (c.Status == pipeline.StatusFailed || c.Status == pipeline.StatusErrored) {
+				return fmt.Sprintf("Its %s condition is not met. %s", phaseOf(slot), c.Reason)
+			}
+		}
+	}
 	for i := range e.Stage.Actions {
 		if a := &e.Stage.Actions[i]; a.Status == pipeline.StatusFailed && a.Error != nil {
 			return fmt.Sprintf("Action %s failed: %s", a.Name, clip(a.Error.Message, maxReason))
@@ -62,22 +76,29 @@ func (m *machine) failure(e *exec) string {
 	return fmt.Sprintf("Action %s failed.", names(e.Stage.Actions, pipeline.StatusFailed, pipeline.StatusAbandoned))
 }
 
-// failStage ends a stage as Failed and does what its onFailure declares: one automatic retry (E4), or an automatic
-// rollback (E5). Otherwise the execution fails and the stage is free.
+// failStage does what a failing stage's onFailure declares: one automatic retry (E4), a condition, or a rollback (E5).
 func (m *machine) failStage(e *exec, reason string) {
-	name := e.Stage.Name
-	m.setStage(e, pipeline.StatusFailed, WordFailed, reason)
-	declared, _ := stageIn(m.definition(e), name)
-	var result string
+	declared, _ := stageIn(m.definition(e), e.Stage.Name)
+	result := ""
 	if declared != nil && declared.OnFailure != nil {
 		result = declared.OnFailure.Result
 	}
-	if result == resultRetry && !e.Stage.AutoRetried && !m.nothingFailed(e) {
+	switch {
+	case result == resultRetry && !e.Stage.AutoRetried && !m.nothingFailed(e):
+		m.setStage(e, pipeline.StatusFailed, WordFailed, reason)
 		m.retryAutomatically(e, declared.OnFailure.RetryConfiguration)
-		return
+	case m.evaluate(e, OnFailure):
+	default:
+		m.endFailed(e, reason, result == resultRollback)
 	}
+}
+
+// endFailed ends a stage and its execution as Failed; the stage is free, for its automatic rollback first.
+func (m *machine) endFailed(e *exec, reason string, rollback bool) {
+	name := e.Stage.Name
+	m.setStage(e, pipeline.StatusFailed, WordFailed, reason)
 	m.setExecution(e, pipeline.StatusFailed, WordFailed, fmt.Sprintf("Failed in stage %s. %s", name, reason))
-	if result == resultRollback {
+	if rollback {
 		m.rollBack(e)
 	}
 	m.leave(e, name)
@@ -93,6 +114,7 @@ func (m *machine) endStopped(e *exec) {
 		by, why = e.Stop.By, e.Stop.Reason
 	}
 	reason := fmt.Sprintf("Stopped by %s%s", orSomebody(by), because(why))
+	m.abandonRules(e, pipeline.StatusAbandoned)
 	m.setStage(e, pipeline.StatusStopped, WordStopped, reason)
 	m.setExecution(e, pipeline.StatusStopped, WordStopped, fmt.Sprintf("In stage %s: %s", name, reason))
 	m.leave(e, name)
@@ -101,6 +123,7 @@ func (m *machine) endStopped(e *exec) {
 // endCancelled ends an execution that the pipeline's edit or deletion leaves no future.
 func (m *machine) endCancelled(e *exec, reason string) {
 	name := e.Stage.Name
+	m.abandonRules(e, pipeline.StatusCancelled)
 	m.setStage(e, pipeline.StatusCancelled, WordCanceled, reason)
 	m.setExecution(e, pipeline.StatusCancelled, WordCanceled, reason)
 	m.leave(e, name)

@@ -239,11 +239,12 @@ type RuleExecution struct {
 	Started     time.Time              `json:"started,omitzero"`
 	Updated     time.Time              `json:"updated,omitzero"`
 	By          string                 `json:"by,omitempty"`
-	Token       string                 `json:"token,omitempty"`
 	ExternalID  string                 `json:"externalId,omitempty"`
 	ExternalURL string                 `json:"externalUrl,omitempty"`
 	Error       *pipeline.ErrorDetails `json:"error,omitempty"`
-	Deadline    time.Time              `json:"deadline,omitzero"`
+	// Errored marks a Failed rule that could not be evaluated; its condition is then Errored.
+	Errored  bool      `json:"errored,omitempty"`
+	Deadline time.Time `json:"deadline,omitzero"`
 }
 
 // Snapshot is what a rollback to an execution needs: the state it had when it succeeded in a stage (E5).

@@ -83,6 +83,12 @@ func (w *world) conditions(st *pipeline.Stage) {
 		}
 	case 2:
 		st.OnFailure = &pipeline.FailureConditions{Result: resultRollback}
+	case 3:
+		st.BeforeEntry = &pipeline.Conditions{Conditions: parseCondition([2]string{resultFail, resultSkip}[w.pick(2)])}
+	case 4:
+		st.OnSuccess = &pipeline.Conditions{Conditions: parseCondition([2]string{resultFail, resultRollback}[w.pick(2)])}
+	case 5:
+		st.OnFailure = &pipeline.FailureConditions{Conditions: parseCondition([2]string{resultFail, resultRollback}[w.pick(2)])}
 	}
 }
 
@@ -244,6 +250,9 @@ func (w *world) play(ev Event) error {
 	}
 	w.s = next
 	w.note(ev, cmds)
+	if thorough {
+		return w.history.agrees(next)
+	}
 	return nil
 }
 
