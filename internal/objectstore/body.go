@@ -91,7 +91,7 @@ func hashed(ctx context.Context, path string, r io.Reader, w io.Writer, algorith
 		extra = address
 	default:
 		var err error
-		if extra, err = newHash(algorithm); err != nil {
+		if extra, err = NewChecksum(algorithm); err != nil {
 			return nil, err
 		}
 		writers = append(writers, extra)

@@ -30,7 +30,8 @@ const (
 // nvme is the reflected polynomial of CRC-64/NVME.
 var nvme = sync.OnceValue(func() *crc64.Table { return crc64.MakeTable(0x9a6c9329ac4bc9b5) })
 
-func newHash(algorithm string) (hash.Hash, error) {
+// NewChecksum computes checksums of one of the algorithms. ErrUnsupported.
+func NewChecksum(algorithm string) (hash.Hash, error) {
 	switch algorithm {
 	case CRC32:
 		return crc32.NewIEEE(), nil

@@ -7,19 +7,20 @@ import (
 
 // Errors of the store; the S3 front maps them to S3's codes.
 var (
-	ErrNoSuchBucket   = errors.New("no such bucket")
-	ErrNoSuchKey      = errors.New("no such key")
-	ErrNoSuchVersion  = errors.New("no such version")
-	ErrNoSuchUpload   = errors.New("no such multipart upload")
-	ErrNoSuchDocument = errors.New("no such configuration")
-	ErrBucketExists   = errors.New("bucket exists already")
-	ErrBucketNotEmpty = errors.New("bucket is not empty")
-	ErrPrecondition   = errors.New("precondition failed")
-	ErrBadDigest      = errors.New("the body does not have the checksum it was sent with")
-	ErrInvalidPart    = errors.New("a part is missing or has another entity tag")
-	ErrInvalidBucket  = errors.New("invalid bucket name")
-	ErrInvalidKey     = errors.New("invalid object key")
-	ErrUnsupported    = errors.New("not supported")
+	ErrNoSuchBucket    = errors.New("no such bucket")
+	ErrNoSuchKey       = errors.New("no such key")
+	ErrNoSuchVersion   = errors.New("no such version")
+	ErrNoSuchUpload    = errors.New("no such multipart upload")
+	ErrNoSuchDocument  = errors.New("no such configuration")
+	ErrBucketExists    = errors.New("bucket exists already")
+	ErrBucketNotEmpty  = errors.New("bucket is not empty")
+	ErrPrecondition    = errors.New("precondition failed")
+	ErrBadDigest       = errors.New("the body does not have the checksum it was sent with")
+	ErrInvalidPart     = errors.New("a part is missing or has another entity tag")
+	ErrInvalidBucket   = errors.New("invalid bucket name")
+	ErrInvalidKey      = errors.New("invalid object key")
+	ErrACLNotSupported = errors.New("the bucket does not allow ACLs")
+	ErrUnsupported     = errors.New("not supported")
 )
 
 // DeleteMarkerError says that the version asked for is a delete marker. It is an ErrNoSuchKey when the newest version

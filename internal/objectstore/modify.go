@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/conveyor-cd/conveyor/internal/store"
 )
@@ -17,11 +18,17 @@ type CopyInput struct {
 	Change func(source Object) (Attributes, error)
 	// Check may refuse the put given the newest version of Key, nil when there is none.
 	Check func(current *Object) error
+	// Algorithm of the copy's checksum; "" keeps the source's.
+	Algorithm string
 }
 
 // Copy makes a new object of an existing one. It returns the new object and the source.
 func (s *Store) Copy(ctx context.Context, in CopyInput) (copied, source Object, err error) {
 	if err := CheckKey(in.Key); err != nil {
+		return Object{}, Object{}, err
+	}
+	sum, etag, err := s.recomputed(ctx, in)
+	if err != nil {
 		return Object{}, Object{}, err
 	}
 	err = s.inTx(ctx, func(tx store.Tx) error {
@@ -44,11 +51,38 @@ func (s *Store) Copy(ctx context.Context, in CopyInput) (copied, source Object, 
 			Bucket: in.Bucket, Key: in.Key, ETag: from.ETag, Size: from.Size, Checksum: from.Checksum,
 			Parts: from.Parts, Attributes: attrs,
 		}}
+		if sum.Value != "" && from.ETag == etag {
+			to.Checksum = sum
+		}
 		source = from.Object
 		copied, err = s.commitPut(ctx, tx, to, in.Check)
 		return err
 	})
 	return copied, source, err
+}
+
+// recomputed is the checksum of the source when another algorithm is asked for than the one it has, and the ETag of
+// what was read.
+func (s *Store) recomputed(ctx context.Context, in CopyInput) (Checksum, string, error) {
+	if in.Algorithm == "" {
+		return Checksum{}, "", nil
+	}
+	r, err := s.Get(ctx, in.SourceBucket, in.SourceKey, in.SourceVersion)
+	if err != nil {
+		return Checksum{}, "", err
+	}
+	defer r.Body.Close()
+	if r.Checksum.Algorithm == in.Algorithm {
+		return Checksum{}, "", nil
+	}
+	h, err := NewChecksum(in.Algorithm)
+	if err != nil {
+		return Checksum{}, "", err
+	}
+	if _, err := io.Copy(h, onlyReader{ctx, r.Body}); err != nil {
+		return Checksum{}, "", err
+	}
+	return Checksum{Algorithm: in.Algorithm, Type: FullObject, Value: encodeSum(h.Sum(nil))}, r.ETag, nil
 }
 
 // SetTags replaces the tags of a version; version "" is the newest.
@@ -64,14 +98,21 @@ func (s *Store) SetACL(ctx context.Context, bucket, key, version, canned string)
 func (s *Store) change(ctx context.Context, bucket, key, version string, f func(*Object)) (Object, error) {
 	var o Object
 	err := s.inTx(ctx, func(tx store.Tx) error {
-		if _, err := lockBucket(ctx, tx, bucket, false); err != nil {
+		b, err := lockBucket(ctx, tx, bucket, false)
+		if err != nil {
 			return err
 		}
 		r, _, err := findRow(ctx, tx, bucket, key, version)
 		if err != nil {
 			return err
 		}
+		old := r.CannedACL
 		f(&r.Object)
+		if r.CannedACL != old {
+			if err := checkACL(ctx, tx, b, r.CannedACL); err != nil {
+				return err
+			}
+		}
 		tags, err := encodeUnlessZero(r.Tags, len(r.Tags) == 0)
 		if err != nil {
 			return err

@@ -92,6 +92,9 @@ func (s *Store) commitPut(ctx context.Context, tx store.Tx, r row, check func(*O
 			return Object{}, err
 		}
 	}
+	if err := checkACL(ctx, tx, b, r.CannedACL); err != nil {
+		return Object{}, err
+	}
 	r.LastModified = s.now()
 	if r, err = s.addVersion(ctx, tx, b, r); err != nil {
 		return Object{}, err

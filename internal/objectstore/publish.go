@@ -43,6 +43,15 @@ func (s *Store) Publish(ctx context.Context, bucket string, files []File) error 
 		if err != nil {
 			return err
 		}
+		acls := map[string]bool{}
+		for _, i := range order {
+			acls[files[i].CannedACL] = true
+		}
+		for acl := range acls {
+			if err := checkACL(ctx, tx, b, acl); err != nil {
+				return err
+			}
+		}
 		now := s.now()
 		rows := make([]row, len(order))
 		for n, i := range order {
