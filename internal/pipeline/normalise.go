@@ -20,7 +20,6 @@ func Normalise(d Definition) Definition {
 	d.Stages = slices.Clone(d.Stages)
 	for i := range d.Stages {
 		s := &d.Stages[i]
-		s.Blockers = nil
 		s.Actions = slices.Clone(s.Actions)
 		for j := range s.Actions {
 			normaliseAction(&s.Actions[j])
