@@ -3,13 +3,11 @@ package sqlstore
 import (
 	"context"
 	"database/sql/driver"
-	"errors"
 	"fmt"
 )
 
 // liteConnector opens SQLite connections that keep their prepared statements: parsing SQL costs more than running most
-// of our statements. It also refuses what PostgreSQL would refuse, a statement while rows are open, so that such a
-// mistake shows in every test and not only on PostgreSQL.
+// of our statements. A statement's rows must be closed before it runs again, which reader sees to.
 type liteConnector struct{ driver.Connector }
 
 func (c liteConnector) Connect(ctx context.Context) (driver.Conn, error) {
@@ -50,10 +48,7 @@ const (
 type liteConn struct {
 	innerConn
 	stmts map[string]innerStmt
-	rows  int // open result sets
 }
-
-var errOpenRows = errors.New("the rows of an earlier query of this transaction are still open: close them first")
 
 func (c *liteConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
 	st, release, err := c.statement(ctx, query)
@@ -74,19 +69,11 @@ func (c *liteConn) QueryContext(ctx context.Context, query string, args []driver
 		release()
 		return nil, err
 	}
-	c.rows++
-	return &liteRows{Rows: rows, conn: c, release: release}, nil
+	return &liteRows{Rows: rows, release: release}, nil
 }
 
 // statement is the prepared form of query, and what to call when it is no longer in use.
 func (c *liteConn) statement(ctx context.Context, query string) (innerStmt, func(), error) {
-	if err, refused := ctx.Value(refusal{}).(error); refused {
-		return nil, nil, err
-	}
-	// An open result set may use the very statement; a rollback is always let through.
-	if c.rows > 0 && query != sqlRollback {
-		return nil, nil, errOpenRows
-	}
 	if st, ok := c.stmts[query]; ok {
 		return st, func() {}, nil
 	}
@@ -121,26 +108,13 @@ func (c *liteConn) Close() error {
 	return c.innerConn.Close()
 }
 
+// liteRows closes a statement that is not kept when its rows are closed.
 type liteRows struct {
 	driver.Rows
-	conn    *liteConn
 	release func()
-	closed  bool
 }
 
 func (r *liteRows) Close() error {
-	if r.closed {
-		return nil
-	}
-	r.closed = true
-	r.conn.rows--
 	defer r.release()
 	return r.Rows.Close()
-}
-
-type refusal struct{}
-
-// refusing is a context whose statements fail with err on a liteConn.
-func refusing(ctx context.Context, err error) context.Context {
-	return context.WithValue(ctx, refusal{}, err)
 }

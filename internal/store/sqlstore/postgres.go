@@ -130,6 +130,7 @@ func (s *pg) once(ctx context.Context, f func(store.Tx) error) error {
 func runPostgres(ctx context.Context, t *tx, f func(store.Tx) error) error {
 	committed := false
 	defer func() {
+		t.closeResults()
 		if !committed {
 			pgRollback(ctx, t.conn)
 		}
@@ -215,11 +216,13 @@ func (s *pg) Read(ctx context.Context, f func(store.Reader) error) error {
 	if err != nil {
 		return fmt.Errorf("begin to read: %w", err)
 	}
+	r := &reader{conn: conn, wrap: unchanged, at: at}
 	defer func() {
+		r.closeResults()
 		pgRollback(ctx, conn)
 		_ = conn.Close()
 	}()
-	return f(&reader{conn: conn, wrap: unchanged, at: at})
+	return f(r)
 }
 
 func (s *pg) Dialect() store.Dialect { return store.Postgres }

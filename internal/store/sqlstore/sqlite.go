@@ -124,6 +124,7 @@ func runLite(ctx context.Context, t *tx, f func(store.Tx) error) error {
 	bare := context.WithoutCancel(ctx)
 	committed := false
 	defer func() {
+		t.closeResults()
 		if !committed {
 			if _, err := t.conn.ExecContext(bare, sqlRollback); err != nil && !strings.Contains(err.Error(), "no transaction is active") {
 				discard(t.conn)
@@ -154,12 +155,14 @@ func (s *lite) Read(ctx context.Context, f func(store.Reader) error) error {
 	if _, err := conn.ExecContext(ctx, "BEGIN"); err != nil {
 		return fmt.Errorf("begin to read: %w", err)
 	}
+	r := &reader{conn: conn, wrap: unchanged, now: s.clock}
 	defer func() {
+		r.closeResults()
 		if _, err := conn.ExecContext(context.WithoutCancel(ctx), sqlRollback); err != nil {
 			discard(conn)
 		}
 	}()
-	return f(&reader{conn: conn, wrap: unchanged, now: s.clock})
+	return f(r)
 }
 
 func (s *lite) Dialect() store.Dialect { return store.SQLite }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
 	"fmt"
 	"time"
 
@@ -42,6 +43,19 @@ type reader struct {
 	now    func() time.Time
 	at     time.Time
 	failed error
+	// The last results handed out. A connection cannot be given back while results are open.
+	rows *sql.Rows
+	row  *sql.Row
+}
+
+// closeResults closes results that f forgot to close.
+func (r *reader) closeResults() {
+	if r.rows != nil {
+		_ = r.rows.Close()
+	}
+	if r.row != nil {
+		_ = r.row.Scan() // the only way to close a Row
+	}
 }
 
 func (r *reader) Now() time.Time {
@@ -59,29 +73,58 @@ func (r *reader) Query(ctx context.Context, query string, args ...any) (*sql.Row
 	if err != nil {
 		return nil, r.fail(err)
 	}
+	r.rows = rows
 	return rows, nil
 }
 
 func (r *reader) QueryRow(ctx context.Context, query string, args ...any) *sql.Row {
-	if r.failed != nil {
-		// A Row gets its error from the driver only. PostgreSQL refuses by itself; liteConn knows by the context.
-		return r.conn.QueryRowContext(refusing(r.wrap(ctx), r.ready(ctx)), query, args...)
-	}
-	if ctx.Err() != nil {
-		return r.conn.QueryRowContext(ctx, query, args...)
+	if err := r.ready(ctx); err != nil {
+		return refusedRow(err)
 	}
 	row := r.conn.QueryRowContext(r.wrap(ctx), query, args...)
 	if err := row.Err(); err != nil {
 		_ = r.fail(err)
 	}
+	r.row = row
 	return row
 }
 
+// refusedRow is a Row whose Scan returns err. Only a driver can make one.
+func refusedRow(err error) *sql.Row {
+	db := sql.OpenDB(refuser{err})
+	defer func() { _ = db.Close() }()
+	return db.QueryRowContext(context.Background(), "")
+}
+
+// refuser is a driver that cannot connect.
+type refuser struct{ err error }
+
+func (r refuser) Connect(context.Context) (driver.Conn, error) { return nil, r.err }
+func (r refuser) Driver() driver.Driver                        { return nil }
+
+// ready tells whether the next statement may run. Rows that are still open are refused here, before database/sql and
+// the drivers, which would take it differently and not always end well.
 func (r *reader) ready(ctx context.Context) error {
+	if r.failed == nil && r.open() {
+		return r.fail(errOpenRows)
+	}
 	if r.failed != nil {
 		return fmt.Errorf("%w: %w", store.ErrTxFailed, r.failed)
 	}
 	return ctx.Err()
+}
+
+var errOpenRows = errors.New("the rows of an earlier query of this transaction are still open: close them first")
+
+func (r *reader) open() bool {
+	if r.rows == nil {
+		return false
+	}
+	if _, err := r.rows.Columns(); err == nil { // an error means that they are closed
+		return true
+	}
+	r.rows = nil
+	return false
 }
 
 func (r *reader) fail(err error) error {
@@ -93,14 +136,10 @@ func (r *reader) fail(err error) error {
 
 // outcome tells whether a transaction that ended with err, the result of its function, may be committed.
 func (t *tx) outcome(ctx context.Context, err error) error {
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case t.failed != nil:
-		return fmt.Errorf("%w: %w", store.ErrTxFailed, t.failed)
-	default:
-		return ctx.Err()
 	}
+	return t.ready(ctx)
 }
 
 func (t *tx) committed() {

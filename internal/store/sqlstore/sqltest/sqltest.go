@@ -84,6 +84,7 @@ func PostgresDSN(t testing.TB) string {
 	t.Cleanup(func() { run(t, base, "DROP SCHEMA "+schema+" CASCADE") })
 	query := address.Query()
 	query.Set("search_path", schema)
+	query.Set("synchronous_commit", "off") // nobody pulls the plug of a test
 	address.RawQuery = query.Encode()
 	return address.String()
 }
