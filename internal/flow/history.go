@@ -95,16 +95,17 @@ func saveAction(ctx context.Context, tx store.Tx, pipelineID int64, a engine.Ann
 	if len(a.Variables) > 0 {
 		variables = sql.NullString{String: mustJSON(a.Variables), Valid: true}
 	}
-	changed, err := tx.Exec(ctx, `
-		UPDATE action_executions SET record = $1, variables = COALESCE($2, variables) WHERE pipeline_id = $3 AND id = $4`,
-		mustJSON(a.Action), variables, pipelineID, a.Action.ID)
-	if err != nil || changed > 0 || a.Declaration == nil {
+	if a.Declaration == nil { // it started in an earlier step
+		_, err := tx.Exec(ctx, `
+			UPDATE action_executions SET record = $1, variables = COALESCE($2, variables) WHERE pipeline_id = $3 AND id = $4`,
+			mustJSON(a.Action), variables, pipelineID, a.Action.ID)
 		return err
 	}
-	_, err = tx.Exec(ctx, `
+	_, err := tx.Exec(ctx, `
 		INSERT INTO action_executions (pipeline_id, id, number, execution_id, version, stage, action, attempt, started,
 		                               declaration, record, variables)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+		ON CONFLICT (pipeline_id, id) DO UPDATE SET record = excluded.record, variables = excluded.variables`,
 		pipelineID, a.Action.ID, a.Execution.Number, a.Execution.ID, a.Execution.Version, a.Stage.Name, a.Action.Name,
 		a.Action.Attempt, store.Micros(a.Action.Started), mustJSON(a.Declaration), mustJSON(a.Action), variables)
 	return err

@@ -179,21 +179,31 @@ func resultEvent(at time.Time, id string, result action.Result, percent int) eng
 	switch r := result.(type) {
 	case action.Done:
 		if size := variablesSize(r.Variables); size > variables.MaxOutput {
-			return engine.ActionFailed{At: at, Action: id, ExternalID: r.ExternalID, ExternalURL: r.ExternalURL, Summary: r.Summary,
+			return engine.ActionFailed{
+				At: at, Action: id, ExternalID: r.ExternalID, ExternalURL: r.ExternalURL, Summary: r.Summary,
 				Error: pipeline.ErrorDetails{Code: pipeline.JobFailed, Message: fmt.Sprintf(
-					"The output variables have %d bytes; at most %d are allowed.", size, variables.MaxOutput)}}
+					"The output variables have %d bytes; at most %d are allowed.", size, variables.MaxOutput)},
+			}
 		}
-		return engine.ActionSucceeded{At: at, Action: id, Summary: r.Summary, ExternalID: r.ExternalID,
-			ExternalURL: r.ExternalURL, Revision: r.Revision, Variables: r.Variables}
+		return engine.ActionSucceeded{
+			At: at, Action: id, Summary: r.Summary, ExternalID: r.ExternalID,
+			ExternalURL: r.ExternalURL, Revision: r.Revision, Variables: r.Variables,
+		}
 	case action.Failed:
-		return engine.ActionFailed{At: at, Action: id, Summary: r.Summary, ExternalID: r.ExternalID, ExternalURL: r.ExternalURL,
-			Error: pipeline.ErrorDetails{Code: r.Code, Message: r.Message}}
+		return engine.ActionFailed{
+			At: at, Action: id, Summary: r.Summary, ExternalID: r.ExternalID, ExternalURL: r.ExternalURL,
+			Error: pipeline.ErrorDetails{Code: r.Code, Message: r.Message},
+		}
 	case action.Wait:
-		return engine.ActionStarted{At: at, Action: id, Summary: r.Summary, ExternalID: r.ExternalID, ExternalURL: r.ExternalURL,
-			LogStream: r.LogStream, Percent: percent}
+		return engine.ActionStarted{
+			At: at, Action: id, Summary: r.Summary, ExternalID: r.ExternalID, ExternalURL: r.ExternalURL,
+			LogStream: r.LogStream, Percent: percent,
+		}
 	default:
-		return engine.ActionFailed{At: at, Action: id, Error: pipeline.ErrorDetails{Code: pipeline.SystemUnavailable,
-			Message: fmt.Sprintf("The provider answered with a %T, which this server does not know.", result)}}
+		return engine.ActionFailed{At: at, Action: id, Error: pipeline.ErrorDetails{
+			Code:    pipeline.SystemUnavailable,
+			Message: fmt.Sprintf("The provider answered with a %T, which this server does not know.", result),
+		}}
 	}
 }
 

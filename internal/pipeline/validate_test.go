@@ -24,21 +24,31 @@ func sound() pipeline.Definition {
 		ArtifactStore: &pipeline.ArtifactStore{Type: "S3", Location: "artifacts"},
 		Stages: []pipeline.Stage{
 			{Name: "Source", Actions: []pipeline.Action{
-				{Name: "Code", ActionTypeID: awsType("Source", "CodeCommit"), Namespace: "CodeVars",
-					Configuration: config("RepositoryName", "site", "BranchName", "main"), OutputArtifacts: outputs("Code")},
-				{Name: "Assets", ActionTypeID: awsType("Source", "S3"),
-					Configuration: config("S3Bucket", "assets", "S3ObjectKey", "a.zip"), OutputArtifacts: outputs("Assets")},
+				{
+					Name: "Code", ActionTypeID: awsType("Source", "CodeCommit"), Namespace: "CodeVars",
+					Configuration: config("RepositoryName", "site", "BranchName", "main"), OutputArtifacts: outputs("Code"),
+				},
+				{
+					Name: "Assets", ActionTypeID: awsType("Source", "S3"),
+					Configuration: config("S3Bucket", "assets", "S3ObjectKey", "a.zip"), OutputArtifacts: outputs("Assets"),
+				},
 			}},
 			{Name: "Build", Actions: []pipeline.Action{
-				{Name: "Build", ActionTypeID: awsType("Build", "CodeBuild"), Namespace: "BuildVars",
+				{
+					Name: "Build", ActionTypeID: awsType("Build", "CodeBuild"), Namespace: "BuildVars",
 					Configuration:  config("ProjectName", "site", "PrimarySource", "Code"),
-					InputArtifacts: inputs("Code", "Assets"), OutputArtifacts: outputs("Site")},
-				{Name: "Approve", ActionTypeID: awsType("Approval", "Manual"), RunOrder: 2, TimeoutInMinutes: 60,
-					Configuration: config("CustomData", "#{CodeVars.CommitId} #{BuildVars.Tag} #{codepipeline.PipelineExecutionId}")},
+					InputArtifacts: inputs("Code", "Assets"), OutputArtifacts: outputs("Site"),
+				},
+				{
+					Name: "Approve", ActionTypeID: awsType("Approval", "Manual"), RunOrder: 2, TimeoutInMinutes: 60,
+					Configuration: config("CustomData", "#{CodeVars.CommitId} #{BuildVars.Tag} #{codepipeline.PipelineExecutionId}"),
+				},
 			}},
 			{Name: "Deploy", Actions: []pipeline.Action{
-				{Name: "Publish", ActionTypeID: awsType("Deploy", "S3"), InputArtifacts: inputs("Site"),
-					Configuration: config("BucketName", "#{BuildVars.Bucket}", "Extract", "true")},
+				{
+					Name: "Publish", ActionTypeID: awsType("Deploy", "S3"), InputArtifacts: inputs("Site"),
+					Configuration: config("BucketName", "#{BuildVars.Bucket}", "Extract", "true"),
+				},
 			}},
 		},
 	}
@@ -84,8 +94,10 @@ var catalog = map[pipeline.ActionTypeID]pipeline.ActionTypeFacts{
 	awsType("Source", "CodeCommit"): {MinOutputs: 1, MaxOutputs: 1, Properties: properties("RepositoryName BranchName",
 		pipeline.PropertyFacts{Name: "PollForSourceChanges", Type: "Boolean"})},
 	awsType("Source", "S3"): {MinOutputs: 1, MaxOutputs: 1, Properties: properties("S3Bucket S3ObjectKey")},
-	awsType("Source", "CodeStarSourceConnection"): {MinOutputs: 1, MaxOutputs: 1,
-		Properties: properties("ConnectionArn FullRepositoryId BranchName")},
+	awsType("Source", "CodeStarSourceConnection"): {
+		MinOutputs: 1, MaxOutputs: 1,
+		Properties: properties("ConnectionArn FullRepositoryId BranchName"),
+	},
 	awsType("Build", "CodeBuild"): {MinInputs: 1, MaxInputs: 5, MaxOutputs: 5, Properties: properties("ProjectName",
 		pipeline.PropertyFacts{Name: "PrimarySource"}, pipeline.PropertyFacts{Name: "Attempts", Type: "Number"})},
 	awsType("Deploy", "S3"): {MinInputs: 1, MaxInputs: 1, Properties: properties("BucketName",
@@ -93,8 +105,10 @@ var catalog = map[pipeline.ActionTypeID]pipeline.ActionTypeFacts{
 	awsType("Deploy", "EKS"):       {MinInputs: 1, MaxInputs: 1},
 	awsType("Approval", "Manual"):  {TimeoutSetable: true, Properties: []pipeline.PropertyFacts{{Name: "CustomData"}}},
 	awsType("Compute", "Commands"): {MinInputs: 1, MaxInputs: 10, MaxOutputs: 1},
-	{Category: "Test", Owner: "Custom", Provider: "Jenkins", Version: "1"}: {MaxInputs: 5, MaxOutputs: 5,
-		Properties: []pipeline.PropertyFacts{{Name: "ProjectName", Queryable: true}, {Name: "Token", Secret: true}}},
+	{Category: "Test", Owner: "Custom", Provider: "Jenkins", Version: "1"}: {
+		MaxInputs: 5, MaxOutputs: 5,
+		Properties: []pipeline.PropertyFacts{{Name: "ProjectName", Queryable: true}, {Name: "Token", Secret: true}},
+	},
 }
 
 func lookUp(id pipeline.ActionTypeID) (pipeline.ActionTypeFacts, bool) {
@@ -169,16 +183,26 @@ const (
 )
 
 var breaches = []breach{
-	{"1", "name taken", onWorld(func(w *pipeline.World) { w.NameTaken = true }),
-		pipeline.PipelineNameInUse, "A pipeline with the name 'site' already exists in account '000000000000'"},
-	{"2", "role not assumable", onWorld(func(w *pipeline.World) { w.RoleProblem = func(string) string { return "no such role" } }),
-		structure, "CodePipeline is not authorized to perform AssumeRole on role arn:aws:iam::000000000000:role/pipeline"},
-	{"3", "one stage", onDefinition(func(d *pipeline.Definition) { d.Stages = d.Stages[:1] }),
-		structure, "Pipeline has only 1 stage(s). There should be a minimum of 2 stages in a pipeline"},
-	{"4", "51 stages", onDefinition(func(d *pipeline.Definition) { addStages(d, 48, 1) }),
-		structure, "Pipeline has 51 stages"},
-	{"4", "1001 actions", onDefinition(func(d *pipeline.Definition) { addStages(d, 40, 25) }),
-		structure, "Pipeline has 1005 actions"},
+	{
+		"1", "name taken", onWorld(func(w *pipeline.World) { w.NameTaken = true }),
+		pipeline.PipelineNameInUse, "A pipeline with the name 'site' already exists in account '000000000000'",
+	},
+	{
+		"2", "role not assumable", onWorld(func(w *pipeline.World) { w.RoleProblem = func(string) string { return "no such role" } }),
+		structure, "CodePipeline is not authorized to perform AssumeRole on role arn:aws:iam::000000000000:role/pipeline",
+	},
+	{
+		"3", "one stage", onDefinition(func(d *pipeline.Definition) { d.Stages = d.Stages[:1] }),
+		structure, "Pipeline has only 1 stage(s). There should be a minimum of 2 stages in a pipeline",
+	},
+	{
+		"4", "51 stages", onDefinition(func(d *pipeline.Definition) { addStages(d, 48, 1) }),
+		structure, "Pipeline has 51 stages",
+	},
+	{
+		"4", "1001 actions", onDefinition(func(d *pipeline.Definition) { addStages(d, 40, 25) }),
+		structure, "Pipeline has 1005 actions",
+	},
 	{"5", "no store", onDefinition(func(d *pipeline.Definition) { d.ArtifactStore = nil }), structure, "neither an artifactStore"},
 	{"5", "two stores", onDefinition(func(d *pipeline.Definition) {
 		d.ArtifactStores = map[string]pipeline.ArtifactStore{"us-east-1": *d.ArtifactStore}
@@ -186,13 +210,19 @@ var breaches = []breach{
 	{"5", "region missing from the map", onDefinition(func(d *pipeline.Definition) {
 		d.ArtifactStores, d.ArtifactStore = map[string]pipeline.ArtifactStore{"eu-west-1": *d.ArtifactStore}, nil
 	}), structure, "artifactStores has no store for region us-east-1"},
-	{"5", "one store, two regions", onDeploy(func(a *pipeline.Action) { a.Region = "eu-west-1" }),
-		structure, "an action in region eu-west-1"},
+	{
+		"5", "one store, two regions", onDeploy(func(a *pipeline.Action) { a.Region = "eu-west-1" }),
+		structure, "an action in region eu-west-1",
+	},
 	{"6", "stage name twice", onDeployStage(func(s *pipeline.Stage) { s.Name = "Build" }), structure, "The name 'Build' is used more than once"},
-	{"7", "first stage builds", onSource(func(a *pipeline.Action) { a.ActionTypeID = awsType("Build", "CodeBuild") }),
-		structure, "Action 'Code' in stage 'Source' is a Build action"},
-	{"8", "source in a later stage", onDeploy(func(a *pipeline.Action) { a.ActionTypeID = awsType("Source", "S3") }),
-		structure, "Action 'Publish' in stage 'Deploy' is a source action"},
+	{
+		"7", "first stage builds", onSource(func(a *pipeline.Action) { a.ActionTypeID = awsType("Build", "CodeBuild") }),
+		structure, "Action 'Code' in stage 'Source' is a Build action",
+	},
+	{
+		"8", "source in a later stage", onDeploy(func(a *pipeline.Action) { a.ActionTypeID = awsType("Source", "S3") }),
+		structure, "Action 'Publish' in stage 'Deploy' is a source action",
+	},
 	{"10", "stage without actions", onDeployStage(func(s *pipeline.Stage) { s.Actions = nil }), stage, "Stage 'Deploy' has no actions"},
 	{"10", "stage with 101 actions", onDeployStage(func(s *pipeline.Stage) {
 		for i := range 100 {
@@ -201,18 +231,30 @@ var breaches = []breach{
 			s.Actions = append(s.Actions, a)
 		}
 	}), stage, "Stage 'Deploy' has 101 actions"},
-	{"10", "action name twice in a stage", onDefinition(func(d *pipeline.Definition) { d.Stages[1].Actions[1].Name = "Build" }),
-		stage, "The name 'Build' is used more than once in stage 'Build'"},
-	{"11", "blockers", onDeployStage(func(s *pipeline.Stage) { s.Blockers = []pipeline.Blocker{{Name: "b", Type: "Schedule"}} }),
-		pipeline.InvalidBlockerDeclaration, "Stage 'Deploy' declares blockers"},
-	{"12", "unknown provider", onBuild(func(a *pipeline.Action) { a.ActionTypeID.Provider = "Bazel" }), act,
-		"ActionType (Category: 'Build', Provider: 'Bazel', Owner: 'AWS', Version: '1') in action 'Build' is not available in region us-east-1"},
-	{"13", "configuration missing", onBuild(func(a *pipeline.Action) { delete(a.Configuration, "ProjectName") }), act,
-		"Action configuration for action 'Build' is missing required configuration 'ProjectName'"},
-	{"14", "configuration unknown", onBuild(func(a *pipeline.Action) { a.Configuration["Speed"] = "fast" }), act,
-		"Action configuration for action 'Build' contains unknown configuration 'Speed'"},
-	{"14a", "not one of the values", onDeploy(func(a *pipeline.Action) { a.Configuration["Extract"] = "perhaps" }), act,
-		"has the value 'perhaps' for configuration 'Extract', which must be one of true, false"},
+	{
+		"10", "action name twice in a stage", onDefinition(func(d *pipeline.Definition) { d.Stages[1].Actions[1].Name = "Build" }),
+		stage, "The name 'Build' is used more than once in stage 'Build'",
+	},
+	{
+		"11", "blockers", onDeployStage(func(s *pipeline.Stage) { s.Blockers = []pipeline.Blocker{{Name: "b", Type: "Schedule"}} }),
+		pipeline.InvalidBlockerDeclaration, "Stage 'Deploy' declares blockers",
+	},
+	{
+		"12", "unknown provider", onBuild(func(a *pipeline.Action) { a.ActionTypeID.Provider = "Bazel" }), act,
+		"ActionType (Category: 'Build', Provider: 'Bazel', Owner: 'AWS', Version: '1') in action 'Build' is not available in region us-east-1",
+	},
+	{
+		"13", "configuration missing", onBuild(func(a *pipeline.Action) { delete(a.Configuration, "ProjectName") }), act,
+		"Action configuration for action 'Build' is missing required configuration 'ProjectName'",
+	},
+	{
+		"14", "configuration unknown", onBuild(func(a *pipeline.Action) { a.Configuration["Speed"] = "fast" }), act,
+		"Action configuration for action 'Build' contains unknown configuration 'Speed'",
+	},
+	{
+		"14a", "not one of the values", onDeploy(func(a *pipeline.Action) { a.Configuration["Extract"] = "perhaps" }), act,
+		"has the value 'perhaps' for configuration 'Extract', which must be one of true, false",
+	},
 	{"14a", "not a boolean", onSource(func(a *pipeline.Action) { a.Configuration["PollForSourceChanges"] = "no" }), act, "must be true or false"},
 	{"14a", "not a number", onBuild(func(a *pipeline.Action) { a.Configuration["Attempts"] = "many" }), act, "must be a number"},
 	{"15", "no commands", onDefinition(func(d *pipeline.Definition) {
@@ -220,13 +262,19 @@ var breaches = []breach{
 		d.Stages[1].Actions[0].ActionTypeID, d.Stages[1].Actions[0].Configuration = awsType("Compute", "Commands"), nil
 	}), act, "Action Build must have a non-empty commands field"},
 	{"15", "commands where none run", onBuild(func(a *pipeline.Action) { a.Commands = []string{"make"} }), act, "has the field commands"},
-	{"16", "too many inputs", onDeploy(func(a *pipeline.Action) { a.InputArtifacts = inputs("Site", "Assets") }), act,
-		"Action 'Publish' has 2 input artifact(s); S3 actions need exactly 1"},
+	{
+		"16", "too many inputs", onDeploy(func(a *pipeline.Action) { a.InputArtifacts = inputs("Site", "Assets") }), act,
+		"Action 'Publish' has 2 input artifact(s); S3 actions need exactly 1",
+	},
 	{"16", "too few outputs", onSource(func(a *pipeline.Action) { a.OutputArtifacts = nil }), act, "Action 'Code' has 0 output artifact(s)"},
-	{"17", "never produced", onDeploy(func(a *pipeline.Action) { a.InputArtifacts = inputs("Nothing") }), act,
-		"the input artifact 'Nothing', which no action of the pipeline produces"},
-	{"17", "produced beside", onBuild(func(a *pipeline.Action) { a.RunOrder, a.InputArtifacts = 2, inputs("Site") }), act,
-		"action 'Build' in stage 'Build' that produces it does not run earlier"},
+	{
+		"17", "never produced", onDeploy(func(a *pipeline.Action) { a.InputArtifacts = inputs("Nothing") }), act,
+		"the input artifact 'Nothing', which no action of the pipeline produces",
+	},
+	{
+		"17", "produced beside", onBuild(func(a *pipeline.Action) { a.RunOrder, a.InputArtifacts = 2, inputs("Site") }), act,
+		"action 'Build' in stage 'Build' that produces it does not run earlier",
+	},
 	{"17", "cyclic order", onDefinition(func(d *pipeline.Definition) {
 		first, second := d.Stages[1].Actions[0], d.Stages[2].Actions[0]
 		first.InputArtifacts, second.InputArtifacts = inputs("Later"), inputs("Site")
@@ -235,23 +283,35 @@ var breaches = []breach{
 		d.Stages[1].Actions[0], d.Stages[2].Actions[0] = first, second
 	}), act, "action 'Publish' in stage 'Deploy' that produces it does not run earlier"},
 	{"17", "input twice", onBuild(func(a *pipeline.Action) { a.InputArtifacts = inputs("Code", "Code") }), act, "'Code' more than once"},
-	{"18", "output twice", onBuild(func(a *pipeline.Action) { a.OutputArtifacts = outputs("Code") }), act,
-		"The artifact 'Code' is produced by action 'Code' in stage 'Source' and by action 'Build' in stage 'Build'"},
-	{"19", "namespace twice", onBuild(func(a *pipeline.Action) { a.Namespace = "CodeVars" }), act,
-		"Namespaces must be unique across the pipeline definition. The following occur more than once in the pipeline. StageName=[Source], ActionName=[Code], Namespace=[CodeVars]"},
+	{
+		"18", "output twice", onBuild(func(a *pipeline.Action) { a.OutputArtifacts = outputs("Code") }), act,
+		"The artifact 'Code' is produced by action 'Code' in stage 'Source' and by action 'Build' in stage 'Build'",
+	},
+	{
+		"19", "namespace twice", onBuild(func(a *pipeline.Action) { a.Namespace = "CodeVars" }), act,
+		"Namespaces must be unique across the pipeline definition. The following occur more than once in the pipeline. StageName=[Source], ActionName=[Code], Namespace=[CodeVars]",
+	},
 	{"20", "namespace reserved", onDeploy(func(a *pipeline.Action) { a.Namespace = "variables" }), act, "'variables', which is reserved"},
 	{"20", "namespace is an artifact", onDeploy(func(a *pipeline.Action) { a.Namespace = "Site" }), act, "also the name of an artifact"},
-	{"21", "unknown namespace", onDeploy(func(a *pipeline.Action) { a.Configuration["BucketName"] = "x-#{Nobody.Name}" }), act,
+	{
+		"21", "unknown namespace", onDeploy(func(a *pipeline.Action) { a.Configuration["BucketName"] = "x-#{Nobody.Name}" }), act,
 		"Valid format for a pipeline execution variable reference is a namespace and a key separated by a period (.). The following pipeline " +
 			"execution variables are referencing a namespace that does not exist. StageName=[Deploy], ActionName=[Publish], " +
-			"ActionConfigurationKey=[BucketName], VariableReferenceText=[#{Nobody.Name}]"},
+			"ActionConfigurationKey=[BucketName], VariableReferenceText=[#{Nobody.Name}]",
+	},
 	{"21", "malformed reference", onDeploy(func(a *pipeline.Action) { a.Configuration["BucketName"] = "#{Build}" }), act, "VariableReferenceText=[#{Build}]"},
-	{"21", "producer not earlier", onBuild(func(a *pipeline.Action) { a.Configuration["ProjectName"] = "#{BuildVars.Tag}" }), act,
-		"a namespace of an action that does not run earlier"},
-	{"21", "undeclared pipeline variable", onDeploy(func(a *pipeline.Action) { a.Configuration["BucketName"] = "#{variables.Env}" }), act,
-		"a pipeline variable that does not exist"},
-	{"21", "unknown key of the execution", onDeploy(func(a *pipeline.Action) { a.Configuration["BucketName"] = "#{codepipeline.Id}" }), act,
-		"a key that does not exist"},
+	{
+		"21", "producer not earlier", onBuild(func(a *pipeline.Action) { a.Configuration["ProjectName"] = "#{BuildVars.Tag}" }), act,
+		"a namespace of an action that does not run earlier",
+	},
+	{
+		"21", "undeclared pipeline variable", onDeploy(func(a *pipeline.Action) { a.Configuration["BucketName"] = "#{variables.Env}" }), act,
+		"a pipeline variable that does not exist",
+	},
+	{
+		"21", "unknown key of the execution", onDeploy(func(a *pipeline.Action) { a.Configuration["BucketName"] = "#{codepipeline.Id}" }), act,
+		"a key that does not exist",
+	},
 	{"22", "pipeline variable in a source", onDefinition(func(d *pipeline.Definition) {
 		d.Variables = []pipeline.VariableDeclaration{{Name: "Branch"}}
 		d.Stages[0].Actions[0].Configuration["BranchName"] = "#{variables.Branch}"
@@ -260,20 +320,28 @@ var breaches = []breach{
 		d.ArtifactStores = map[string]pipeline.ArtifactStore{"us-east-1": *d.ArtifactStore, "eu-west-1": *d.ArtifactStore}
 		d.ArtifactStore, d.Stages[0].Actions[0].Region = nil, "eu-west-1"
 	}), act, "Action 'Code' is in region eu-west-1"},
-	{"24", "trigger of nobody", withTrigger(pipeline.GitConfiguration{SourceActionName: "Assets", Push: []pipeline.GitPushFilter{{Branches: branches("main")}}}),
-		structure, "does not name a source action of provider CodeStarSourceConnection"},
-	{"24", "two triggers of one source", withTrigger(
-		pipeline.GitConfiguration{SourceActionName: "Code", Push: []pipeline.GitPushFilter{{Branches: branches("main")}}},
-		pipeline.GitConfiguration{SourceActionName: "Code", Push: []pipeline.GitPushFilter{{Branches: branches("dev")}}}),
-		structure, "has more than one trigger"},
+	{
+		"24", "trigger of nobody", withTrigger(pipeline.GitConfiguration{SourceActionName: "Assets", Push: []pipeline.GitPushFilter{{Branches: branches("main")}}}),
+		structure, "does not name a source action of provider CodeStarSourceConnection",
+	},
+	{
+		"24", "two triggers of one source", withTrigger(
+			pipeline.GitConfiguration{SourceActionName: "Code", Push: []pipeline.GitPushFilter{{Branches: branches("main")}}},
+			pipeline.GitConfiguration{SourceActionName: "Code", Push: []pipeline.GitPushFilter{{Branches: branches("dev")}}}),
+		structure, "has more than one trigger",
+	},
 	{"24", "trigger without filter", withTrigger(pipeline.GitConfiguration{SourceActionName: "Code"}), structure, "neither a push nor"},
 	{"24", "trigger without configuration", onDefinition(func(d *pipeline.Definition) {
 		d.Triggers = []pipeline.Trigger{{ProviderType: "CodeStarSourceConnection"}}
 	}), structure, "has no gitConfiguration"},
-	{"24", "tags and branches", withTrigger(pipeline.GitConfiguration{SourceActionName: "Code",
-		Push: []pipeline.GitPushFilter{{Branches: branches("main"), Tags: branches("v*")}}}), structure, "combines tags"},
-	{"24", "same filter twice", withTrigger(pipeline.GitConfiguration{SourceActionName: "Code",
-		Push: []pipeline.GitPushFilter{{Branches: branches("main")}, {Branches: branches("main")}}}), structure, "the same push filter twice"},
+	{"24", "tags and branches", withTrigger(pipeline.GitConfiguration{
+		SourceActionName: "Code",
+		Push:             []pipeline.GitPushFilter{{Branches: branches("main"), Tags: branches("v*")}},
+	}), structure, "combines tags"},
+	{"24", "same filter twice", withTrigger(pipeline.GitConfiguration{
+		SourceActionName: "Code",
+		Push:             []pipeline.GitPushFilter{{Branches: branches("main")}, {Branches: branches("main")}},
+	}), structure, "the same push filter twice"},
 	{"25", "rollback in PARALLEL", onDefinition(func(d *pipeline.Definition) {
 		d.ExecutionMode = pipeline.Parallel
 		d.Stages[2].OnFailure = &pipeline.FailureConditions{Result: "ROLLBACK"}
@@ -295,8 +363,10 @@ var breaches = []breach{
 		s.OnSuccess = &pipeline.Conditions{Conditions: []pipeline.Condition{{Result: "FAIL", Rules: []pipeline.Rule{r, r, r, r, r, r}}}}
 	}), stage, "a condition with 6 rules"},
 	{"27", "queryable value too long", onDefinition(func(d *pipeline.Definition) {
-		d.Stages[2].Actions[0] = pipeline.Action{Name: "Test", Configuration: config("ProjectName", strings.Repeat("x", 21)),
-			ActionTypeID: pipeline.ActionTypeID{Category: "Test", Owner: "Custom", Provider: "Jenkins", Version: "1"}}
+		d.Stages[2].Actions[0] = pipeline.Action{
+			Name: "Test", Configuration: config("ProjectName", strings.Repeat("x", 21)),
+			ActionTypeID: pipeline.ActionTypeID{Category: "Test", Owner: "Custom", Provider: "Jenkins", Version: "1"},
+		}
 	}), act, "queryable configuration 'ProjectName'"},
 	{"28", "quota", onWorld(func(w *pipeline.World) { w.Pipelines, w.MaxPipelines = 1000, 1000 }), pipeline.LimitExceeded, "limit of 1000 pipelines"},
 	{"29", "too many tags", onWorld(func(w *pipeline.World) {
@@ -307,8 +377,10 @@ var breaches = []breach{
 	}), pipeline.TooManyTags, "at most 50"},
 	{"29", "reserved tag", onWorld(func(w *pipeline.World) { w.Tags = config("aws:name", "x") }), pipeline.InvalidTags, "reserved"},
 	{"29", "bad character", onWorld(func(w *pipeline.World) { w.Tags = config("name", "<b>") }), pipeline.InvalidTags, "not allowed"},
-	{"V1", "queued needs V2", onDefinition(func(d *pipeline.Definition) { d.PipelineType, d.ExecutionMode = pipeline.V1, pipeline.Queued }),
-		structure, "execution mode QUEUED, which needs a pipeline of type V2"},
+	{
+		"V1", "queued needs V2", onDefinition(func(d *pipeline.Definition) { d.PipelineType, d.ExecutionMode = pipeline.V1, pipeline.Queued }),
+		structure, "execution mode QUEUED, which needs a pipeline of type V2",
+	},
 	{"V1", "provider needs V2", onDefinition(func(d *pipeline.Definition) {
 		d.PipelineType = pipeline.V1
 		d.Stages[2].Actions[0].ActionTypeID = awsType("Deploy", "EKS")
@@ -339,6 +411,9 @@ func TestEachRuleIsEnforced(t *testing.T) {
 			d, w := sound(), world()
 			b.change(&d, &w)
 			err := pipeline.Validate(d, w)
+			if normalised := pipeline.Validate(pipeline.Normalise(d), w); pipeline.KindOf(normalised) != pipeline.KindOf(err) {
+				t.Errorf("once normalised it is refused with %v, else with %v", normalised, err)
+			}
 			e, ok := errors.AsType[*pipeline.Error](err)
 			if !ok {
 				t.Fatalf("accepted (%v), want %s", err, b.kind)

@@ -96,10 +96,14 @@ func newService(t *testing.T) (*codepipeline.Service, *atomic.Bool) {
 type catalog struct{ broken *atomic.Bool }
 
 var known = []action.Type{
-	{ID: id("Source", "CodeCommit"), Outputs: action.Count{Min: 1, Max: 1}, RevisionURL: "http://git/{Config:RepositoryName}/{RevisionId}",
-		Properties: []action.Property{{Name: "RepositoryName", Required: true, Type: "String"}, {Name: "BranchName", Required: true}, {Name: "PollForSourceChanges"}}},
-	{ID: id("Build", "CodeBuild"), Inputs: action.Count{Min: 1, Max: 5}, Outputs: action.Count{Max: 5}, EntityURL: "http://builds/{Config:ProjectName}",
-		Properties: []action.Property{{Name: "ProjectName", Required: true}, {Name: "Token", Secret: true}}},
+	{
+		ID: id("Source", "CodeCommit"), Outputs: action.Count{Min: 1, Max: 1}, RevisionURL: "http://git/{Config:RepositoryName}/{RevisionId}",
+		Properties: []action.Property{{Name: "RepositoryName", Required: true, Type: "String"}, {Name: "BranchName", Required: true}, {Name: "PollForSourceChanges"}},
+	},
+	{
+		ID: id("Build", "CodeBuild"), Inputs: action.Count{Min: 1, Max: 5}, Outputs: action.Count{Max: 5}, EntityURL: "http://builds/{Config:ProjectName}",
+		Properties: []action.Property{{Name: "ProjectName", Required: true}, {Name: "Token", Secret: true}},
+	},
 	{ID: id("Approval", "Manual"), TimeoutSetable: true, Properties: []action.Property{{Name: "CustomData"}}},
 }
 
