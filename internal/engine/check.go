@@ -73,7 +73,7 @@ func CheckRetry(d *pipeline.Definition, s State, stage, executionID string, how 
 	}
 	st := m.stage(stage)
 	switch {
-	case st == nil || st.Removed:
+	case st == nil:
 		return stageNotFound(d, stage)
 	case st.Latest != nil && st.Latest.ID != executionID:
 		return refuse(NotLatestPipelineExecution,
@@ -216,7 +216,7 @@ func CheckOverride(d *pipeline.Definition, s State, stage, executionID string, s
 	if e := m.execution(executionID); e != nil {
 		return m.checkOverride(e, stage, slot)
 	}
-	if st := m.stage(stage); st == nil || st.Removed {
+	if st := m.stage(stage); st == nil {
 		return stageNotFound(d, stage)
 	} else if st.Latest != nil && st.Latest.ID != executionID {
 		return refuse(NotLatestPipelineExecution,

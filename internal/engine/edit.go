@@ -42,24 +42,30 @@ func (m *machine) cancelWaiter(e *exec) {
 }
 
 // alignStages lines the stages' states up with the definition, by name: transitions and what was shown survive (P5, E9).
-// A removed stage stays until the execution inside has ended.
 func (m *machine) alignStages() {
 	old := m.s.Stages
-	m.s.Stages = make([]StageState, 0, len(m.d.Stages))
+	m.s.Stages = make([]StageState, len(m.d.Stages))
 	for i := range m.d.Stages {
-		declared := &m.d.Stages[i]
-		st := StageState{Name: declared.Name}
+		declared, st := &m.d.Stages[i], &m.s.Stages[i]
 		if j := slices.IndexFunc(old, func(o StageState) bool { return o.Name == declared.Name }); j >= 0 {
-			st = old[j]
+			*st = old[j]
 		}
-		st.Removed, st.Good = false, nil
+		st.Name, st.Good = declared.Name, nil
 		st.Actions = alignActions(st.Actions, declared.Actions)
-		m.s.Stages = append(m.s.Stages, st)
+		m.showHolder(st)
 	}
-	for _, st := range old {
-		if declared, _ := stageIn(m.d, st.Name); declared == nil && m.holder(st.Name) != nil {
-			st.Removed = true
-			m.s.Stages = append(m.s.Stages, st)
+}
+
+// showHolder makes a stage show the execution inside, which it does not when it was removed and is declared again.
+func (m *machine) showHolder(st *StageState) {
+	h := m.holder(st.Name)
+	if h == nil || st.Latest != nil {
+		return
+	}
+	st.Latest = &LatestExecution{ID: h.ID, Status: h.Stage.Status, Type: h.Type}
+	for i := range h.Stage.Actions {
+		if a := &h.Stage.Actions[i]; a.Status != "" {
+			m.show(h, a)
 		}
 	}
 }

@@ -161,15 +161,15 @@ func stagesFit(d *pipeline.Definition, s State, inside map[string]string) error 
 			return fmt.Errorf("stage %s is not where the definition has it", d.Stages[i].Name)
 		}
 	}
+	if len(s.Stages) != len(d.Stages) {
+		return fmt.Errorf("%d stages, %d declared", len(s.Stages), len(d.Stages))
+	}
 	for i := range s.Stages {
 		st := &s.Stages[i]
-		if (i >= len(d.Stages)) != st.Removed {
-			return fmt.Errorf("stage %s: removed is %v", st.Name, st.Removed)
-		}
 		if id := inside[st.Name]; id != "" && (st.Latest == nil || st.Latest.ID != id) {
 			return fmt.Errorf("stage %s does not show %s, which is inside", st.Name, id)
 		}
-		if inside[st.Name] == "" && (st.Removed || st.Latest != nil && !st.Latest.Status.Terminal()) {
+		if inside[st.Name] == "" && st.Latest != nil && !st.Latest.Status.Terminal() {
 			return fmt.Errorf("stage %s is not held by anyone but looks so", st.Name)
 		}
 	}

@@ -22,7 +22,7 @@ type State struct {
 	Arrivals int64 `json:"arrivals,omitempty"`
 	// LastRequest is the id of the newest execution asked for; it makes a repeated request harmless.
 	LastRequest string `json:"lastRequest,omitempty"`
-	// Stages are in declaration order. A removed stage follows them while an execution is still inside.
+	// Stages are those of the definition, in its order. An execution may still be inside a stage that was removed.
 	Stages []StageState `json:"stages,omitempty"`
 	// Executions holds every execution in flight and every Failed or Stopped one that a retry may revive, by Number.
 	Executions []Execution `json:"executions,omitempty"`
@@ -32,9 +32,7 @@ type State struct {
 
 // StageState is what a stage shows across executions (E9).
 type StageState struct {
-	Name string `json:"name"`
-	// Removed marks a stage that an edit dropped while an execution was inside.
-	Removed    bool       `json:"removed,omitempty"`
+	Name       string     `json:"name"`
 	Transition Transition `json:"transition,omitzero"`
 	// Latest is the execution that last entered the stage; nil when none has.
 	Latest *LatestExecution `json:"latest,omitempty"`

@@ -80,7 +80,6 @@ func (m *machine) finish() State {
 		}
 	}
 	m.forgetOldParallel()
-	m.forgetStages()
 	m.forgetDefinitions()
 	return m.s
 }
@@ -98,7 +97,7 @@ func (m *machine) keep(e *exec) bool {
 		return mode(m.d) == pipeline.Parallel
 	}
 	st := m.stage(e.Stage.Name)
-	return st != nil && !st.Removed && st.Latest != nil && st.Latest.ID == e.ID
+	return st != nil && st.Latest != nil && st.Latest.ID == e.ID
 }
 
 // retryable reports whether an ended execution could be retried as far as it alone is concerned.
@@ -118,13 +117,6 @@ func (m *machine) forgetOldParallel() {
 			m.s.Executions = slices.Delete(m.s.Executions, i, i+1)
 		}
 	}
-}
-
-// forgetStages drops removed stages once they are empty.
-func (m *machine) forgetStages() {
-	m.s.Stages = slices.DeleteFunc(m.s.Stages, func(st StageState) bool {
-		return st.Removed && m.holder(st.Name) == nil
-	})
 }
 
 // forgetDefinitions drops pinned definitions that no running PARALLEL execution uses.

@@ -19,7 +19,6 @@ func (ev StopRequested) apply(m *machine) {
 		stage := e.Waiting.Stage
 		e.Waiting = nil
 		m.setExecution(e, pipeline.StatusStopped, WordStopped, fmt.Sprintf("While waiting in front of stage %s: %s", stage, reason))
-		m.tryEnter(stage)
 		return
 	}
 	m.beginStopping(e)

@@ -15,9 +15,7 @@ func (ev TimerFired) apply(m *machine) {
 		m.timeOutAction(ev.Timer.ID, due)
 	case TimerWaiter:
 		if e := m.execution(ev.Timer.ID); e != nil && e.Waiting != nil && due.Equal(e.Waiting.Expires) && !due.IsZero() {
-			stage := e.Waiting.Stage
 			m.expire(e)
-			m.tryEnter(stage)
 		}
 	case TimerRule:
 		m.timeOutRule(ev.Timer.ID, due)

@@ -10,7 +10,7 @@ import (
 // apply opens or closes the gate in front of a stage (E3). It belongs to the pipeline, not to an execution.
 func (ev TransitionSet) apply(m *machine) {
 	st := m.stage(gate(m.d, ev.Stage, ev.Type))
-	if st == nil || st.Removed {
+	if st == nil {
 		return
 	}
 	if ev.Enabled {
