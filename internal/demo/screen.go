@@ -174,10 +174,10 @@ func (d *demo) byHand() {
 The same by hand, in another terminal:
 
   eval "$(%[1]s env --data %[2]s --listen %[3]s)"
-  git -c credential.helper='!aws codecommit credential-helper --ignore-host-check $@' -c credential.UseHttpPath=true \
-      clone %[4]s/v1/repos/%[5]s && cd %[5]s
-  git config credential.helper '!aws codecommit credential-helper --ignore-host-check $@'
-  git config credential.UseHttpPath true
+  git config --global credential.helper \
+      '!f() { test "$1" = get && aws codecommit credential-helper get --ignore-host-check; }; f'
+  git config --global credential.UseHttpPath true
+  git clone %[4]s/v1/repos/%[5]s && cd %[5]s
   # edit content/index.html, then
   git commit -am "My change" && git push
   aws codepipeline get-pipeline-state --name %[6]s
