@@ -99,6 +99,9 @@ func (s *Store) Apply(ctx context.Context, repository string, e Edit) (Edited, e
 		return Edited{}, err
 	}
 	defer unlock()
+	if e.At.Unix() <= 0 { // git knows no times before 1970
+		e.At = s.opts.Now()
+	}
 	since := time.Now()
 	var made Edited
 	var parent string
