@@ -109,6 +109,33 @@ func BenchmarkEncode(b *testing.B) {
 	}
 }
 
+// BenchmarkUsual is what a step costs the shell on a pipeline of three stages with one execution: decode, Step, encode.
+func BenchmarkUsual(b *testing.B) {
+	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	d := parseDefinition(b, nil, "Source: git!Source>Src~src\nBuild: compile<Src>App\nDeploy: ship!Deploy<App")
+	id := uuid(digest("usual"))
+	s, _ := Step(d, State{}, ExecutionRequested{At: at, ID: id, Nonce: "n"})
+	data, err := json.Marshal(s)
+	if err != nil {
+		b.Fatal(err)
+	}
+	ev := ActionSucceeded{At: at, Action: ActionExecutionID(id, "Source", "git", 1), Variables: map[string]string{"CommitId": "abc"}}
+	b.ReportAllocs()
+	for b.Loop() {
+		var s State
+		if err := json.Unmarshal(data, &s); err != nil {
+			b.Fatal(err)
+		}
+		s, cmds := Step(d, s, ev)
+		if len(cmds) == 0 {
+			b.Fatal("nothing happened")
+		}
+		if _, err := json.Marshal(s); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 func BenchmarkDecode(b *testing.B) {
 	_, s := tenStages(b)
 	data, err := json.Marshal(s)

@@ -69,14 +69,15 @@ func (m *machine) tryEnter(stage string) {
 func (m *machine) first(stage string) *exec {
 	var best *exec
 	for _, w := range m.execs {
-		if waitsAt(w, stage) && (best == nil || before(w, best)) {
+		if waitsAt(w, stage) && (best == nil || before(&w.Execution, &best.Execution)) {
 			best = w
 		}
 	}
 	return best
 }
 
-func before(a, b *exec) bool {
+// before reports whether a enters before b, both waiting in front of the same stage.
+func before(a, b *Execution) bool {
 	if (a.Type == pipeline.Rollback) != (b.Type == pipeline.Rollback) {
 		return a.Type == pipeline.Rollback
 	}

@@ -139,7 +139,7 @@ func waiters(s State, stage string) []*Execution {
 		}
 	}
 	slices.SortFunc(out, func(a, b *Execution) int {
-		if before(&exec{Execution: *a}, &exec{Execution: *b}) {
+		if before(a, b) {
 			return -1
 		}
 		return 1

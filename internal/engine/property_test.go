@@ -29,7 +29,7 @@ func TestProperties(t *testing.T) {
 }
 
 func playRandomly(t *rapid.T, modes []pipeline.ExecutionMode) {
-	w := newWorld(func(n int) int { return rapid.IntRange(0, n-1).Draw(t, "n") }, 1, modes...)
+	w := newWorld(func(n int) int { return rapid.IntRange(0, n-1).Draw(t, "n") }, 3, modes...)
 	for range rapid.IntRange(1, 60).Draw(t, "events") {
 		ev := w.next()
 		if err := w.play(ev); err != nil {

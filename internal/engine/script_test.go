@@ -551,7 +551,7 @@ func (s *script) override(execution, stage string, c ConditionType) string {
 // is name!Category@runOrder<in,in>out,out~namespace, all but the name optional; the default category is Build. A word
 // retry=MODE or rollback sets the stage's onFailure; before=RESULT, success=RESULT and failure=RESULT give it a
 // condition with the rules a and b.
-func parseDefinition(t *testing.T, args []string, text string) *pipeline.Definition {
+func parseDefinition(t testing.TB, args []string, text string) *pipeline.Definition {
 	t.Helper()
 	d := &pipeline.Definition{Name: "a-pipeline-with-a-long-name", Version: 1, ArtifactStore: &pipeline.ArtifactStore{Type: "S3", Location: "bucket"}}
 	for _, a := range args {

@@ -154,6 +154,9 @@ func TestChosenLocation(t *testing.T) {
 	if len(w.Action.Inputs) != 1 || w.Action.Inputs[0].Key != "k.zip" || w.Action.Inputs[0].Revision.ID != "r" {
 		t.Errorf("ship reads %+v", w.Action.Inputs)
 	}
+	if latest := s.Stages[1].Actions[1].Latest; latest == nil || latest.ID != w.Action.ID || latest.Inputs != nil {
+		t.Errorf("the stage shows %+v", latest)
+	}
 	if len(s.Executions[0].Artifacts) != 2 {
 		t.Errorf("artifacts %+v", s.Executions[0].Artifacts)
 	}

@@ -20,7 +20,7 @@ type world struct {
 	now     time.Time
 	started int
 	steps   int
-	log     []logged // kept only with rigour 1
+	log     []logged // kept only with a rigour below 10
 	history history
 
 	executions, actions, rules, tokens []string // ids seen lately, live and dead
@@ -288,7 +288,7 @@ func mustJSON(s State) string {
 
 // note remembers what later events may refer to.
 func (w *world) note(ev Event, cmds []Command) {
-	if w.rigour == 1 {
+	if w.rigour < 10 {
 		w.log = append(w.log, logged{w.d, ev})
 	}
 	w.events = keepLast(append(w.events, ev), 20)
