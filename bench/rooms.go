@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// What is measured inside one process comes from Go benchmarks beside the code; here their results get their budget.
+
+// millis is a metric given in milliseconds.
+func (r result) millis(unit string) time.Duration {
+	return time.Duration(r[unit] * float64(time.Millisecond))
+}
+
+// measureOverhead is the time from "an action could run" to "its provider was entered", and for comparison what one
+// durable transaction with nothing in it costs: two of them are the least any engine could do.
+func measureOverhead(ctx context.Context) ([]row, error) {
+	actions, err := goBench(ctx, "./internal/flow", "^BenchmarkActionOverhead$")
+	if err != nil {
+		return nil, err
+	}
+	chain, err := goBench(ctx, "./internal/queue", "^BenchmarkHandOffChain$")
+	if err != nil {
+		return nil, err
+	}
+	const budget = 5 * time.Millisecond
+	var rows []row
+	for _, db := range []string{"sqlite", "postgres"} {
+		r, ok := actions["BenchmarkActionOverhead/"+db]
+		if !ok {
+			rows = append(rows, row{what: "overhead per action, " + db, figure: "not measured: no database"})
+			continue
+		}
+		rows = append(rows, row{
+			what:   "overhead per action, " + db,
+			figure: fmt.Sprintf("p50 %s, p99 %s", ms(r.millis("p50-ms")), ms(r.millis("p99-ms"))),
+			budget: "p50 <= " + ms(budget), met: r.millis("p50-ms") <= budget,
+			rival: fmt.Sprintf("the bare queue, a job that enqueues the next: %.1f ms", chain["BenchmarkHandOffChain/"+db]["µs/job"]/1000),
+		})
+	}
+	return rows, nil
+}
+
+// measureHistory reads pipelines with a short and with a long history: the times must be alike.
+func measureHistory(ctx context.Context) ([]row, error) {
+	results, err := goBench(ctx, "./internal/flow", "^BenchmarkHistory$")
+	if err != nil {
+		return nil, err
+	}
+	const budget = 10 * time.Millisecond
+	var rows []row
+	for _, db := range []string{"sqlite", "postgres"} {
+		for _, operation := range []string{"GetPipelineState", "ListPipelineExecutions", "ListActionExecutions", "Step"} {
+			name := "BenchmarkHistory/" + db + "/" + operation
+			long, ok := results[name+"/100000"]
+			if !ok {
+				continue
+			}
+			p99 := long.millis("p99-ms")
+			rows = append(rows, row{
+				what:   operation + ", 100k executions, " + db,
+				figure: fmt.Sprintf("p50 %s, p99 %s", ms(long.millis("p50-ms")), ms(p99)),
+				budget: "p99 <= " + ms(budget), met: p99 <= budget,
+				rival: "with 100 executions: p50 " + ms(results[name+"/100"].millis("p50-ms")),
+			})
+		}
+	}
+	return rows, nil
+}
+
+// measureArtifact hands 20k files over: packed and unpacked again, beside zip and unzip on the same tree.
+func measureArtifact(ctx context.Context) ([]row, error) {
+	results, err := goBench(ctx, "./internal/archive", "^BenchmarkHandOver$", "-benchtime", "3x")
+	if err != nil {
+		return nil, err
+	}
+	get := func(name string) time.Duration { return results["BenchmarkHandOver/"+name].perOp() }
+	here, rival := get("archive.Zip")+get("archive.Unzip"), get("zip-1-r")+get("unzip")
+	if here == 0 || rival == 0 {
+		return nil, fmt.Errorf("BenchmarkHandOver lacks a part: %v", results)
+	}
+	return []row{{
+		what:   "artifact hand-over, 20k files / 200 MB",
+		figure: fmt.Sprintf("pack %s, unpack %s", get("archive.Zip").Round(time.Millisecond), get("archive.Unzip").Round(time.Millisecond)),
+		budget: "faster than zip -1 + unzip", met: here < rival,
+		rival: fmt.Sprintf("zip -1 -r %s, unzip %s", get("zip-1-r").Round(time.Millisecond), get("unzip").Round(time.Millisecond)),
+	}}, nil
+}
