@@ -36,16 +36,20 @@ func TestKilledAtAnyMomentTheBeltGoesOn(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts many processes")
 	}
+	t.Parallel() // it mostly waits for leases to expire
 	sqltest.EachDSN(t, func(t *testing.T, dsn string) {
+		stride := 1
+		if strings.HasPrefix(dsn, "postgres") {
+			stride = 2 // there each death costs a lease
+		}
 		for _, moment := range moments {
 			died := 0
-			for nth := 1; nth <= 12; nth++ {
-				out, killed := runChild(t, dsn, fmt.Sprint(moment, " ", nth))
-				if !killed {
+			for nth := 1; nth <= 12; nth += stride {
+				if _, killed := runChild(t, dsn, fmt.Sprint(moment, " ", nth)); !killed {
 					break // the pipeline ended before its n-th moment
 				}
 				died++
-				out, killed = runChild(t, dsn, "")
+				out, killed := runChild(t, dsn, "")
 				if killed || !strings.Contains(out, "ended Succeeded") {
 					t.Fatalf("killed %s %d, the next server said (killed: %v):\n%s", moment, nth, killed, out)
 				}
@@ -53,7 +57,7 @@ func TestKilledAtAnyMomentTheBeltGoesOn(t *testing.T) {
 					t.Errorf("killed %s %d: the history is not %q:\n%s", moment, nth, want, out)
 				}
 			}
-			if died < 3 {
+			if died < 2 {
 				t.Errorf("died %s only %d times: the test tests little", moment, died)
 			}
 		}
@@ -94,7 +98,7 @@ func TestCrashChild(t *testing.T) {
 	defer st.Close()
 	d := newDeath(os.Getenv(childKill))
 	b := &belt{t: t, store: st, providers: newProviders(), clock: new(clock)}
-	b.queue = queue.New(st, queue.Config{Lease: 500 * time.Millisecond, Poll: 50 * time.Millisecond})
+	b.queue = queue.New(st, queue.Config{Lease: 300 * time.Millisecond, Poll: 50 * time.Millisecond})
 	for _, name := range []string{"Code", "Build", "Publish"} {
 		b.providers.on(name, func(_ context.Context, job action.Job) (action.Result, error) {
 			d.at("in-action")

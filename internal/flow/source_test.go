@@ -78,7 +78,7 @@ func TestAnUploadStartsThePipelinesThatWatchTheObject(t *testing.T) {
 }
 
 func TestNoPushIsLost(t *testing.T) {
-	const pipelines, pushes = 50, 3
+	const pipelines, pushes = 50, 2
 	sqltest.Each(t, func(t *testing.T, st store.Store) {
 		b := newBelt(t, st)
 		for i := range pipelines {
