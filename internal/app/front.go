@@ -8,18 +8,15 @@ import (
 // front shares the one public port among everything that is served. Requests are told apart by what each kind of client
 // cannot help sending: a target header, a form, a repository path, a website's host.
 type front struct {
-	health    http.Handler           // /healthz, /readyz
-	json      http.Handler           // X-Amz-Target
-	query     http.Handler           // Action=..., for IAM and STS
-	git       http.Handler           // /v1/repos/
-	websites  http.Handler           // by host, or below websitePath
-	isWebsite func(host string) bool // whether a website is served at this host
-	console   http.Handler           // a person's browser
-	s3        http.Handler           // everything else
+	health    http.Handler             // /healthz, /readyz
+	json      http.Handler             // X-Amz-Target
+	query     http.Handler             // Action=..., for IAM and STS
+	git       http.Handler             // /v1/repos/
+	websites  http.Handler             // by host, or below websitePath
+	isWebsite func(*http.Request) bool // whether the request is for a website
+	console   http.Handler             // a person's browser
+	s3        http.Handler             // everything else
 }
-
-// websitePath serves websites where the names below *.localhost do not resolve.
-const websitePath = "/conveyor/websites/"
 
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.pick(r).ServeHTTP(w, r)
@@ -32,9 +29,7 @@ func (f *front) pick(r *http.Request) http.Handler {
 		return f.json
 	case path == "/healthz" || path == "/readyz":
 		return f.health
-	case strings.HasPrefix(path, websitePath):
-		return f.websites
-	case f.isWebsite(r.Host):
+	case f.isWebsite(r):
 		return f.websites
 	case strings.HasPrefix(path, "/v1/repos/"):
 		return f.git

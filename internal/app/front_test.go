@@ -14,8 +14,10 @@ func TestEveryClientReachesItsService(t *testing.T) {
 	}
 	f := &front{
 		health: name("health"), json: name("json"), query: name("query"), git: name("git"), websites: name("websites"),
-		isWebsite: func(host string) bool { return strings.Contains(host, ".s3-website") },
-		console:   name("console"), s3: name("s3"),
+		isWebsite: func(r *http.Request) bool {
+			return strings.Contains(r.Host, ".s3-website") || strings.HasPrefix(r.URL.Path, "/conveyor/websites/")
+		},
+		console: name("console"), s3: name("s3"),
 	}
 	for _, test := range []struct {
 		what, method, url string

@@ -1,0 +1,134 @@
+// Package app makes one server out of all rooms and runs it: it opens what is stored, wires services, providers and
+// runners, listens on the one public port, and ends everything in order.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/conveyor-cd/conveyor/internal/config"
+	"github.com/conveyor-cd/conveyor/internal/store/sqlstore"
+)
+
+// App is one server. Open makes it, Run serves until its context ends and leaves nothing behind.
+type App struct {
+	config   config.Config
+	log      *slog.Logger
+	listener net.Listener
+	rooms    *rooms
+	health   *health
+	http     *http.Server
+	closers  []func() error // in order of opening; closed in reverse
+}
+
+// Open takes the data directory and the port, and opens every room. Nothing works on jobs before Run.
+func Open(ctx context.Context, c config.Config, log *slog.Logger) (*App, error) {
+	a := &App{config: c, log: log}
+	if err := a.open(ctx); err != nil {
+		return nil, errors.Join(err, a.close())
+	}
+	return a, nil
+}
+
+func (a *App) open(ctx context.Context) error {
+	if err := os.MkdirAll(a.config.Data, 0o700); err != nil {
+		return fmt.Errorf("making the data directory: %w", err)
+	}
+	if strings.HasPrefix(a.config.Database, "sqlite:") {
+		unlock, err := sqlstore.LockDir(a.config.Data)
+		if err != nil {
+			return err
+		}
+		a.closers = append(a.closers, unlock)
+	}
+	listener, err := net.Listen("tcp", a.config.Listen)
+	if err != nil {
+		return fmt.Errorf("listening (choose another address with --listen): %w", err)
+	}
+	a.listener = listener
+	a.closers = append(a.closers, func() error { return ignoreClosed(listener.Close()) })
+
+	db, err := sqlstore.Open(ctx, a.config.Database, sqlstore.Options{Logger: a.log})
+	if err != nil {
+		return err
+	}
+	a.closers = append(a.closers, db.Close)
+	a.health = &health{ping: db.Ping}
+	a.rooms, err = openRooms(ctx, a.config, db, a.log)
+	if a.rooms != nil {
+		a.closers = append(a.closers, a.rooms.close)
+	}
+	if err != nil {
+		return err
+	}
+	a.http = &http.Server{
+		Handler:           a.rooms.front(a.health),
+		ReadHeaderTimeout: 20 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
+	}
+	return nil
+}
+
+// Run serves until ctx ends, then drains within the shutdown timeout and closes everything. It returns nil after an
+// orderly stop.
+func (a *App) Run(ctx context.Context) (err error) {
+	defer func() { err = errors.Join(err, a.close()) }()
+	if err := a.rooms.begin(ctx); err != nil {
+		return err
+	}
+	served := make(chan error, 1)
+	go func() { served <- a.http.Serve(a.listener) }()
+	a.health.ready.Store(true)
+	a.log.Info("serving", "url", a.config.PublicURL, "data", a.config.Data, "region", a.config.Region)
+
+	select {
+	case err := <-served:
+		return err
+	case <-ctx.Done():
+	}
+	a.log.Info("stopping", "timeout", a.config.ShutdownTimeout)
+	return a.drain()
+}
+
+// drain stops taking requests and jobs. What cannot end in time is cut off: the database knows it is unfinished, and
+// the next start goes on with it.
+func (a *App) drain() error {
+	a.health.ready.Store(false)
+	ctx, cancel := context.WithTimeout(context.Background(), a.config.ShutdownTimeout)
+	defer cancel()
+	stopped := make(chan error, 1)
+	go func() { stopped <- a.rooms.stop(ctx) }()
+	// Requests get most of the time, but never all of it: an endless download must not keep the process.
+	patience, cancelPatience := context.WithTimeout(ctx, a.config.ShutdownTimeout/2)
+	defer cancelPatience()
+	if err := a.http.Shutdown(patience); err != nil {
+		a.log.Warn("cutting off requests that did not end", "error", err)
+		_ = a.http.Close()
+	}
+	return <-stopped
+}
+
+func (a *App) close() error {
+	var errs []error
+	for _, closer := range slices.Backward(a.closers) {
+		errs = append(errs, closer())
+	}
+	a.closers = nil
+	return errors.Join(errs...)
+}
+
+func ignoreClosed(err error) error {
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}

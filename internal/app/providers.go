@@ -1,0 +1,27 @@
+package app
+
+import (
+	"github.com/conveyor-cd/conveyor/internal/action"
+	"github.com/conveyor-cd/conveyor/internal/action/approval"
+	"github.com/conveyor-cd/conveyor/internal/action/codebuild"
+	"github.com/conveyor-cd/conveyor/internal/action/codecommit"
+	"github.com/conveyor-cd/conveyor/internal/action/s3deploy"
+	"github.com/conveyor-cd/conveyor/internal/action/s3source"
+	"github.com/conveyor-cd/conveyor/internal/store"
+)
+
+// providers lists every action type this server has.
+func (r *rooms) providers(db store.Store) (*action.Registry, error) {
+	list := []action.Provider{
+		codecommit.New(r.repositories, r.objects, codecommit.Options{
+			CloneURL: func(repository string) string { return r.config.PublicURL + "/v1/repos/" + repository },
+		}),
+		s3source.New(r.objects),
+		approval.New(),
+		s3deploy.New(r.objects, s3deploy.Options{}),
+	}
+	for _, p := range codebuild.New(db, r.builds, nil) {
+		list = append(list, p)
+	}
+	return action.NewRegistry(r.log.With("room", "actions"), list...)
+}

@@ -1,0 +1,225 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"path/filepath"
+	"sync"
+	"time"
+
+	codebuildaction "github.com/conveyor-cd/conveyor/internal/action/codebuild"
+	"github.com/conveyor-cd/conveyor/internal/awsapi"
+	codebuildapi "github.com/conveyor-cd/conveyor/internal/awsapi/codebuild"
+	codecommitapi "github.com/conveyor-cd/conveyor/internal/awsapi/codecommit"
+	codepipelineapi "github.com/conveyor-cd/conveyor/internal/awsapi/codepipeline"
+	iamapi "github.com/conveyor-cd/conveyor/internal/awsapi/iam"
+	s3api "github.com/conveyor-cd/conveyor/internal/awsapi/s3"
+	stsapi "github.com/conveyor-cd/conveyor/internal/awsapi/sts"
+	"github.com/conveyor-cd/conveyor/internal/build"
+	"github.com/conveyor-cd/conveyor/internal/build/host"
+	"github.com/conveyor-cd/conveyor/internal/config"
+	"github.com/conveyor-cd/conveyor/internal/console"
+	"github.com/conveyor-cd/conveyor/internal/flow"
+	"github.com/conveyor-cd/conveyor/internal/githost"
+	"github.com/conveyor-cd/conveyor/internal/gitrepo"
+	"github.com/conveyor-cd/conveyor/internal/iam"
+	"github.com/conveyor-cd/conveyor/internal/logstore"
+	"github.com/conveyor-cd/conveyor/internal/objectstore"
+	"github.com/conveyor-cd/conveyor/internal/queue"
+	"github.com/conveyor-cd/conveyor/internal/store"
+	"github.com/conveyor-cd/conveyor/internal/website"
+)
+
+// rooms are the opened services of one server.
+type rooms struct {
+	config       config.Config
+	log          *slog.Logger
+	queue        *queue.Queue
+	logs         *logstore.Store
+	objects      *objectstore.Store
+	repositories *gitrepo.Store
+	builds       *build.Service
+	flow         *flow.Service
+	api          *awsapi.Mux
+	s3           *s3api.Handler
+	websites     *website.Handler
+	git          *githost.Host
+	watching     sync.WaitGroup     // what runs beside the queue
+	endWatching  context.CancelFunc // ends it
+	closers      []func() error
+}
+
+// openRooms opens everything over one database. After an error the rooms that were opened are returned, to be closed.
+func openRooms(ctx context.Context, c config.Config, db store.Store, log *slog.Logger) (*rooms, error) {
+	r := &rooms{config: c, log: log}
+	root, err := iam.Root(ctx, c.Data)
+	if err != nil {
+		return r, err
+	}
+	place := awsapi.Place{Region: c.Region, Account: awsapi.DefaultAccount}
+	identities := iam.New(db, iam.WithRoot(root))
+	verifier := awsapi.NewVerifier(identities, place)
+	authorizer := awsapi.NewAuthorizer(identities)
+
+	r.queue = queue.New(db, queue.Config{Logger: log.With("room", "queue"), Grace: c.ShutdownTimeout / 5})
+	if err := r.openStores(ctx, db); err != nil {
+		return r, err
+	}
+	if err := r.openBuilds(db, place); err != nil {
+		return r, err
+	}
+	registry, err := r.providers(db)
+	if err != nil {
+		return r, err
+	}
+	r.flow = flow.New(flow.Options{
+		Store: db, Jobs: r.queue, Providers: registry, Region: place.Region, Account: place.Account, Logger: log.With("room", "flow"),
+	})
+	r.builds.Register(r.queue)
+	codebuildaction.Register(r.queue, r.builds, r.flow)
+	r.repositories.OnPush(r.pushed)
+
+	r.api = awsapi.NewMux(awsapi.MuxOptions{Verifier: verifier, Authorizer: authorizer, Log: log.With("room", "api")})
+	r.api.Add(
+		codepipelineapi.New(r.flow).API(),
+		codebuildapi.New(db, r.builds, place).API(),
+		codecommitapi.New(r.repositories, codecommitapi.Options{Place: place, PublicURL: c.PublicURL}).API(),
+	)
+	r.api.AddQuery(iamapi.New(identities).API(), stsapi.New().API())
+	if err := r.openS3(ctx, verifier, identities, place); err != nil {
+		return r, err
+	}
+	r.git = githost.New(r.repositories, verifier, githost.Options{Log: log.With("room", "git")})
+	return r, nil
+}
+
+func (r *rooms) openStores(ctx context.Context, db store.Store) error {
+	var err error
+	if r.logs, err = logstore.New(db, logstore.Options{Log: r.log.With("room", "logs")}); err != nil {
+		return err
+	}
+	r.closers = append(r.closers, func() error { return r.logs.Close(context.Background()) })
+	r.objects, err = objectstore.Open(ctx, db, filepath.Join(r.config.Data, "objects"), objectstore.Options{
+		Logger: r.log.With("room", "objects"), OnPut: r.objectPut,
+	})
+	if err != nil {
+		return err
+	}
+	r.repositories, err = gitrepo.Open(filepath.Join(r.config.Data, "repositories"), db, gitrepo.Options{
+		Region: r.config.Region, Account: awsapi.DefaultAccount, Log: r.log.With("room", "git"),
+	})
+	if err == nil {
+		r.closers = append(r.closers, r.repositories.Close)
+	}
+	return err
+}
+
+func (r *rooms) openBuilds(db store.Store, place awsapi.Place) error {
+	runner, err := host.New(filepath.Join(r.config.Data, "builds"), r.log.With("room", "builds"))
+	if err != nil {
+		return err
+	}
+	r.builds = build.New(build.Config{
+		Store: db, Queue: r.queue, Runner: runner, Slots: r.config.BuildSlots,
+		Objects: buildObjects{r.objects}, Repositories: buildRepositories{r.repositories}, Logs: buildLogs{r.logs},
+		Place: build.Place{Region: place.Region, Account: place.Account}, Log: r.log.With("room", "builds"),
+	})
+	return nil
+}
+
+func (r *rooms) openS3(ctx context.Context, verifier *awsapi.Verifier, identities *iam.Directory, place awsapi.Place) error {
+	log := r.log.With("room", "s3")
+	r.websites = website.New(r.objects, website.Options{Region: place.Region, Logger: log})
+	var err error
+	r.s3, err = s3api.New(ctx, s3api.Options{
+		Store: r.objects, Verifier: verifier, Keys: identities, Decider: identities, Place: place, Logger: log,
+	})
+	if err == nil {
+		r.closers = append(r.closers, r.s3.Close)
+	}
+	return err
+}
+
+// objectPut and pushed tell flow, in the transaction of the change itself, that a source has a new revision.
+func (r *rooms) objectPut(ctx context.Context, tx store.Tx, o objectstore.Object) error {
+	return r.flow.SourceChanged(ctx, tx, flow.SourceChange{Provider: "S3", Resource: o.Bucket, Ref: o.Key, Revision: o.VersionID})
+}
+
+func (r *rooms) pushed(ctx context.Context, tx store.Tx, p gitrepo.Push) error {
+	if p.Branch == "" || p.Deleted {
+		return nil
+	}
+	return r.flow.SourceChanged(ctx, tx, flow.SourceChange{
+		Provider: "CodeCommit", Resource: p.Repository, Ref: p.Branch, Revision: p.New, Actor: p.PusherArn,
+	})
+}
+
+// begin repairs what a crash left and starts the workers.
+func (r *rooms) begin(ctx context.Context) error {
+	if err := r.builds.Recover(ctx); err != nil {
+		return err
+	}
+	if err := r.repositories.Recover(ctx); err != nil {
+		return fmt.Errorf("finishing pushes that a crash cut off: %w", err)
+	}
+	// Workers outlive the signal that ends ctx: stop ends them in order.
+	ctx = context.WithoutCancel(ctx)
+	if err := r.queue.Start(ctx); err != nil {
+		return err
+	}
+	if err := r.flow.Begin(ctx); err != nil {
+		return err
+	}
+	watching, cancel := context.WithCancel(ctx)
+	r.endWatching = cancel
+	r.watching.Go(func() { r.builds.Watch(watching) })
+	r.watching.Go(func() { r.sweep(watching) })
+	return nil
+}
+
+// sweepInterval is how often what nobody needs any more is cleared away.
+const sweepInterval = time.Hour
+
+func (r *rooms) sweep(ctx context.Context) {
+	ticker := time.NewTicker(sweepInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		_, err := r.objects.Sweep(ctx)
+		err = errors.Join(err, r.logs.Sweep(ctx), r.repositories.Maintain(ctx))
+		if err != nil && ctx.Err() == nil {
+			r.log.Error("clearing away failed; it is tried again later", "error", err)
+		}
+	}
+}
+
+// stop ends the workers; builds that run are ended and go back to the queue.
+func (r *rooms) stop(ctx context.Context) error {
+	err := r.queue.Stop(ctx)
+	r.endWatching()
+	r.watching.Wait()
+	return err
+}
+
+// close closes what openRooms opened, in reverse.
+func (r *rooms) close() error {
+	var errs []error
+	for i := len(r.closers) - 1; i >= 0; i-- {
+		errs = append(errs, r.closers[i]())
+	}
+	return errors.Join(errs...)
+}
+
+func (r *rooms) front(h *health) http.Handler {
+	return &front{
+		health: h, json: r.api, query: r.api, git: r.git, websites: r.websites, isWebsite: r.websites.Wants,
+		console: console.Handler(r.config.PublicURL), s3: r.s3,
+	}
+}
