@@ -139,7 +139,7 @@ func (s *Store) refer(ctx context.Context, tx store.Tx, hashes []string, unique 
 			return nil, nil, err
 		}
 	}
-	for batch := range slices.Chunk(ours, maxBatch) {
+	for batch := range slices.Chunk(ours, maxBatch/3) {
 		args := make([]any, 0, 3*len(batch))
 		for _, h := range batch {
 			args = append(args, h, unique[h].file, unique[h].size)

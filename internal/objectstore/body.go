@@ -152,7 +152,7 @@ func (s *Store) install(ctx context.Context, bodies []*body) error {
 		if err := os.Chmod(b.path, 0o400); err != nil {
 			return err
 		}
-		if err := os.Rename(b.path, to); err != nil {
+		if err := s.move(b.path, shard, to); err != nil {
 			return fmt.Errorf("install a body: %w", err)
 		}
 		b.path, b.file = to, file
@@ -174,6 +174,21 @@ func (s *Store) install(ctx context.Context, bodies []*body) error {
 		g.Go(func() error { return syncPath(shard) })
 	}
 	return g.Wait()
+}
+
+// move renames a file into a shard directory, which it makes when it is the first.
+func (s *Store) move(from, shard, to string) error {
+	err := os.Rename(from, to)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := os.Mkdir(shard, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if err := syncPath(s.bodyDir); err != nil {
+		return err
+	}
+	return os.Rename(from, to)
 }
 
 // discard removes bodies that no row came to refer to.
@@ -223,14 +238,5 @@ func makeDirs(dir string) error {
 			return err
 		}
 	}
-	for i := range 256 {
-		err := os.Mkdir(filepath.Join(dir, "bodies", fmt.Sprintf("%02x", i)), 0o700)
-		if errors.Is(err, fs.ErrExist) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return syncPath(filepath.Join(dir, "bodies"))
+	return syncPath(dir)
 }

@@ -106,22 +106,11 @@ func (s *Store) stageAll(ctx context.Context, files []File, order []int) ([]*bod
 // switchKeys makes rows the newest versions of their keys, in few statements.
 func (s *Store) switchKeys(ctx context.Context, tx store.Tx, b bucketRow, rows []row) error {
 	for batch := range slices.Chunk(rows, maxBatch) {
-		keys := []any{b.id}
-		for _, r := range batch {
-			keys = append(keys, []byte(r.Key))
+		if err := s.supersede(ctx, tx, b, batch); err != nil {
+			return err
 		}
-		in := placeholders(2, 1, len(batch))
-		if !b.versioned() {
-			if err := s.removeNulls(ctx, tx, in, keys); err != nil {
-				return err
-			}
-		}
-		if b.versioning != "" {
-			if _, err := tx.Exec(ctx, `UPDATE object_versions SET latest = 0
-				WHERE bucket_id = $1 AND latest = 1 AND object_key IN `+in, keys...); err != nil {
-				return err
-			}
-		}
+	}
+	for batch := range slices.Chunk(rows, maxBatch/rowWidth) {
 		args := make([]any, 0, len(batch)*rowWidth)
 		for _, r := range batch {
 			a, err := r.insertArgs(b.id)
@@ -142,6 +131,27 @@ func (s *Store) switchKeys(ctx context.Context, tx store.Tx, b bucketRow, rows [
 	return nil
 }
 
+// supersede makes room for new newest versions of the keys of rows.
+func (s *Store) supersede(ctx context.Context, tx store.Tx, b bucketRow, rows []row) error {
+	keys := []any{b.id}
+	for _, r := range rows {
+		keys = append(keys, []byte(r.Key))
+	}
+	in := placeholders(2, 1, len(rows))
+	if !b.versioned() {
+		if err := s.removeNulls(ctx, tx, in, keys); err != nil {
+			return err
+		}
+	}
+	if b.versioning == "" {
+		return nil
+	}
+	_, err := tx.Exec(ctx, `UPDATE object_versions SET latest = 0
+		WHERE bucket_id = $1 AND latest = 1 AND object_key IN `+in, keys...)
+	return err
+}
+
+// removeNulls removes the null versions of keys and leaves their bodies to the sweeper.
 func (s *Store) removeNulls(ctx context.Context, tx store.Tx, in string, keys []any) error {
 	rows, err := tx.Query(ctx, `DELETE FROM object_versions
 		WHERE bucket_id = $1 AND version = 'null' AND object_key IN `+in+` RETURNING blob_id`, keys...)

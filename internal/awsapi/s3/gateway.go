@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httputil"
+	"net/url"
 	"os"
 	"path/filepath"
 	"time"
@@ -78,9 +79,13 @@ func (g *gateway) prepare(hosts domains) fiber.Handler {
 			c.Locals("public-bucket", true)
 		}
 		if b := hosts.bucket(string(c.Request().Host())); b != "" {
-			// The signature covers the path as it was sent.
+			// The signature covers the path without the bucket; the gateway encodes it again to check.
 			path := string(c.Request().URI().PathOriginal())
-			c.Locals("original-uri-path", path)
+			signed, err := url.PathUnescape(path)
+			if err != nil {
+				return err
+			}
+			c.Locals("original-uri-path", signed)
 			if path == "/" {
 				path = ""
 			}
