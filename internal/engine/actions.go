@@ -109,37 +109,6 @@ func (m *machine) start(e *exec, a *ActionExecution, declared *pipeline.Action) 
 	}, SetTimer{Timer{Kind: TimerAction, ID: id, At: a.Deadline}})
 }
 
-// inputs are the artifacts an action reads, as produced last (E4: a re-run replaces what it produced before).
-func inputs(e *exec, declared *pipeline.Action) []pipeline.Artifact {
-	if len(declared.InputArtifacts) == 0 {
-		return nil
-	}
-	in := make([]pipeline.Artifact, len(declared.InputArtifacts))
-	for i, ref := range declared.InputArtifacts {
-		in[i].Name = ref.Name
-		if j := artifactIndex(e.Artifacts, ref.Name); j >= 0 {
-			in[i] = e.Artifacts[j]
-		}
-	}
-	return in
-}
-
-// outputs are the locations an action is to put its artifacts at.
-func outputs(d *pipeline.Definition, declared *pipeline.Action, region, id string) []pipeline.Artifact {
-	if len(declared.OutputArtifacts) == 0 {
-		return nil
-	}
-	out := make([]pipeline.Artifact, len(declared.OutputArtifacts))
-	for i, o := range declared.OutputArtifacts {
-		out[i] = pipeline.Artifact{Name: o.Name, Bucket: store(d, declared, region), Key: artifactKey(d.Name, o.Name, id)}
-	}
-	return out
-}
-
-func artifactIndex(artifacts []pipeline.Artifact, name string) int {
-	return slices.IndexFunc(artifacts, func(a pipeline.Artifact) bool { return a.Name == name })
-}
-
 // inProgress finds a running action by its execution id; both results are nil when it has ended or is unknown.
 func (m *machine) inProgress(id string) (*exec, *ActionExecution) {
 	for _, e := range m.execs {
@@ -225,21 +194,6 @@ func (ev ActionSucceeded) apply(m *machine) {
 	m.advance(e)
 }
 
-// relocate takes over the locations a provider chose itself.
-func relocate(outputs, chosen []pipeline.Artifact) []pipeline.Artifact {
-	if len(chosen) == 0 {
-		return outputs
-	}
-	out := slices.Clone(outputs)
-	for _, c := range chosen {
-		if i := artifactIndex(out, c.Name); i >= 0 {
-			out[i] = c
-			out[i].Revision = clipRevision(c.Revision)
-		}
-	}
-	return out
-}
-
 // succeed ends an action and hands its products to the execution.
 func (m *machine) succeed(e *exec, a *ActionExecution, rev *pipeline.Revision, vars map[string]string, by string) {
 	declared := actionIn(m.definition(e), e.Stage.Name, a.Name)
@@ -256,64 +210,6 @@ func (m *machine) succeed(e *exec, a *ActionExecution, rev *pipeline.Revision, v
 		e.Outputs = upsertOutput(e.Outputs, ActionOutput{Namespace: declared.Namespace, Variables: table(vars)})
 	}
 	m.setAction(e, a, Announce{Word: WordSucceeded, Variables: table(vars)})
-}
-
-// withRevision marks the outputs that carry no revision of their own.
-func withRevision(outputs []pipeline.Artifact, rev *pipeline.Revision) []pipeline.Artifact {
-	out := slices.Clone(outputs)
-	for i := range out {
-		if out[i].Revision == nil {
-			out[i].Revision = rev
-		}
-	}
-	return out
-}
-
-// recordRevision makes what a source fetched part of the execution and of what its stage shows (E9 currentRevision).
-func (m *machine) recordRevision(e *exec, a *ActionExecution, rev *pipeline.Revision) {
-	revisions := slices.DeleteFunc(slices.Clone(e.Revisions), func(r SourceRevision) bool { return r.Action == a.Name })
-	for _, o := range a.Outputs {
-		if o.Revision != nil {
-			revisions = append(revisions, SourceRevision{Action: a.Name, Artifact: o.Name, Revision: *o.Revision})
-		}
-	}
-	if len(a.Outputs) == 0 && rev != nil {
-		revisions = append(revisions, SourceRevision{Action: a.Name, Revision: *rev})
-	}
-	e.Revisions = list(revisions)
-	m.touch(e, e.Reason)
-	st := m.shown(e)
-	if st == nil {
-		return
-	}
-	if i := slices.IndexFunc(st.Actions, func(s ActionState) bool { return s.Name == a.Name }); i >= 0 && rev != nil {
-		st.Actions = slices.Clone(st.Actions)
-		st.Actions[i].Revision = rev
-	}
-}
-
-func upsertArtifacts(all, made []pipeline.Artifact) []pipeline.Artifact {
-	if len(made) == 0 {
-		return all
-	}
-	all = slices.Clone(all)
-	for _, a := range made {
-		if i := artifactIndex(all, a.Name); i >= 0 {
-			all[i] = a
-		} else {
-			all = append(all, a)
-		}
-	}
-	return all
-}
-
-func upsertOutput(all []ActionOutput, o ActionOutput) []ActionOutput {
-	all = slices.Clone(all)
-	if i := slices.IndexFunc(all, func(x ActionOutput) bool { return x.Namespace == o.Namespace }); i >= 0 {
-		all[i] = o
-		return all
-	}
-	return append(all, o)
 }
 
 // apply ends an action that failed. Its siblings go on (E3, "Action failure").
@@ -356,41 +252,4 @@ func (m *machine) abandonAll(e *exec, cause CancelCause, by, reason string) {
 			m.abandon(e, &stage.Actions[i], cause, by, reason)
 		}
 	}
-}
-
-// apply decides an approval (E7).
-func (ev ApprovalGiven) apply(m *machine) {
-	e, a := m.approval(ev.Token)
-	if a == nil {
-		return
-	}
-	a.Summary = clip(ev.Summary, maxApprovalSummary)
-	if ev.Approved {
-		m.succeed(e, a, nil, nil, ev.By)
-	} else {
-		m.fail(e, a, rejection(ev), ev.By)
-	}
-	m.advance(e)
-}
-
-func rejection(ev ApprovalGiven) pipeline.ErrorDetails {
-	message := "Rejected by " + orSomebody(ev.By) + "."
-	if ev.Summary != "" {
-		message = "Rejected by " + orSomebody(ev.By) + ": " + clip(ev.Summary, maxApprovalSummary)
-	}
-	return pipeline.ErrorDetails{Code: pipeline.JobFailed, Message: message}
-}
-
-func (m *machine) approval(token string) (*exec, *ActionExecution) {
-	for _, e := range m.execs {
-		if e.Stage == nil || token == "" {
-			continue
-		}
-		for i := range e.Stage.Actions {
-			if a := &e.Stage.Actions[i]; a.Token == token && a.Status == pipeline.StatusInProgress {
-				return e, &m.inside(e).Actions[i]
-			}
-		}
-	}
-	return nil, nil
 }

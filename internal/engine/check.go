@@ -222,7 +222,8 @@ func CheckOverride(d *pipeline.Definition, s State, stage, executionID string, s
 		return refuse(NotLatestPipelineExecution,
 			"Execution %s entered stage %s last; only the latest execution's condition can be overridden.", st.Latest.ID, stage)
 	}
-	return refuse(ConditionNotOverridable, "The condition %s of stage %s is not waited for by execution %s.", slot, stage, executionID)
+	return refuse(ConditionNotOverridable, "The condition %s of stage %s is not waited for by execution %s.",
+		slot, stage, executionID)
 }
 
 // Supports refuses definitions that could not run. CreatePipeline and UpdatePipeline ask it.

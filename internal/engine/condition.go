@@ -145,7 +145,9 @@ func (r *RuleExecution) resolve(ev RuleResolved) bool {
 		from string
 		max  int
 	}{
-		{&r.Summary, ev.Summary, maxSummary}, {&r.ExternalID, ev.ExternalID, maxExternalID}, {&r.ExternalURL, ev.ExternalURL, maxURL},
+		{&r.Summary, ev.Summary, maxSummary},
+		{&r.ExternalID, ev.ExternalID, maxExternalID},
+		{&r.ExternalURL, ev.ExternalURL, maxURL},
 	} {
 		if f.from != "" {
 			*f.to = clip(f.from, f.max)
@@ -158,7 +160,8 @@ func (r *RuleExecution) resolve(ev RuleResolved) bool {
 		r.Status, r.Errored = pipeline.StatusFailed, ev.Status == pipeline.StatusErrored
 		r.Error = clipError(ev.Error)
 	}
-	return r.Status != was.Status || r.Summary != was.Summary || r.ExternalID != was.ExternalID || r.ExternalURL != was.ExternalURL
+	return r.Status != was.Status || r.Summary != was.Summary ||
+		r.ExternalID != was.ExternalID || r.ExternalURL != was.ExternalURL
 }
 
 func clipError(e *pipeline.ErrorDetails) *pipeline.ErrorDetails {
@@ -286,7 +289,9 @@ func (m *machine) closeCondition(e *exec, slot ConditionType, status pipeline.St
 	c.Rules = slices.Clone(c.Rules)
 	m.setCondition(e, slot, &c)
 	for i := range c.Rules {
-		if r := &c.Rules[i]; r.Status == pipeline.StatusInProgress || status == pipeline.StatusOverridden && r.Status == pipeline.StatusFailed {
+		r := &c.Rules[i]
+		overridden := status == pipeline.StatusOverridden && r.Status == pipeline.StatusFailed
+		if r.Status == pipeline.StatusInProgress || overridden {
 			r.Status, r.Updated, r.By = pipeline.StatusAbandoned, m.at, by
 			m.tellRule(e, slot, r)
 		}
@@ -312,7 +317,8 @@ func (ev ConditionOverridden) apply(m *machine) {
 // checkOverride is the rule behind CheckOverride.
 func (m *machine) checkOverride(e *exec, stage string, slot ConditionType) error {
 	no := func(why string) error {
-		return refuse(ConditionNotOverridable, "The condition %s of stage %s in execution %s cannot be overridden: %s.", slot, stage, e.ID, why)
+		return refuse(ConditionNotOverridable, "The condition %s of stage %s in execution %s cannot be overridden: %s.",
+			slot, stage, e.ID, why)
 	}
 	if declared, _ := stageIn(m.d, stage); declared == nil {
 		return stageNotFound(m.d, stage)

@@ -93,7 +93,8 @@ func haltReason(e *exec) string {
 	case e.Stop != nil && e.Stop.Abandon:
 		return fmt.Sprintf("Stopping, abandoning %s, as asked by %s%s", running, orSomebody(e.Stop.By), because(e.Stop.Reason))
 	case e.Stop != nil:
-		return fmt.Sprintf("Stopping, waiting for %s to end, as asked by %s%s", running, orSomebody(e.Stop.By), because(e.Stop.Reason))
+		return fmt.Sprintf("Stopping, waiting for %s to end, as asked by %s%s",
+			running, orSomebody(e.Stop.By), because(e.Stop.Reason))
 	case e.Cancelling:
 		return fmt.Sprintf("The pipeline was edited: waits for %s to finish, then it is cancelled.", running)
 	}
@@ -129,7 +130,8 @@ func (m *machine) explainWaiters() {
 func (m *machine) waitReason(e *exec) string {
 	stage := e.Waiting.Stage
 	if st := m.stage(stage); st != nil && st.Transition.Disabled && e.Type != pipeline.Rollback {
-		return fmt.Sprintf("Waits in front of stage %s: its transition was disabled by %s%s Enable it before %s to let the execution go on.",
+		return fmt.Sprintf(
+			"Waits in front of stage %s: its transition was disabled by %s%s Enable it before %s to let the execution go on.",
 			stage, orSomebody(st.Transition.By), sentence(because(st.Transition.Reason)), clock(e.Waiting.Expires))
 	}
 	if h := m.holder(stage); h != nil {

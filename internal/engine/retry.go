@@ -12,7 +12,8 @@ func (ev RetryRequested) apply(m *machine) {
 	if e == nil || m.checkRetry(e, ev.Stage, ev.Mode) != nil {
 		return
 	}
-	m.retry(e, ev.Mode, ManualStageRetry, fmt.Sprintf("Stage %s was retried (%s) by %s.", ev.Stage, ev.Mode, orSomebody(ev.By)))
+	m.retry(e, ev.Mode, ManualStageRetry,
+		fmt.Sprintf("Stage %s was retried (%s) by %s.", ev.Stage, ev.Mode, orSomebody(ev.By)))
 }
 
 // retryAutomatically uses the one automatic retry of a stage (E4). Without a mode the whole stage runs again.
@@ -22,7 +23,8 @@ func (m *machine) retryAutomatically(e *exec, c *pipeline.RetryConfiguration) {
 		how = c.RetryMode
 	}
 	m.inside(e).AutoRetried = true
-	m.retry(e, how, AutomatedStageRetry, fmt.Sprintf("Stage %s failed and is retried automatically (%s), once.", e.Stage.Name, how))
+	m.retry(e, how, AutomatedStageRetry,
+		fmt.Sprintf("Stage %s failed and is retried automatically (%s), once.", e.Stage.Name, how))
 }
 
 // retry lets e go on in the stage it is or ended in: failed and abandoned actions, or all, run again under new ids.
@@ -42,9 +44,15 @@ func (m *machine) retry(e *exec, how pipeline.RetryMode, trigger, reason string)
 	m.countRetry(e, trigger)
 	m.setExecution(e, pipeline.StatusInProgress, WordResumed, reason)
 	m.setStage(e, pipeline.StatusInProgress, WordResumed, reason)
-	if c := stage.BeforeEntry; c == nil || c.Status == pipeline.StatusSucceeded || c.Status == pipeline.StatusOverridden || !m.evaluate(e, BeforeEntry) {
-		m.advance(e)
+	if !entryIsOpen(stage.BeforeEntry) && m.evaluate(e, BeforeEntry) {
+		return
 	}
+	m.advance(e)
+}
+
+// entryIsOpen reports whether a stage's beforeEntry condition was met before, or there was none.
+func entryIsOpen(c *ConditionExecution) bool {
+	return c == nil || c.Status == pipeline.StatusSucceeded || c.Status == pipeline.StatusOverridden
 }
 
 // adoptVersion lets an ended execution that is revived run the current definition: it has the same structure, and
@@ -81,9 +89,9 @@ func (m *machine) checkRetry(e *exec, stage string, how pipeline.RetryMode) erro
 	no := func(why string) error {
 		return refuse(StageNotRetryable, "Stage %s of execution %s cannot be retried: %s.", stage, e.ID, why)
 	}
-	if st := m.stage(stage); e.Mode != pipeline.Parallel && st != nil && st.Latest != nil && st.Latest.ID != e.ID && m.passed(e, stage) {
-		return refuse(NotLatestPipelineExecution, "Execution %s entered stage %s since; only the latest execution can be retried.",
-			st.Latest.ID, stage)
+	if newer := m.newerIn(stage, e); newer != "" {
+		return refuse(NotLatestPipelineExecution,
+			"Execution %s entered stage %s since; only the latest execution can be retried.", newer, stage)
 	}
 	switch {
 	case e.Stage == nil || e.Stage.Name != stage:
@@ -113,6 +121,15 @@ func (m *machine) checkRetryActions(e *exec, how pipeline.RetryMode, no func(str
 		return refuse(ConcurrentExecutionsLimitExceeded, "The pipeline already has %d running executions.", maxConcurrent)
 	}
 	return nil
+}
+
+// newerIn is the execution that entered a stage after e had left it; "" when none did.
+func (m *machine) newerIn(stage string, e *exec) string {
+	st := m.stage(stage)
+	if e.Mode == pipeline.Parallel || st.Latest == nil || st.Latest.ID == e.ID || !m.passed(e, stage) {
+		return ""
+	}
+	return st.Latest.ID
 }
 
 // passed reports whether e has left the stage behind.

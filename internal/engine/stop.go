@@ -18,7 +18,8 @@ func (ev StopRequested) apply(m *machine) {
 	if e.Waiting != nil {
 		stage := e.Waiting.Stage
 		e.Waiting = nil
-		m.setExecution(e, pipeline.StatusStopped, WordStopped, fmt.Sprintf("While waiting in front of stage %s: %s", stage, reason))
+		m.setExecution(e, pipeline.StatusStopped, WordStopped,
+			fmt.Sprintf("While waiting in front of stage %s: %s", stage, reason))
 		return
 	}
 	m.beginStopping(e)

@@ -283,3 +283,36 @@ func TestSupports(t *testing.T) {
 		}
 	}
 }
+
+// A timer that was set for another time than the one now waited for is stale.
+func TestMovedTimers(t *testing.T) {
+	d, s := one(t, "n")
+	id := runningID(s, "git")
+	old := Timer{Kind: TimerAction, ID: id, At: start.Add(time.Hour)}
+	s, cmds := Step(d, s, ActionStarted{At: start, Action: id, Timeout: 3 * time.Hour})
+	if len(cmds) != 2 || cmds[1] != (SetTimer{Timer{TimerAction, id, start.Add(3 * time.Hour)}}) {
+		t.Fatalf("moving the deadline gave %+v", cmds)
+	}
+	if _, cmds := Step(d, s, TimerFired{At: old.At, Timer: old}); len(cmds) > 0 {
+		t.Errorf("the timer of the old deadline gave %+v", cmds)
+	}
+	if _, cmds := Step(d, s, TimerFired{At: start.Add(3 * time.Hour), Timer: Timer{TimerAction, id, start.Add(3 * time.Hour)}}); len(cmds) == 0 {
+		t.Error("the new timer did nothing")
+	}
+
+	// The same for a waiter: an older hold's timer says nothing about the present one.
+	s, _ = Step(d, s, ExecutionRequested{At: start, ID: "e2", Nonce: "n"})
+	set := func(at time.Time, enabled bool) {
+		s, _ = Step(d, s, TransitionSet{At: at, Stage: "Source", Enabled: enabled})
+	}
+	set(start, false)
+	set(start.Add(time.Minute), true)
+	set(start.Add(time.Hour), false)
+	if _, cmds := Step(d, s, TimerFired{At: start.Add(maxWait), Timer: Timer{TimerWaiter, "e2", start.Add(maxWait)}}); len(cmds) > 0 {
+		t.Errorf("the timer of an earlier hold gave %+v", cmds)
+	}
+	due := start.Add(time.Hour + maxWait)
+	if _, cmds := Step(d, s, TimerFired{At: due, Timer: Timer{TimerWaiter, "e2", due}}); len(cmds) != 1 {
+		t.Errorf("the waiter's own timer gave %+v", cmds)
+	}
+}
