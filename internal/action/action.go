@@ -4,6 +4,7 @@ package action
 
 import (
 	"context"
+	"time"
 
 	"github.com/conveyor-cd/conveyor/internal/pipeline"
 	"github.com/conveyor-cd/conveyor/internal/store"
@@ -13,7 +14,12 @@ import (
 //
 // Delivery is at least once: after a crash Start is called again with the same Job.ActionExecutionID, which is the
 // idempotency token. A provider that starts something outside (a build, a deployment) must find what it started before
-// by that id instead of starting a second one. All methods may be called from many goroutines, for different jobs.
+// by that id instead of starting a second one; one that only writes must write the same again. All methods may be called
+// from many goroutines, for different jobs; Start for one id is not called twice at the same time, except when a server
+// lost its lease and has not noticed yet.
+//
+// Jobs reach providers through a Registry, which has checked them against Type: configuration keys are known, required
+// ones are there, values are allowed, and artifact counts fit. Every provider passes the suite in actiontest.
 type Provider interface {
 	// Type declares the action type: its id, configuration keys, artifact counts and timeout. It never changes.
 	Type() Type
@@ -22,7 +28,7 @@ type Provider interface {
 	// database) and is retried; a failure of the user's work is Failed, not an error.
 	Start(ctx context.Context, job Job) (Result, error)
 	// Cancel ends what Start left waiting: a timeout or an abandoned action. It is called at most a few times, may find
-	// nothing to do, and never reports back.
+	// nothing to do, also before Start or beside it, and never reports back.
 	Cancel(ctx context.Context, job Job) error
 }
 
@@ -62,21 +68,23 @@ type Job struct {
 	Stage             string
 	Action            string
 	ActionExecutionID string // also the idempotency token
-	TypeID            pipeline.ActionTypeID
-	Configuration     map[string]string // resolved: no #{...} left
-	Commands          []string
-	Environment       []pipeline.EnvironmentVariable
-	RoleArn           string
-	Region            string
-	Inputs            []pipeline.Artifact // in declaration order
-	Outputs           []pipeline.Artifact // pre-allocated: Bucket and Key are where to put them
-	OutputVariables   []string
-	Revision          []pipeline.SourceRevisionOverride // for this source action; empty: latest
-	Token             string                            // approvals: the token to decide with
-	TimeoutMinutes    int
-	Trigger           pipeline.ExecutionTrigger
-	EncryptionKey     *pipeline.EncryptionKey
-	ExternalID        string // for Cancel: what Start's Wait reported
+	// Started is when this action execution began: the same on every delivery. Zero where the caller does not know.
+	Started         time.Time
+	TypeID          pipeline.ActionTypeID
+	Configuration   map[string]string // resolved: no #{...} left
+	Commands        []string
+	Environment     []pipeline.EnvironmentVariable
+	RoleArn         string
+	Region          string
+	Inputs          []pipeline.Artifact // in declaration order
+	Outputs         []pipeline.Artifact // pre-allocated: Bucket and Key are where to put them
+	OutputVariables []string
+	Revision        []pipeline.SourceRevisionOverride // for this source action; empty: latest
+	Token           string                            // approvals: the token to decide with
+	TimeoutMinutes  int
+	Trigger         pipeline.ExecutionTrigger
+	EncryptionKey   *pipeline.EncryptionKey
+	ExternalID      string // for Cancel: what Start's Wait reported
 }
 
 // Result is how Start ended: Done, Failed or Wait.
