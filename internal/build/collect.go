@@ -72,7 +72,11 @@ func (c *collector) relative(patterns []string, base string) []string {
 // mean several.
 func (c *collector) bases(pattern string) ([]string, error) {
 	if pattern == "" {
-		return []string{c.source}, nil
+		real, err := c.resolve(c.source)
+		if errors.Is(err, fs.ErrNotExist) {
+			err = clientFailure("no matching base directory path found: the source directory is gone")
+		}
+		return []string{real}, err
 	}
 	at := c.source
 	if path.IsAbs(pattern) {

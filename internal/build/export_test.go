@@ -1,6 +1,12 @@
 package build
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // SetMinute shortens the minutes of timeouts.
 func (s *Service) SetMinute(d time.Duration) { s.minute = d }
+
+// WatchOnce does what Watch does every few seconds.
+func (s *Service) WatchOnce(ctx context.Context) error { return s.watch(ctx) }

@@ -78,8 +78,13 @@ func (g gitDir) CloneRef(doc []byte) (build.CloneRef, bool, error) {
 
 func serve(t testing.TB, o options) *server {
 	t.Helper()
+	return serveIn(t, t.TempDir(), o)
+}
+
+func serveIn(t testing.TB, dir string, o options) *server {
+	t.Helper()
 	ctx := context.Background()
-	s := &server{t: t, ctx: ctx, dir: t.TempDir(), st: o.st}
+	s := &server{t: t, ctx: ctx, dir: dir, st: o.st}
 	if s.st == nil {
 		s.st = sqltest.SQLite(t)
 	}

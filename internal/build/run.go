@@ -39,9 +39,9 @@ type run struct {
 	over   bool
 }
 
-// work takes the build from QUEUED to COMPLETED. When it returns nil the build in r.progress is complete; an error means
-// that this server is stopping and the build will run again.
-func (r *run) work(ctx context.Context) error {
+// work takes the build from QUEUED to its end and returns it, COMPLETED. Others see it FINALIZING until that is stored.
+// An error means that this server is stopping and the build will run again.
+func (r *run) work(ctx context.Context) (*types.Build, error) {
 	r.leave(types.StatusTypeSucceeded, nil) // QUEUED
 	r.succeeding = true
 	minutes := time.Duration(aws.ToInt32(r.rec.Build.TimeoutInMinutes))
@@ -61,14 +61,15 @@ func (r *run) work(ctx context.Context) error {
 		phase = next
 	}
 	if r.interrupted != nil {
-		return r.interrupted
+		return nil, r.interrupted
 	}
 	status := types.StatusTypeSucceeded
 	if r.failed != "" {
 		status = r.failed
 	}
-	r.complete(status)
-	return nil
+	final := r.snapshot()
+	newProgress(&final, r.now).complete(status)
+	return &final, nil
 }
 
 // phase runs one phase and reports whether it succeeded and what its on-failure says.

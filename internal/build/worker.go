@@ -144,17 +144,16 @@ func (s *Service) handle(ctx context.Context, job queue.Job) (queue.Completion, 
 	if err := s.begin(ctx, r, payload.ID); err != nil || r.rec.ID == "" {
 		return nil, err
 	}
-	err := r.work(ctx)
+	final, err := r.work(ctx)
 	r.log.Close()
 	r.endSaving()
 	if err != nil {
 		s.forget(payload.ID, r)
 		return nil, err
 	}
-	final := r.snapshot()
 	return func(ctx context.Context, tx store.Tx) error {
 		tx.AfterCommit(func() { s.forget(payload.ID, r) })
-		_, err := s.finish(ctx, tx, r.rec, &final)
+		_, err := s.finish(ctx, tx, r.rec, final)
 		return err
 	}, nil
 }
@@ -238,10 +237,10 @@ func (r *run) save() {
 	r.timer = nil
 	over := r.over
 	r.saving.Unlock()
-	b := r.snapshot()
-	if over || b.BuildComplete {
-		return // its end is for the transaction that ends the job; what comes late changes nothing then
+	if over {
+		return // the end is for the transaction that ends the job; what comes late changes nothing then
 	}
+	b := r.snapshot()
 	err := r.s.cfg.Store.InTx(context.Background(), func(tx store.Tx) error {
 		_, err := save(context.Background(), tx, r.rec.ID, &b)
 		return err
