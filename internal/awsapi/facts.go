@@ -59,7 +59,7 @@ type rawFacts struct {
 func readFacts(service string) (rawFacts, error) {
 	data, err := factFiles.ReadFile("facts/" + service + ".json")
 	if err != nil {
-		return rawFacts{}, nil //nolint:nilerror // absent means unconstrained
+		return rawFacts{}, nil // absent means unconstrained
 	}
 	var raw rawFacts
 	if err := json.Unmarshal(data, &raw); err != nil {

@@ -18,12 +18,6 @@ import (
 // DefaultMaxBody is how long a request may be when neither the server nor the operation says otherwise.
 const DefaultMaxBody = 6 << 20
 
-// largeBodies are operations that carry files.
-var largeBodies = map[string]int64{
-	"codecommit:PutFile":      20 << 20,
-	"codecommit:CreateCommit": 20 << 20,
-}
-
 // Mux serves APIs of the JSON and query protocols on one port.
 type Mux struct {
 	verifier   *Verifier
@@ -134,7 +128,7 @@ func (c *call) logAccess(start time.Time) {
 func (c *call) serve(p protocol, f func() error) {
 	defer func() {
 		if v := recover(); v != nil {
-			if v == http.ErrAbortHandler {
+			if err, ok := v.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 				panic(v)
 			}
 			c.log.Error("operation panicked", "service", c.service, "operation", c.name, "requestId", c.id, "panic", v, "stack", string(debug.Stack()))
@@ -248,9 +242,9 @@ func (c *call) body(limit int64) ([]byte, error) {
 // limit is the longest body of an operation.
 func (c *call) limit(o Operation) int64 {
 	if o.limit > 0 {
-		return o.limit
+		return o.limit // of operations that carry files
 	}
-	return max(c.maxBody, largeBodies[c.service+":"+c.name])
+	return c.maxBody
 }
 
 func (c *call) verify(payload string) error {

@@ -106,7 +106,7 @@ func (s server) client(k iam.AccessKey) *codepipeline.Client {
 func (s server) post(t *testing.T, target, body string, change func(*http.Request)) (int, map[string]any, http.Header) {
 	t.Helper()
 	r := signed(t, lasting, "POST", s.url+"/", body, "codepipeline", "us-east-1", time.Now())
-	out, err := http.NewRequest("POST", s.url+"/", strings.NewReader(body))
+	out, err := http.NewRequest(http.MethodPost, s.url+"/", strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -242,7 +242,7 @@ func TestNothingIsAnEmptyAnswer(t *testing.T) {
 func TestLargeAnswersAreCompressed(t *testing.T) {
 	s := serve(t, nil)
 	body := `{"name":"large"}`
-	r, err := http.NewRequest("POST", s.url, strings.NewReader(body))
+	r, err := http.NewRequest(http.MethodPost, s.url, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}

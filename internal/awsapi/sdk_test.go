@@ -226,7 +226,7 @@ func TestSDKOutputsArriveWhole(t *testing.T) {
 		t.Run(s.name, func(t *testing.T) {
 			var reply []byte
 			client := s.client(func(r *http.Request) (*http.Response, error) {
-				return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(reply)), Request: r}, nil
+				return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(reply)), Request: r}, nil
 			})
 			for _, op := range operationsOf(client) {
 				out := filled(op.out)

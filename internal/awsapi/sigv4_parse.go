@@ -52,11 +52,6 @@ func ScopeOf(r *http.Request) (Scope, error) {
 	return s.Scope, nil
 }
 
-// Signed reports whether r carries a signature of version 4, valid or not, in its header or its query.
-func Signed(r *http.Request) bool {
-	return strings.HasPrefix(r.Header.Get("Authorization"), algorithm) || strings.Contains(r.URL.RawQuery, "X-Amz-Signature=")
-}
-
 func parseSignature(r *http.Request) (signature, error) {
 	header := r.Header.Get("Authorization")
 	switch {

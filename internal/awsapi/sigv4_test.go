@@ -98,7 +98,7 @@ func TestVerifyWhatTheSDKSigns(t *testing.T) {
 
 func TestVerifyPresigned(t *testing.T) {
 	presigned := func(service, address string) *http.Request {
-		r, err := http.NewRequest("GET", address, nil)
+		r, err := http.NewRequest(http.MethodGet, address, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -107,7 +107,7 @@ func TestVerifyPresigned(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := httptest.NewRequest("GET", link, nil)
+		got := httptest.NewRequest(http.MethodGet, link, nil)
 		for k, values := range header {
 			got.Header[k] = values
 		}
@@ -142,7 +142,7 @@ func TestGoldenSignatures(t *testing.T) {
 		{"get-slashes", "service", "http://example.amazonaws.com//", "host;x-amz-date", "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31"},
 		{"iam-list-users", "iam", "http://iam.amazonaws.com/?Action=ListUsers&Version=2010-05-08", "content-type;host;x-amz-date", "5d672d79c15b13162d9279b0855cfba6789a8edb4c82c400e06b5924a6f2b5d7"},
 	} {
-		r := httptest.NewRequest("GET", tc.address, nil)
+		r := httptest.NewRequest(http.MethodGet, tc.address, nil)
 		r.Header.Set("X-Amz-Date", "20150830T123600Z")
 		if tc.service == "iam" {
 			r.Header.Set("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
@@ -226,7 +226,7 @@ func TestRefusedSignatures(t *testing.T) {
 func TestSignaturesOfAnyURL(t *testing.T) {
 	v := verifierAt(noon)
 	rapid.Check(t, func(t *rapid.T) {
-		r, err := http.NewRequest("GET", "http://host/", nil)
+		r, err := http.NewRequest(http.MethodGet, "http://host/", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -295,7 +295,7 @@ func FuzzSignature(f *testing.F) {
 	f.Add("", "x", "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIALASTING/20260131/us-east-1/s3/aws4_request&X-Amz-Date=20260131T120000Z&X-Amz-SignedHeaders=host&X-Amz-Signature="+strings.Repeat("0", 64))
 	v := verifierAt(noon)
 	f.Fuzz(func(t *testing.T, authorization, date, query string) {
-		r := httptest.NewRequest("POST", "http://host/", nil)
+		r := httptest.NewRequest(http.MethodPost, "http://host/", nil)
 		r.URL.RawQuery = query
 		r.Header["Authorization"] = []string{authorization}
 		r.Header["X-Amz-Date"] = []string{date}

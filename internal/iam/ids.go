@@ -23,14 +23,14 @@ const (
 // newID is prefix followed by random letters and digits, length characters in all.
 func newID(prefix string, length int) string {
 	random := make([]byte, length)
-	rand.Read(random) //nolint:errcheck // it never fails: it crashes the program instead
+	rand.Read(random) // it never fails: it crashes the program instead
 	return prefix + base32.StdEncoding.EncodeToString(random)[:length-len(prefix)]
 }
 
 // newSecret is 240 random bits in 40 characters.
 func newSecret() string {
 	random := make([]byte, secretLength*6/8)
-	rand.Read(random) //nolint:errcheck // it never fails: it crashes the program instead
+	rand.Read(random) // it never fails: it crashes the program instead
 	return base64.StdEncoding.EncodeToString(random)
 }
 

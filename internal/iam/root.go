@@ -56,7 +56,7 @@ func makeRoot(path string) (AccessKey, error) {
 	if err != nil {
 		return AccessKey{}, fmt.Errorf("write the root credentials: %w", err)
 	}
-	defer os.Remove(temp.Name())
+	defer func() { _ = os.Remove(temp.Name()) }() // the link keeps what counts
 	_, err = temp.WriteString(text)
 	err = errors.Join(err, temp.Sync(), temp.Close())
 	if err != nil {

@@ -1,0 +1,48 @@
+package awsapi
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/codebuild"
+	"github.com/aws/aws-sdk-go-v2/service/codecommit"
+	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
+	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+)
+
+func TestResources(t *testing.T) {
+	name := aws.String("n")
+	for _, tc := range []struct {
+		service, operation string
+		in                 any
+		want               []string // nil: unknown
+	}{
+		{"codepipeline", "StartPipelineExecution", &codepipeline.StartPipelineExecutionInput{Name: name}, []string{"arn:aws:codepipeline:eu-west-1:1:n"}},
+		{"codepipeline", "CreatePipeline", &codepipeline.CreatePipelineInput{Pipeline: &types.PipelineDeclaration{Name: name}}, []string{"arn:aws:codepipeline:eu-west-1:1:n"}},
+		{"codepipeline", "CreatePipeline", &codepipeline.CreatePipelineInput{}, nil},
+		{"codepipeline", "DisableStageTransition", &codepipeline.DisableStageTransitionInput{PipelineName: name, StageName: aws.String("s")}, []string{"arn:aws:codepipeline:eu-west-1:1:n/s"}},
+		{"codepipeline", "PutApprovalResult", &codepipeline.PutApprovalResultInput{PipelineName: name, StageName: aws.String("s"), ActionName: aws.String("a")}, []string{"arn:aws:codepipeline:eu-west-1:1:n/s/a"}},
+		{"codepipeline", "ListTagsForResource", &codepipeline.ListTagsForResourceInput{ResourceArn: aws.String("arn:aws:codepipeline:eu-west-1:1:other")}, []string{"arn:aws:codepipeline:eu-west-1:1:other"}},
+		{"codepipeline", "ListPipelines", &codepipeline.ListPipelinesInput{}, []string{"*"}},
+		{"codepipeline", "DeleteWebhook", &codepipeline.DeleteWebhookInput{Name: name}, nil},
+		{"codepipeline", "PutJobSuccessResult", &codepipeline.PutJobSuccessResultInput{JobId: name}, nil},
+		{"codebuild", "BatchGetProjects", &codebuild.BatchGetProjectsInput{Names: []string{"a", "arn:aws:codebuild:eu-west-1:1:project/b"}}, []string{"arn:aws:codebuild:eu-west-1:1:project/a", "arn:aws:codebuild:eu-west-1:1:project/b"}},
+		{"codebuild", "BatchGetBuilds", &codebuild.BatchGetBuildsInput{Ids: []string{"a:1", "b:2"}}, []string{"arn:aws:codebuild:eu-west-1:1:project/a", "arn:aws:codebuild:eu-west-1:1:project/b"}},
+		{"codebuild", "StopBuild", &codebuild.StopBuildInput{Id: aws.String("a:1")}, []string{"arn:aws:codebuild:eu-west-1:1:project/a"}},
+		{"codebuild", "CreateReportGroup", &codebuild.CreateReportGroupInput{Name: name}, nil},
+		{"codecommit", "GetBranch", &codecommit.GetBranchInput{RepositoryName: name}, []string{"arn:aws:codecommit:eu-west-1:1:n"}},
+		{"codecommit", "BatchGetRepositories", &codecommit.BatchGetRepositoriesInput{RepositoryNames: []string{"a", "b"}}, []string{"arn:aws:codecommit:eu-west-1:1:a", "arn:aws:codecommit:eu-west-1:1:b"}},
+		{"logs", "FilterLogEvents", &cloudwatchlogs.FilterLogEventsInput{LogGroupName: name}, []string{"arn:aws:logs:eu-west-1:1:log-group:n:*"}},
+		{"logs", "DescribeLogGroups", &cloudwatchlogs.DescribeLogGroupsInput{}, []string{"*"}},
+		{"iam", "GetUser", &iam.GetUserInput{UserName: name}, nil},
+		{"iam", "ListUsers", &iam.ListUsersInput{}, nil},
+	} {
+		got := resources(tc.service, tc.operation, tc.in, Place{Region: "eu-west-1", Account: "1"})
+		if !slices.Equal(got, tc.want) || (got == nil) != (tc.want == nil) {
+			t.Errorf("%s: %v, want %v", tc.operation, got, tc.want)
+		}
+	}
+}
