@@ -7,8 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/conveyor-cd/conveyor/internal/action"
 	"github.com/conveyor-cd/conveyor/internal/gitrepo"
@@ -98,16 +98,13 @@ func (p *Provider) Type() action.Type {
 func (p *Provider) Start(ctx context.Context, job action.Job) (action.Result, error) {
 	s := source{repository: job.Configuration[keyRepository], branch: job.Configuration[keyBranch], format: job.Configuration[keyFormat]}
 	if len(job.Outputs) != 1 {
-		return failed(pipeline.ConfigurationError, "The source action %s must have exactly one output artifact.", job.Action), nil
+		return action.Fail(pipeline.ConfigurationError, "The source action %s must have exactly one output artifact.", job.Action), nil
 	}
-	for _, r := range job.Revision {
-		if r.ActionName == "" || r.ActionName == job.Action {
-			if r.RevisionType != commitRevision {
-				return failed(pipeline.ConfigurationError, "The source action %s takes revisions of the type %s, not %s.", job.Action, commitRevision, r.RevisionType), nil
-			}
-			s.pinned = r.RevisionValue
-		}
+	pinned, err := job.Overrides(commitRevision)
+	if err != nil {
+		return action.Fail(pipeline.ConfigurationError, "%v", err), nil
 	}
+	s.pinned = pinned[commitRevision]
 	c, err := p.find(ctx, s)
 	if err != nil {
 		return s.failure(err)
@@ -141,10 +138,7 @@ var errTooLarge = errors.New("artifact too large")
 // store writes the artifact.
 func (p *Provider) store(ctx context.Context, s source, c gitrepo.Commit, job action.Job) error {
 	out := job.Outputs[0]
-	attrs := objectstore.Attributes{ContentType: "application/zip"}
-	if job.EncryptionKey != nil {
-		attrs.KMSKeyID = job.EncryptionKey.ID
-	}
+	attrs := objectstore.Attributes{ContentType: "application/zip", KMSKeyID: job.KMSKeyID()}
 	if s.format == formatCloneRef {
 		ref, err := gitrepo.CloneRef{Repository: s.repository, Branch: s.branch, Commit: c.ID, CloneURL: p.opts.CloneURL(s.repository)}.Marshal()
 		if err != nil {
@@ -191,21 +185,17 @@ func (l *limited) Write(b []byte) (int, error) {
 func (s source) failure(err error) (action.Result, error) {
 	switch {
 	case errors.Is(err, gitrepo.ErrNoRepository):
-		return failed(pipeline.ConfigurationError, "Could not access the CodeCommit repository `%s`. Make sure that the repository exists and that the pipeline IAM role has sufficient permissions to access the repository.", s.repository), nil
+		return action.Fail(pipeline.ConfigurationError, "Could not access the CodeCommit repository `%s`. Make sure that the repository exists and that the pipeline IAM role has sufficient permissions to access the repository.", s.repository), nil
 	case errors.Is(err, gitrepo.ErrNoRef) && s.pinned != "":
-		return failed(pipeline.RevisionUnavailable, "Could not find the commit `%s` in the CodeCommit repository `%s`.", s.pinned, s.repository), nil
+		return action.Fail(pipeline.RevisionUnavailable, "Could not find the commit `%s` in the CodeCommit repository `%s`.", s.pinned, s.repository), nil
 	case errors.Is(err, gitrepo.ErrNoRef):
-		return failed(pipeline.ConfigurationError, "Could not find the branch `%s` in the CodeCommit repository `%s`. Push the branch, or change %s in the action's configuration.", s.branch, s.repository, keyBranch), nil
+		return action.Fail(pipeline.ConfigurationError, "Could not find the branch `%s` in the CodeCommit repository `%s`. Push the branch, or change %s in the action's configuration.", s.branch, s.repository, keyBranch), nil
 	case errors.Is(err, errTooLarge):
-		return failed(pipeline.JobFailed, "The artifact of the CodeCommit repository `%s` is larger than 1 GB. Use the output artifact format %s, or remove large files.", s.repository, formatCloneRef), nil
+		return action.Fail(pipeline.JobFailed, "The artifact of the CodeCommit repository `%s` is larger than 1 GB. Use the output artifact format %s, or remove large files.", s.repository, formatCloneRef), nil
 	case errors.Is(err, objectstore.ErrNoSuchBucket):
-		return failed(pipeline.ConfigurationError, "Could not upload the source artifact: the pipeline's artifact bucket does not exist. Create it, or change artifactStore in the pipeline."), nil
+		return action.Fail(pipeline.ConfigurationError, "Could not upload the source artifact: the pipeline's artifact bucket does not exist. Create it, or change artifactStore in the pipeline."), nil
 	}
 	return nil, fmt.Errorf("fetch branch %s of repository %s: %w", s.branch, s.repository, err)
-}
-
-func failed(code, format string, args ...any) action.Failed {
-	return action.Failed{Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
 // done is the result of a fetched commit.
@@ -231,12 +221,5 @@ func cut(s string, n int) string {
 	if len(s) <= n {
 		return s
 	}
-	for s = s[:n]; s != "" && !utf8.ValidString(s[len(s)-min(len(s), utf8.UTFMax):]); {
-		r, size := utf8.DecodeLastRuneInString(s)
-		if r != utf8.RuneError {
-			break
-		}
-		s = s[:len(s)-size]
-	}
-	return s
+	return strings.ToValidUTF8(s[:n], "")
 }
