@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codebuild/types"
 
 	"github.com/conveyor-cd/conveyor/internal/action"
+	"github.com/conveyor-cd/conveyor/internal/action/actiontest"
 	"github.com/conveyor-cd/conveyor/internal/action/codebuild"
 	"github.com/conveyor-cd/conveyor/internal/build"
 	"github.com/conveyor-cd/conveyor/internal/build/backing"
@@ -238,4 +239,30 @@ func TestTypes(t *testing.T) {
 			t.Errorf("%+v", p)
 		}
 	}
+}
+
+func TestSuite(t *testing.T) {
+	actiontest.Run(t, func(t *testing.T) actiontest.Fixture {
+		b := newBelt(t)
+		b.project("p", "version: 0.2\nphases: {build: {commands: ['sleep 60']}}\nartifacts: {files: [f]}")
+		return actiontest.Fixture{
+			Provider: b.p,
+			Job: func() action.Job {
+				j := b.job("a-1", map[string]string{"ProjectName": "p"})
+				j.TypeID = b.p.Type().ID
+				return j
+			},
+			Mistakes: []actiontest.Mistake{
+				{Name: "unknown project", Make: func(j *action.Job) { j.Configuration["ProjectName"] = "q" }, Says: "q"},
+				{Name: "unknown primary source", Make: func(j *action.Job) { j.Configuration["PrimarySource"] = "X" }, Says: "PrimarySource"},
+			},
+			Started: func(t *testing.T, id string) int {
+				ids, _, err := b.builds.List(b.ctx, false, "")
+				if err != nil {
+					t.Fatal(err)
+				}
+				return len(ids)
+			},
+		}
+	})
 }
