@@ -1,0 +1,416 @@
+package codebuild_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	sdk "github.com/aws/aws-sdk-go-v2/service/codebuild"
+	"github.com/aws/aws-sdk-go-v2/service/codebuild/types"
+	"github.com/aws/smithy-go"
+
+	"github.com/conveyor-cd/conveyor/internal/awsapi"
+	"github.com/conveyor-cd/conveyor/internal/awsapi/codebuild"
+	"github.com/conveyor-cd/conveyor/internal/build"
+	"github.com/conveyor-cd/conveyor/internal/build/host"
+	"github.com/conveyor-cd/conveyor/internal/iam"
+	"github.com/conveyor-cd/conveyor/internal/queue"
+	"github.com/conveyor-cd/conveyor/internal/store"
+	"github.com/conveyor-cd/conveyor/internal/store/sqlstore/sqltest"
+)
+
+var root = iam.AccessKey{ID: "AKIAIOSFODNN7EXAMPLE", Secret: "secret", Principal: iam.Principal{Arn: "arn:aws:iam::000000000000:root", Root: true}}
+
+type oneKey struct{}
+
+func (oneKey) AccessKey(_ context.Context, id string) (iam.AccessKey, error) {
+	if id != root.ID {
+		return iam.AccessKey{}, iam.ErrNoAccessKey
+	}
+	return root, nil
+}
+
+// serve is the API over HTTP on a real build service, and the SDK's client of it.
+func serve(t *testing.T, st store.Store) (*sdk.Client, string) {
+	t.Helper()
+	ctx := context.Background()
+	log := slog.New(slog.DiscardHandler)
+	runner, err := host.New(t.TempDir(), log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := queue.New(st, queue.Config{})
+	builds := build.New(build.Config{
+		Store: st, Queue: q, Runner: runner, Place: build.Place{Region: "us-east-1", Account: "000000000000"}, Log: log,
+	})
+	builds.Register(q)
+	if err := q.Start(ctx); err != nil {
+		t.Fatal(err)
+	}
+	mux := awsapi.NewMux(awsapi.MuxOptions{Verifier: awsapi.NewVerifier(oneKey{}, awsapi.Place{})})
+	mux.Add(codebuild.New(st, builds, awsapi.Place{}).API())
+	server := httptest.NewServer(mux)
+	t.Cleanup(func() {
+		server.Close()
+		if err := q.Stop(ctx); err != nil {
+			t.Error(err)
+		}
+		runner.Wait()
+	})
+	return sdk.New(sdk.Options{
+		Region: "us-east-1", BaseEndpoint: aws.String(server.URL), RetryMaxAttempts: 1,
+		Credentials: credentials.NewStaticCredentialsProvider(root.ID, root.Secret, ""),
+	}), server.URL
+}
+
+func project(name string) *sdk.CreateProjectInput {
+	return &sdk.CreateProjectInput{
+		Name:        aws.String(name),
+		Source:      &types.ProjectSource{Type: types.SourceTypeNoSource, Buildspec: aws.String("version: 0.2\nphases: {build: {commands: ['true']}}")},
+		Artifacts:   &types.ProjectArtifacts{Type: types.ArtifactsTypeNoArtifacts},
+		Environment: &types.ProjectEnvironment{Type: types.EnvironmentTypeLinuxContainer, Image: aws.String("i"), ComputeType: types.ComputeTypeBuildGeneral1Small},
+		ServiceRole: aws.String("arn:aws:iam::000000000000:role/r"),
+	}
+}
+
+// is checks that an error is the exception of that name with that text.
+func is(t *testing.T, what string, err error, exception, text string) {
+	t.Helper()
+	var api smithy.APIError
+	if !errors.As(err, &api) || api.ErrorCode() != exception || !strings.Contains(api.ErrorMessage(), text) {
+		t.Errorf("%s: %v; want %s with %q", what, err, exception, text)
+	}
+}
+
+func TestProjects(t *testing.T) {
+	sqltest.Each(t, func(t *testing.T, st store.Store) {
+		ctx := context.Background()
+		c, _ := serve(t, st)
+		in := project("site")
+		in.Tags = []types.Tag{{Key: aws.String("a"), Value: aws.String("1")}}
+		in.Description = aws.String("first")
+		made, err := c.CreateProject(ctx, in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := made.Project
+		if *p.Arn != "arn:aws:codebuild:us-east-1:000000000000:project/site" || *p.TimeoutInMinutes != 60 || *p.QueuedTimeoutInMinutes != 480 ||
+			p.Cache.Type != types.CacheTypeNoCache || p.ProjectVisibility != types.ProjectVisibilityTypePrivate || p.Badge == nil || p.Badge.BadgeEnabled ||
+			*p.EncryptionKey != "arn:aws:kms:us-east-1:000000000000:alias/aws/s3" || *p.Environment.PrivilegedMode ||
+			p.Environment.ImagePullCredentialsType != types.ImagePullCredentialsTypeCodebuild || p.LogsConfig.CloudWatchLogs.Status != "ENABLED" {
+			t.Errorf("defaults are missing in %+v", p)
+		}
+		_, err = c.CreateProject(ctx, project("site"))
+		is(t, "create twice", err, "ResourceAlreadyExistsException", "site")
+
+		up, err := c.UpdateProject(ctx, &sdk.UpdateProjectInput{Name: aws.String("site"), TimeoutInMinutes: aws.Int32(10), Description: aws.String("")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if u := up.Project; *u.TimeoutInMinutes != 10 || u.Description != nil || len(u.Tags) != 1 || *u.ServiceRole != *p.ServiceRole || !u.Created.Equal(*p.Created) {
+			t.Errorf("after the update %+v", u)
+		}
+		_, err = c.UpdateProject(ctx, &sdk.UpdateProjectInput{Name: aws.String("site"), Artifacts: &types.ProjectArtifacts{Type: types.ArtifactsTypeCodepipeline}})
+		is(t, "half a change to CODEPIPELINE", err, "InvalidInputException", "do not go together")
+		_, err = c.UpdateProject(ctx, &sdk.UpdateProjectInput{Name: aws.String("nobody")})
+		is(t, "update nothing", err, "ResourceNotFoundException", "nobody")
+
+		got, err := c.BatchGetProjects(ctx, &sdk.BatchGetProjectsInput{Names: []string{*p.Arn, "nobody", "site"}})
+		if err != nil || len(got.Projects) != 2 || !reflect.DeepEqual(got.ProjectsNotFound, []string{"nobody"}) {
+			t.Fatalf("%+v, %v", got, err)
+		}
+		if !reflect.DeepEqual(got.Projects[0], *up.Project) {
+			t.Errorf("read back\n%+v\nwant\n%+v", got.Projects[0], *up.Project)
+		}
+		if _, err := c.CreateProject(ctx, project("another")); err != nil {
+			t.Fatal(err)
+		}
+		list, err := c.ListProjects(ctx, &sdk.ListProjectsInput{SortBy: types.ProjectSortByTypeCreatedTime, SortOrder: types.SortOrderTypeDescending})
+		if err != nil || !reflect.DeepEqual(list.Projects, []string{"another", "site"}) {
+			t.Errorf("%+v, %v", list, err)
+		}
+		_, err = c.ListProjects(ctx, &sdk.ListProjectsInput{NextToken: aws.String("made up")})
+		is(t, "made-up token", err, "InvalidInputException", "nextToken")
+		for range 2 { // deleting what is gone is no mistake
+			if _, err := c.DeleteProject(ctx, &sdk.DeleteProjectInput{Name: p.Arn}); err != nil {
+				t.Error(err)
+			}
+		}
+		if got, err := c.BatchGetProjects(ctx, &sdk.BatchGetProjectsInput{Names: []string{"site"}}); err != nil || len(got.ProjectsNotFound) != 1 {
+			t.Errorf("%+v, %v", got, err)
+		}
+	})
+}
+
+func TestProjectMistakes(t *testing.T) {
+	c, _ := serve(t, sqltest.SQLite(t))
+	variable := func(name string) types.EnvironmentVariable {
+		return types.EnvironmentVariable{Name: aws.String(name), Value: aws.String("")}
+	}
+	for want, change := range map[string]func(*sdk.CreateProjectInput){
+		"type GITHUB is not supported": func(in *sdk.CreateProjectInput) { in.Source.Type = types.SourceTypeGithub },
+		"source type NO_SOURCE and artifacts type CODEPIPELINE do not go together": func(in *sdk.CreateProjectInput) {
+			in.Artifacts.Type = types.ArtifactsTypeCodepipeline
+		},
+		"location must not be set for source type CODEPIPELINE": func(in *sdk.CreateProjectInput) {
+			in.Source = &types.ProjectSource{Type: types.SourceTypeCodepipeline, Location: aws.String("x")}
+			in.Artifacts.Type = types.ArtifactsTypeCodepipeline
+		},
+		"NO_SOURCE needs a buildspec": func(in *sdk.CreateProjectInput) { in.Source.Buildspec = nil },
+		"is not the clone URL": func(in *sdk.CreateProjectInput) {
+			in.Source = &types.ProjectSource{Type: types.SourceTypeCodecommit, Location: aws.String("nowhere")}
+		},
+		"is not of the form bucket/path": func(in *sdk.CreateProjectInput) {
+			in.Source = &types.ProjectSource{Type: types.SourceTypeS3, Location: aws.String("b")}
+		},
+		"fetchSubmodules is not supported": func(in *sdk.CreateProjectInput) {
+			in.Source.GitSubmodulesConfig = &types.GitSubmodulesConfig{FetchSubmodules: aws.Bool(true)}
+		},
+		"location, the name of a bucket": func(in *sdk.CreateProjectInput) { in.Artifacts.Type = types.ArtifactsTypeS3 },
+		"folders belong into path": func(in *sdk.CreateProjectInput) {
+			in.Artifacts = &types.ProjectArtifacts{Type: types.ArtifactsTypeS3, Location: aws.String("b/c")}
+		},
+		`path "../x" contains ".."`: func(in *sdk.CreateProjectInput) {
+			in.Artifacts = &types.ProjectArtifacts{Type: types.ArtifactsTypeS3, Location: aws.String("b"), Path: aws.String("../x")}
+		},
+		"vpcConfig is not supported":      func(in *sdk.CreateProjectInput) { in.VpcConfig = &types.VpcConfig{VpcId: aws.String("vpc-1")} },
+		"fileSystemLocations is not":      func(in *sdk.CreateProjectInput) { in.FileSystemLocations = []types.ProjectFileSystemLocation{{}} },
+		"badgeEnabled is not supported":   func(in *sdk.CreateProjectInput) { in.BadgeEnabled = aws.Bool(true) },
+		"autoRetryLimit is not supported": func(in *sdk.CreateProjectInput) { in.AutoRetryLimit = aws.Int32(2) },
+		"type WINDOWS_CONTAINER is not":   func(in *sdk.CreateProjectInput) { in.Environment.Type = types.EnvironmentTypeWindowsContainer },
+		"fleet is not supported": func(in *sdk.CreateProjectInput) {
+			in.Environment.Fleet = &types.ProjectFleet{FleetArn: aws.String("arn:aws:codebuild:us-east-1:0:fleet/f")}
+		},
+		"the variable A is there twice": func(in *sdk.CreateProjectInput) {
+			in.Environment.EnvironmentVariables = []types.EnvironmentVariable{variable("A"), variable("A")}
+		},
+		"cannot be the name of a variable": func(in *sdk.CreateProjectInput) {
+			in.Environment.EnvironmentVariables = []types.EnvironmentVariable{variable("A=B")}
+		},
+		"s3Logs is not supported": func(in *sdk.CreateProjectInput) {
+			in.LogsConfig = &types.LogsConfig{S3Logs: &types.S3LogsConfig{Status: types.LogsConfigStatusTypeEnabled}}
+		},
+		"cache: location is missing": func(in *sdk.CreateProjectInput) { in.Cache = &types.ProjectCache{Type: types.CacheTypeS3} },
+		"sourceIdentifier is missing": func(in *sdk.CreateProjectInput) {
+			in.SecondarySources = []types.ProjectSource{{Type: types.SourceTypeNoSource}}
+		},
+		"letters, digits and underscores": func(in *sdk.CreateProjectInput) {
+			in.SecondarySources = []types.ProjectSource{{Type: types.SourceTypeNoSource, SourceIdentifier: aws.String("../x")}}
+		},
+		"artifactIdentifier is missing": func(in *sdk.CreateProjectInput) {
+			in.SecondaryArtifacts = []types.ProjectArtifacts{{Type: types.ArtifactsTypeNoArtifacts}}
+		},
+		"the key k is there twice": func(in *sdk.CreateProjectInput) {
+			in.Tags = []types.Tag{{Key: aws.String("k")}, {Key: aws.String("k")}}
+		},
+	} {
+		in := project("bad")
+		change(in)
+		_, err := c.CreateProject(context.Background(), in)
+		is(t, want, err, "InvalidInputException", want)
+	}
+}
+
+func TestBuilds(t *testing.T) {
+	ctx := context.Background()
+	c, _ := serve(t, sqltest.SQLite(t))
+	if _, err := c.CreateProject(ctx, project("site")); err != nil {
+		t.Fatal(err)
+	}
+	_, err := c.StartBuild(ctx, &sdk.StartBuildInput{ProjectName: aws.String("nobody")})
+	is(t, "no project", err, "ResourceNotFoundException", "nobody")
+	for want, in := range map[string]*sdk.StartBuildInput{
+		"debugSessionEnabled":     {DebugSessionEnabled: aws.Bool(true)},
+		"type WINDOWS_CONTAINER":  {EnvironmentTypeOverride: types.EnvironmentTypeWindowsContainer},
+		"type GITLAB":             {SourceTypeOverride: types.SourceTypeGitlab},
+		"autoRetryLimitOverride":  {AutoRetryLimitOverride: aws.Int32(1)},
+		"secondarySources: type":  {SecondarySourcesOverride: []types.ProjectSource{{Type: types.SourceTypeCodepipeline, SourceIdentifier: aws.String("a")}}},
+		"artifactsOverride: loca": {ArtifactsOverride: &types.ProjectArtifacts{Type: types.ArtifactsTypeS3}},
+	} {
+		in.ProjectName = aws.String("site")
+		_, err := c.StartBuild(ctx, in)
+		is(t, want, err, "InvalidInputException", want)
+	}
+	var last *types.Build
+	for range 2 {
+		out, err := c.StartBuild(ctx, &sdk.StartBuildInput{ProjectName: aws.String("site")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		last = out.Build
+	}
+	if *last.BuildNumber != 2 || *last.Initiator != "root" || last.BuildStatus != types.StatusTypeInProgress || *last.Logs.GroupName != "/aws/codebuild/site" {
+		t.Errorf("%+v", last)
+	}
+	end := time.Now().Add(20 * time.Second)
+	for !last.BuildComplete && time.Now().Before(end) {
+		out, err := c.BatchGetBuilds(ctx, &sdk.BatchGetBuildsInput{Ids: []string{*last.Id, "site:gone"}})
+		if err != nil || len(out.Builds) != 1 || !reflect.DeepEqual(out.BuildsNotFound, []string{"site:gone"}) {
+			t.Fatalf("%+v, %v", out, err)
+		}
+		last = &out.Builds[0]
+	}
+	if last.BuildStatus != types.StatusTypeSucceeded || len(last.Phases) != 11 {
+		t.Fatalf("%+v", last)
+	}
+	list, err := c.ListBuildsForProject(ctx, &sdk.ListBuildsForProjectInput{ProjectName: aws.String("site")})
+	if err != nil || len(list.Ids) != 2 || list.Ids[0] != *last.Id {
+		t.Errorf("%+v, %v", list, err)
+	}
+	_, err = c.ListBuildsForProject(ctx, &sdk.ListBuildsForProjectInput{ProjectName: aws.String("nobody")})
+	is(t, "list of nothing", err, "ResourceNotFoundException", "nobody")
+	if all, err := c.ListBuilds(ctx, &sdk.ListBuildsInput{}); err != nil || len(all.Ids) != 2 {
+		t.Errorf("%+v, %v", all, err)
+	}
+	stopped, err := c.StopBuild(ctx, &sdk.StopBuildInput{Id: last.Id})
+	if err != nil || stopped.Build.BuildStatus != types.StatusTypeSucceeded {
+		t.Errorf("%+v, %v", stopped, err)
+	}
+	_, err = c.StopBuild(ctx, &sdk.StopBuildInput{Id: aws.String("nobody:x")})
+	is(t, "stop nothing", err, "ResourceNotFoundException", "nobody:x")
+	retry, err := c.RetryBuild(ctx, &sdk.RetryBuildInput{Id: last.Id})
+	if err != nil || *retry.Build.BuildNumber != 3 {
+		t.Errorf("%+v, %v", retry, err)
+	}
+	_, err = c.RetryBuild(ctx, &sdk.RetryBuildInput{})
+	is(t, "retry without id", err, "InvalidInputException", "id is missing")
+	gone, err := c.BatchDeleteBuilds(ctx, &sdk.BatchDeleteBuildsInput{Ids: []string{*last.Id, "site:gone"}})
+	if err != nil || !reflect.DeepEqual(gone.BuildsDeleted, []string{*last.Id}) || len(gone.BuildsNotDeleted) != 1 {
+		t.Errorf("%+v, %v", gone, err)
+	}
+}
+
+const stack = `
+provider "aws" {
+  region = "us-east-1"
+  skip_credentials_validation = true
+  skip_requesting_account_id = true
+  skip_metadata_api_check = true
+}
+resource "aws_codebuild_project" "piped" {
+  name = "piped"
+  service_role = "arn:aws:iam::000000000000:role/r"
+  artifacts { type = "CODEPIPELINE" }
+  environment {
+    compute_type = "BUILD_GENERAL1_SMALL"
+    image = "aws/codebuild/standard:7.0"
+    type = "LINUX_CONTAINER"
+    environment_variable {
+      name = "A"
+      value = "${var.value}"
+    }
+  }
+  source {
+    type = "CODEPIPELINE"
+    buildspec = "buildspec.yml"
+  }
+  tags = { team = "web" }
+}
+resource "aws_codebuild_project" "alone" {
+  name = "alone"
+  description = "one ${var.value}"
+  build_timeout = 10
+  service_role = "arn:aws:iam::000000000000:role/r"
+  artifacts {
+    type = "S3"
+    location = "bucket"
+  }
+  environment {
+    compute_type = "BUILD_GENERAL1_SMALL"
+    image = "aws/codebuild/standard:7.0"
+    type = "LINUX_CONTAINER"
+    privileged_mode = true
+  }
+  logs_config {
+    cloudwatch_logs { group_name = "mine" }
+  }
+  source {
+    type = "CODECOMMIT"
+    location = "https://git-codecommit.us-east-1.amazonaws.com/v1/repos/site"
+    git_clone_depth = 1
+  }
+}
+resource "aws_codebuild_project" "none" {
+  name = "none"
+  service_role = "arn:aws:iam::000000000000:role/r"
+  concurrent_build_limit = 2
+  artifacts { type = "NO_ARTIFACTS" }
+  environment {
+    compute_type = "BUILD_GENERAL1_SMALL"
+    image = "i"
+    type = "LINUX_CONTAINER"
+  }
+  source {
+    type = "NO_SOURCE"
+    buildspec = "version: 0.2\nphases: {build: {commands: [echo]}}"
+  }
+}
+variable "value" { default = "1" }
+`
+
+// TestTerraform applies, plans again, changes and destroys projects with the real Terraform.
+func TestTerraform(t *testing.T) {
+	if testing.Short() {
+		t.Skip("Terraform takes several seconds")
+	}
+	tf, err := exec.LookPath("terraform")
+	if err != nil {
+		t.Skip("terraform is not installed")
+	}
+	mirror := providerMirror()
+	if mirror == "" {
+		t.Skip("the AWS provider of Terraform is not installed; set TF_PROVIDER_MIRROR to its mirror")
+	}
+	_, url := serve(t, sqltest.SQLite(t))
+	dir := t.TempDir()
+	rc := filepath.Join(dir, "rc")
+	write := func(name, text string) {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("rc", `provider_installation { filesystem_mirror { path = "`+mirror+`" } }`)
+	write("main.tf", stack)
+	run := func(args ...string) string {
+		t.Helper()
+		cmd := exec.Command(tf, args...)
+		cmd.Dir = dir
+		cmd.Env = append(os.Environ(), "TF_CLI_CONFIG_FILE="+rc, "AWS_ENDPOINT_URL="+url, "AWS_ACCESS_KEY_ID="+root.ID,
+			"AWS_SECRET_ACCESS_KEY="+root.Secret, "AWS_MAX_ATTEMPTS=1", "TF_IN_AUTOMATION=1", "CHECKPOINT_DISABLE=1")
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("terraform %v: %v\n%s", args, err, out)
+		}
+		return string(out)
+	}
+	run("init", "-input=false")
+	run("apply", "-auto-approve", "-no-color", "-input=false")
+	run("plan", "-detailed-exitcode", "-no-color", "-input=false") // fails when it would change anything
+	run("apply", "-auto-approve", "-no-color", "-input=false", "-var", "value=2")
+	run("plan", "-detailed-exitcode", "-no-color", "-input=false", "-var", "value=2")
+	run("destroy", "-auto-approve", "-no-color", "-input=false")
+}
+
+// providerMirror finds the folder that holds registry.terraform.io/hashicorp/aws.
+func providerMirror() string {
+	places := []string{os.Getenv("TF_PROVIDER_MIRROR"), "/usr/share/terraform/providers", "/usr/local/share/terraform/plugins"}
+	if home, err := os.UserHomeDir(); err == nil {
+		places = append(places, filepath.Join(home, ".terraform.d", "plugins"))
+	}
+	for _, p := range places {
+		if _, err := os.Stat(filepath.Join(p, "registry.terraform.io", "hashicorp", "aws")); p != "" && err == nil {
+			return p
+		}
+	}
+	return ""
+}
