@@ -1,7 +1,6 @@
 package objectstore_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -617,5 +616,3 @@ func (p *pattern) Read(b []byte) (int, error) {
 	}
 	return len(b), nil
 }
-
-var _ = bytes.MinRead
