@@ -14,7 +14,7 @@ import (
 // GroupQuery chooses log groups, in the order of their names.
 type GroupQuery struct {
 	Prefix   string
-	Contains string // names that contain this, whatever the case
+	Contains string // names that contain this
 	After    string // only names after this one
 	Limit    int
 }
@@ -36,7 +36,7 @@ func (s *Store) Groups(ctx context.Context, q GroupQuery) ([]Group, error) {
 				_ = rows.Close()
 				return err
 			}
-			if strings.Contains(strings.ToLower(name), strings.ToLower(q.Contains)) {
+			if strings.Contains(name, q.Contains) {
 				names = append(names, name)
 			}
 		}

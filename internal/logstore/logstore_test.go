@@ -530,7 +530,7 @@ func TestLists(t *testing.T) {
 			{logstore.GroupQuery{Limit: 1}, "/aws/codebuild/a"},
 			{logstore.GroupQuery{Limit: 10, After: "/aws/codebuild/a"}, "/aws/codebuild/b /aws/other"},
 			{logstore.GroupQuery{Limit: 10, Prefix: "/aws/codebuild/"}, "/aws/codebuild/a /aws/codebuild/b"},
-			{logstore.GroupQuery{Limit: 10, Contains: "OTHER"}, "/aws/other"},
+			{logstore.GroupQuery{Limit: 10, Contains: "other"}, "/aws/other"},
 		} {
 			if got := strings.Join(list(tc.q), " "); got != tc.want {
 				t.Errorf("%+v: %s", tc.q, got)
