@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"path/filepath"
 	"sync"
 	"time"
@@ -16,6 +17,7 @@ import (
 	codecommitapi "github.com/conveyor-cd/conveyor/internal/awsapi/codecommit"
 	codepipelineapi "github.com/conveyor-cd/conveyor/internal/awsapi/codepipeline"
 	iamapi "github.com/conveyor-cd/conveyor/internal/awsapi/iam"
+	logsapi "github.com/conveyor-cd/conveyor/internal/awsapi/logs"
 	s3api "github.com/conveyor-cd/conveyor/internal/awsapi/s3"
 	stsapi "github.com/conveyor-cd/conveyor/internal/awsapi/sts"
 	"github.com/conveyor-cd/conveyor/internal/build"
@@ -87,6 +89,7 @@ func openRooms(ctx context.Context, c config.Config, db store.Store, log *slog.L
 		codepipelineapi.New(r.flow).API(),
 		codebuildapi.New(db, r.builds, place).API(),
 		codecommitapi.New(r.repositories, codecommitapi.Options{Place: place, PublicURL: c.PublicURL}).API(),
+		logsapi.New(r.logs, logsapi.Options{Place: place}).API(),
 	)
 	r.api.AddQuery(iamapi.New(identities).API(), stsapi.New().API())
 	if err := r.openS3(ctx, verifier, identities, place); err != nil {
@@ -136,11 +139,21 @@ func (r *rooms) openS3(ctx context.Context, verifier *awsapi.Verifier, identitie
 	var err error
 	r.s3, err = s3api.New(ctx, s3api.Options{
 		Store: r.objects, Verifier: verifier, Keys: identities, Decider: identities, Place: place, Logger: log,
+		Domains: []string{publicHost(r.config.PublicURL)},
 	})
 	if err == nil {
 		r.closers = append(r.closers, r.s3.Close)
 	}
 	return err
+}
+
+// publicHost is the host clients use, below which BUCKET.HOST addresses a bucket.
+func publicHost(publicURL string) string {
+	u, err := url.Parse(publicURL)
+	if err != nil {
+		return ""
+	}
+	return u.Hostname()
 }
 
 // objectPut and pushed tell flow, in the transaction of the change itself, that a source has a new revision.

@@ -34,7 +34,6 @@ type Config struct {
 	Database        string        // sqlite:PATH or postgres://...; empty: sqlite:DATA/conveyor.db
 	Region          string        // AWS region this server answers for
 	PublicURL       string        // how clients reach the server; empty: http://LISTEN
-	WebsiteDomain   string        // websites answer at BUCKET.s3-website.DOMAIN
 	BuildSlots      int           // builds that run at once on this server
 	LogFormat       string        // text or json
 	LogLevel        string        // debug, info, warn or error
@@ -46,14 +45,13 @@ func (c *Config) Bind(fs *pflag.FlagSet) {
 	fs.StringVar(&c.File, "config", "", "YAML `file` with settings named like these flags")
 	fs.StringVar(&c.Data, "data", "./conveyor-data", "`directory` that holds everything: database, repositories, objects, credentials")
 	fs.StringVar(&c.Listen, "listen", "127.0.0.1:4566", "`address` of the one port that serves all APIs, Git, websites and the console")
-	fs.StringVar(&c.Database, "database", "", "`sqlite:PATH` or postgres://USER:PASSWORD@HOST/NAME (default sqlite:DATA/conveyor.db)")
+	fs.StringVar(&c.Database, "database", "", "`URL` of the database: sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME (default sqlite:DATA/conveyor.db)")
 	fs.StringVar(&c.Region, "region", "us-east-1", "AWS `region` in ARNs and signatures")
 	fs.StringVar(&c.PublicURL, "public-url", "", "`URL` clients use to reach this server, for clone URLs and links (default http://LISTEN)")
-	fs.StringVar(&c.WebsiteDomain, "website-domain", "localhost", "`domain` under which bucket websites answer: BUCKET.s3-website.DOMAIN")
 	fs.IntVar(&c.BuildSlots, "build-slots", 4, "`number` of builds that run at once on this server")
-	fs.StringVar(&c.LogFormat, "log-format", "text", "`text|json`")
-	fs.StringVar(&c.LogLevel, "log-level", "info", "`debug|info|warn|error`")
-	fs.DurationVar(&c.ShutdownTimeout, "shutdown-timeout", 10*time.Second, "how `long` SIGTERM waits for requests and builds before they are cut off and left for the next start")
+	fs.StringVar(&c.LogFormat, "log-format", "text", "`format` of the log: text or json")
+	fs.StringVar(&c.LogLevel, "log-level", "info", "least `level` to log: debug, info, warn or error")
+	fs.DurationVar(&c.ShutdownTimeout, "shutdown-timeout", 10*time.Second, "`time` SIGTERM waits for requests and builds before they are cut off and left for the next start")
 }
 
 // Load fills in what the flags left open: the environment, then the file. fs is the parsed flag set of Bind; environ is
