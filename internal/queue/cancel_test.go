@@ -162,5 +162,5 @@ func TestACancelledJobOfADeadServerIsGivenUp(t *testing.T) {
 // die makes the waiting jobs look as if a server had claimed them and ended.
 func die(t testing.TB, st store.Store) {
 	t.Helper()
-	exec(t, st, "UPDATE jobs SET state = 'running', owner = 'a server that ended', attempt = attempt + 1, lease_until = 1 WHERE state = 'available'")
+	mustExec(t, st, "UPDATE jobs SET state = 'running', owner = 'a server that ended', attempt = attempt + 1, lease_until = 1 WHERE state = 'available'")
 }

@@ -15,6 +15,8 @@ var (
 // errTaken ends the transaction of a process that no longer owns the job.
 var errTaken = fmt.Errorf("%w (its row has changed hands or is gone)", ErrLeaseLost)
 
+var errPanicked = errors.New("panicked")
+
 // Permanent marks an error that another attempt cannot mend: the job is given up at once.
 func Permanent(err error) error {
 	if err == nil {

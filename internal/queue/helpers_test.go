@@ -84,8 +84,8 @@ func rows(t testing.TB, st store.Store, condition string) int {
 	return n
 }
 
-// exec runs one statement in a transaction.
-func exec(t testing.TB, st store.Store, query string, args ...any) {
+// mustExec runs one statement in a transaction.
+func mustExec(t testing.TB, st store.Store, query string, args ...any) {
 	t.Helper()
 	ctx := context.Background()
 	err := st.InTx(ctx, func(tx store.Tx) error {

@@ -8,22 +8,16 @@ import (
 )
 
 const (
-	ownRows = `SELECT id, attempt, cancelled FROM jobs WHERE state = 'running' AND owner = $1`
-	renew   = `UPDATE jobs SET lease_until = $1 WHERE state = 'running' AND owner = $2`
-	// A first crash may be anybody's fault, so the job runs again at once. One that was cut short before waits a little:
-	// it may be what brings the server down.
-	takeOverFirst = `UPDATE jobs SET state = 'available', owner = '', lease_until = 0, failures = failures + 1, last_error = $1
-		WHERE state = 'running' AND failures = 0 AND `
-	takeOverAgain = `UPDATE jobs SET state = 'scheduled', owner = '', lease_until = 0, failures = failures + 1, last_error = $1,
-		run_at = $3 WHERE state = 'running' AND `
+	ownRows   = `SELECT id, attempt, cancelled FROM jobs WHERE state = 'running' AND owner = $1`
+	renew     = `UPDATE jobs SET lease_until = $1 WHERE state = 'running' AND owner = $2`
+	abandoned = `SELECT id, owner, attempt, failures FROM jobs WHERE state = 'running' AND `
+	takeOver  = `UPDATE jobs SET state = $4, owner = '', lease_until = 0, failures = failures + 1, run_at = $5, last_error = $6
+		WHERE ` + mine
 	pruneFailed = `DELETE FROM jobs WHERE state = 'failed' AND failed_at < $1`
 	releaseOwn  = `UPDATE jobs SET state = 'available', owner = '', lease_until = 0 WHERE state = 'running' AND owner = $1`
 )
 
 const crashed = "the server that ran the job ended"
-
-// crashPause is how long a job waits that was cut short more than once.
-const crashPause = 10 * time.Second
 
 // leaseLoop renews the leases of the jobs this process owns, notices those it lost, and takes over those of servers
 // that no longer renew theirs.
@@ -84,7 +78,7 @@ func (q *Queue) renewAll(ctx context.Context) error {
 				return err
 			}
 		}
-		return q.takeOver(ctx, tx, "lease_until < $2", store.Micros(tx.Now()))
+		return q.takeOver(ctx, tx, "lease_until < $1", store.Micros(tx.Now()))
 	})
 	if err != nil {
 		return err
@@ -178,18 +172,25 @@ func (q *Queue) abandonExpired() {
 	}
 }
 
-// takeOver makes the running jobs that satisfy a condition on $2 available.
+// takeOver frees the running jobs that satisfy a condition on $1. A first crash may be anybody's fault, so the job runs
+// again at once. One that was cut short or failed before waits as after a failure: it may be what brings the server
+// down.
 func (q *Queue) takeOver(ctx context.Context, tx store.Tx, condition string, value any) error {
-	first, err := tx.Exec(ctx, takeOverFirst+condition, crashed, value)
-	if err != nil {
+	jobs, err := q.abandonedJobs(ctx, tx, condition, value)
+	if err != nil || len(jobs) == 0 {
 		return err
 	}
-	again, err := tx.Exec(ctx, takeOverAgain+condition, crashed, value, store.Micros(tx.Now().Add(crashPause)))
-	if err != nil || first+again == 0 {
-		return err
+	for _, j := range jobs {
+		state, runAt := "available", tx.Now()
+		if j.failures > 0 {
+			state, runAt = "scheduled", runAt.Add(q.config.Backoff(j.failures+1))
+		}
+		if _, err := tx.Exec(ctx, takeOver, j.id, j.owner, j.attempt, state, store.Micros(runAt), crashed); err != nil {
+			return err
+		}
 	}
 	tx.AfterCommit(func() {
-		q.log.Warn("took over jobs of a server that has ended", "jobs", first+again)
+		q.log.Warn("took over jobs of a server that has ended", "jobs", len(jobs))
 		signal(q.look)
 	})
 	if tx.Dialect() == store.Postgres {
@@ -198,10 +199,38 @@ func (q *Queue) takeOver(ctx context.Context, tx store.Tx, condition string, val
 	return nil
 }
 
+type abandonedJob struct {
+	id       int64
+	owner    string
+	attempt  int
+	failures int
+}
+
+func (q *Queue) abandonedJobs(ctx context.Context, tx store.Tx, condition string, value any) ([]abandonedJob, error) {
+	query := abandoned + condition
+	if tx.Dialect() == store.Postgres {
+		query += " FOR UPDATE SKIP LOCKED"
+	}
+	rows, err := tx.Query(ctx, query, value)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	var list []abandonedJob
+	for rows.Next() {
+		var j abandonedJob
+		if err := rows.Scan(&j.id, &j.owner, &j.attempt, &j.failures); err != nil {
+			return nil, err
+		}
+		list = append(list, j)
+	}
+	return list, rows.Err()
+}
+
 // freeForeign takes over every running job of another owner: on SQLite they are all dead.
 func (q *Queue) freeForeign(ctx context.Context) error {
 	return q.st.InTx(ctx, func(tx store.Tx) error {
-		return q.takeOver(ctx, tx, "owner <> $2", q.config.Owner)
+		return q.takeOver(ctx, tx, "owner <> $1", q.config.Owner)
 	})
 }
 

@@ -88,7 +88,7 @@ func TestAJobThatCrashesEveryServerIsGivenUp(t *testing.T) {
 			return nil
 		}})
 		enqueue(t, st, q, queue.Job{Kind: "k"})
-		exec(t, st, "UPDATE jobs SET failures = 3, attempt = 3")
+		mustExec(t, st, "UPDATE jobs SET failures = 3, attempt = 3")
 		start(t, q)
 		receive(t, given)
 	})
@@ -96,10 +96,12 @@ func TestAJobThatCrashesEveryServerIsGivenUp(t *testing.T) {
 
 func TestACrashedJobThatWasCutShortBeforeWaitsALittle(t *testing.T) {
 	sqltest.Each(t, func(t *testing.T, st store.Store) {
-		q := queue.New(st, queue.Config{Lease: 100 * time.Millisecond, Poll: 20 * time.Millisecond})
+		q := queue.New(st, queue.Config{
+			Lease: 100 * time.Millisecond, Poll: 20 * time.Millisecond, Backoff: func(int) time.Duration { return time.Hour },
+		})
 		q.Handle("k", func(context.Context, queue.Job) (queue.Completion, error) { return nil, nil }, queue.Options{})
 		enqueue(t, st, q, queue.Job{Kind: "k"})
-		exec(t, st, "UPDATE jobs SET failures = 1, attempt = 1")
+		mustExec(t, st, "UPDATE jobs SET failures = 1, attempt = 1")
 		die(t, st)
 		start(t, q)
 		until(t, "the job is scheduled", func() bool { return rows(t, st, "state = 'scheduled' AND failures = 2") == 1 })
@@ -109,7 +111,7 @@ func TestACrashedJobThatWasCutShortBeforeWaitsALittle(t *testing.T) {
 // Another server has taken the job, rightly or not. What this one does with it from now on must have no effect.
 func TestALostLeaseEndsTheContextAndUndoesTheCompletion(t *testing.T) {
 	sqltest.Each(t, func(t *testing.T, st store.Store) {
-		exec(t, st, "CREATE TABLE results (attempt BIGINT NOT NULL)")
+		mustExec(t, st, "CREATE TABLE results (attempt BIGINT NOT NULL)")
 		q := queue.New(st, queue.Config{Lease: 150 * time.Millisecond})
 		running, causes, finish := make(chan struct{}), make(chan error), make(chan struct{})
 		q.Handle("k", func(ctx context.Context, job queue.Job) (queue.Completion, error) {
@@ -125,7 +127,7 @@ func TestALostLeaseEndsTheContextAndUndoesTheCompletion(t *testing.T) {
 		start(t, q)
 		enqueue(t, st, q, queue.Job{Kind: "k"})
 		receive(t, running)
-		exec(t, st, "UPDATE jobs SET owner = 'thief', attempt = attempt + 1, lease_until = 9000000000000000")
+		mustExec(t, st, "UPDATE jobs SET owner = 'thief', attempt = attempt + 1, lease_until = 9000000000000000")
 		if cause := receive(t, causes); !errors.Is(cause, queue.ErrLeaseLost) {
 			t.Errorf("the context ended with %v", cause)
 		}
@@ -143,7 +145,7 @@ func TestALostLeaseEndsTheContextAndUndoesTheCompletion(t *testing.T) {
 // Even the same process may have claimed the job again: the attempt tells the claims apart.
 func TestACompletionOfAnEarlierClaimIsUndone(t *testing.T) {
 	sqltest.Each(t, func(t *testing.T, st store.Store) {
-		exec(t, st, "CREATE TABLE results (attempt BIGINT NOT NULL)")
+		mustExec(t, st, "CREATE TABLE results (attempt BIGINT NOT NULL)")
 		q := queue.New(st, queue.Config{})
 		running, finish := make(chan struct{}), make(chan struct{})
 		q.Handle("k", func(_ context.Context, job queue.Job) (queue.Completion, error) {
@@ -157,7 +159,7 @@ func TestACompletionOfAnEarlierClaimIsUndone(t *testing.T) {
 		start(t, q)
 		enqueue(t, st, q, queue.Job{Kind: "k"})
 		receive(t, running)
-		exec(t, st, "UPDATE jobs SET attempt = attempt + 1")
+		mustExec(t, st, "UPDATE jobs SET attempt = attempt + 1")
 		close(finish)
 		until(t, "the completion was tried", func() bool { return queue.Held(q) == 0 })
 		if n := count(t, st, "results"); n != 0 {
@@ -182,7 +184,7 @@ func TestAJobTheProcessDoesNotKnowItOwnsRunsAllTheSame(t *testing.T) {
 		receive(t, ran)
 		idle := queue.New(st, queue.Config{})
 		enqueue(t, st, idle, queue.Job{Kind: "k2", Payload: []byte("orphan")})
-		exec(t, st, "UPDATE jobs SET kind = 'k', state = 'running', owner = 'me', attempt = 1, lease_until = 9000000000000000 WHERE kind = 'k2'")
+		mustExec(t, st, "UPDATE jobs SET kind = 'k', state = 'running', owner = 'me', attempt = 1, lease_until = 9000000000000000 WHERE kind = 'k2'")
 		if got := receive(t, ran); got != "orphan" {
 			t.Errorf("%s ran", got)
 		}
@@ -235,7 +237,7 @@ func TestOnlyTheDatabasesClockCounts(t *testing.T) {
 func TestManyServersCompleteEveryJobOnce(t *testing.T) {
 	sqltest.Each(t, func(t *testing.T, st store.Store) {
 		const jobs = 300
-		exec(t, st, "CREATE TABLE results (job BIGINT PRIMARY KEY, runs BIGINT NOT NULL)")
+		mustExec(t, st, "CREATE TABLE results (job BIGINT PRIMARY KEY, runs BIGINT NOT NULL)")
 		var queues []*queue.Queue
 		for range 4 {
 			q := queue.New(st, queue.Config{Poll: 10 * time.Millisecond, Lease: 2 * time.Second})

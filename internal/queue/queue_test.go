@@ -363,7 +363,7 @@ func TestAKeyIsUniqueAmongUnfinishedJobs(t *testing.T) {
 func TestNewsLeftToAnUnfinishedJobAreSeenByItsCompletion(t *testing.T) {
 	sqltest.Each(t, func(t *testing.T, st store.Store) {
 		q := queue.New(st, queue.Config{})
-		exec(t, st, "CREATE TABLE news (id BIGINT PRIMARY KEY)")
+		mustExec(t, st, "CREATE TABLE news (id BIGINT PRIMARY KEY)")
 		q.Handle("collect", func(context.Context, queue.Job) (queue.Completion, error) {
 			return func(ctx context.Context, tx store.Tx) error {
 				_, err := tx.Exec(ctx, "DELETE FROM news")
@@ -511,7 +511,7 @@ func TestStatsCountAndOldFailuresAreDeleted(t *testing.T) {
 	sqltest.Each(t, func(t *testing.T, st store.Store) {
 		q := queue.New(st, queue.Config{})
 		enqueue(t, st, q, queue.Job{Kind: "a"}, queue.Job{Kind: "a"}, queue.Job{Kind: "b", RunAt: time.Now().Add(time.Hour)})
-		exec(t, st, "UPDATE jobs SET state = 'failed', failed_at = 1 WHERE id = (SELECT min(id) FROM jobs)")
+		mustExec(t, st, "UPDATE jobs SET state = 'failed', failed_at = 1 WHERE id = (SELECT min(id) FROM jobs)")
 		stats, err := q.Stats(t.Context())
 		if err != nil {
 			t.Fatal(err)

@@ -83,40 +83,48 @@ func (q *Queue) run(h *held) (completion Completion, err error) {
 	q.mu.Unlock()
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("the handler panicked: %v", p)
+			err = fmt.Errorf("the handler %w: %v", errPanicked, p)
 			q.log.Error("a job's handler panicked", h.attrs("panic", p, "stack", string(debug.Stack()))...)
 		}
 	}()
 	return h.kind.handler(ctx, h.job)
 }
 
-// Completing is tried again when the database fails for a moment: the work itself may have taken hours.
+// A completion that fails is tried again a few times before the whole job is: the work may have taken hours, and what
+// failed may pass, such as a lost connection.
 const (
-	completions     = 6
+	completions     = 4
 	completionPause = 20 * time.Millisecond // before the second; four times longer before each next
 )
 
-// complete stores the job's result and its end.
+// complete stores the job's result and its end. While the database cannot be reached at all it keeps trying.
 func (q *Queue) complete(h *held, completion Completion) error {
 	pause := completionPause
-	for try := 1; ; try++ {
+	for refused := 0; ; {
+		var own error // what the completion itself returned
 		err := q.transact(h, func(ctx context.Context, tx store.Tx) error {
 			if err := q.fenced(ctx, tx, h, finishJob); err != nil {
 				return err
 			}
 			if completion != nil {
-				if err := completion(ctx, tx); err != nil {
-					return err
+				if own = completion(ctx, tx); own != nil {
+					return own
 				}
 			}
 			return q.claimNextToo(ctx, tx, h.kind)
 		})
-		if err == nil || try == completions || isPermanent(err) || errors.Is(err, errTaken) {
+		if err == nil || errors.Is(err, errTaken) || errors.Is(err, errPanicked) || isPermanent(err) {
+			return err
+		}
+		if own != nil || q.stopped() {
+			refused++
+		}
+		if refused == completions {
 			return err
 		}
 		q.log.Warn("could not store the result of a job; trying again", h.attrs("error", err)...)
 		q.pause(pause)
-		pause *= 4
+		pause = min(4*pause, 5*time.Second)
 	}
 }
 
@@ -134,7 +142,7 @@ func (q *Queue) claimNextToo(ctx context.Context, tx store.Tx, k *kind) error {
 func (q *Queue) transact(h *held, f func(ctx context.Context, tx store.Tx) error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("storing the job's end panicked: %v", p)
+			err = fmt.Errorf("storing the job's end %w: %v", errPanicked, p)
 			q.log.Error("storing a job's end panicked", h.attrs("panic", p, "stack", string(debug.Stack()))...)
 		}
 	}()
