@@ -230,9 +230,9 @@ func (c *ConditionExecution) decide() {
 
 // decided goes on after a condition was settled.
 func (m *machine) decided(e *exec, slot ConditionType, c *ConditionExecution) {
-	switch {
-	case c.Status == pipeline.StatusInProgress:
-	case c.Status == pipeline.StatusSucceeded || c.Status == pipeline.StatusOverridden:
+	switch c.Status {
+	case pipeline.StatusInProgress:
+	case pipeline.StatusSucceeded, pipeline.StatusOverridden:
 		m.passCondition(e, slot)
 	default:
 		m.failCondition(e, slot, c)

@@ -138,8 +138,8 @@ func justified(d *pipeline.Definition, s State, stage string, n int, holder stri
 	for _, w := range waiters(s, stage) {
 		if w.Type == pipeline.Standard {
 			standard++
-		} else if holder == "" {
-			return fmt.Errorf("rollback %s waits in front of the free stage %s", w.ID, stage)
+		} else {
+			return fmt.Errorf("rollback %s waits in front of stage %s", w.ID, stage)
 		}
 		if held := st.Transition.Disabled && w.Type == pipeline.Standard; held == w.Waiting.Expires.IsZero() {
 			return fmt.Errorf("%s waits in front of %s: disabled %v, but expires %s", w.ID, stage, held, w.Waiting.Expires)

@@ -33,18 +33,18 @@ func playRandomly(t *rapid.T, modes []pipeline.ExecutionMode) {
 	for range rapid.IntRange(1, 60).Draw(t, "events") {
 		ev := w.next()
 		if err := w.play(ev); err != nil {
-			t.Fatalf("after %d events, %#v: %v\n%s", w.steps, ev, err, mustJSON(w.s))
+			t.Fatalf("after %d events, %#v: %v\n%s", w.steps, ev, err, head(mustJSON(w.s), 3000))
 		}
 	}
 	if err := w.drain(); err != nil {
-		t.Fatalf("while draining: %v\n%s", err, mustJSON(w.s))
+		t.Fatalf("while draining: %v\n%s", err, head(mustJSON(w.s), 3000))
 	}
 	var again State
 	for _, l := range w.log {
 		again, _ = Step(l.d, again, l.ev)
 	}
 	if !reflect.DeepEqual(again, w.s) {
-		t.Fatalf("the replayed log gives another state:\n%s\n%s", mustJSON(again), mustJSON(w.s))
+		t.Fatalf("the replayed log gives another state:\n%s\n%s", mustJSON(again), head(mustJSON(w.s), 3000))
 	}
 	if err := w.play(PipelineDeleted{At: w.now, By: "x"}); err != nil {
 		t.Fatalf("deleting: %v", err)
@@ -58,14 +58,17 @@ func TestSoak(t *testing.T) {
 	total, end := 0, time.Now().Add(*soak)
 	for time.Now().Before(end) {
 		modes := [][]pipeline.ExecutionMode{
-			{pipeline.Superseded}, {pipeline.Superseded}, {pipeline.Queued}, {pipeline.Parallel},
+			{pipeline.Superseded},
+			{pipeline.Superseded},
+			{pipeline.Queued},
+			{pipeline.Parallel},
 			{pipeline.Superseded, pipeline.Queued, pipeline.Parallel},
 		}[r.IntN(5)]
 		w := newWorld(r.IntN, 50, modes...)
 		for range 20000 {
 			ev := w.next()
 			if err := w.play(ev); err != nil {
-				t.Fatalf("seed %d, after %d events, %#v: %v\n%s", seed, w.steps, ev, err, mustJSON(w.s))
+				t.Fatalf("seed %d, after %d events, %#v: %v\n%s", seed, w.steps, ev, err, head(mustJSON(w.s), 3000))
 			}
 		}
 		if err := w.drain(); err != nil {

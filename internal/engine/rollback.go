@@ -8,9 +8,10 @@ import (
 )
 
 // apply starts a rollback by hand (E5): a new execution that runs one stage with what its target had.
+// It enters at once, ahead of waiters: the stage must be free.
 func (ev RollbackRequested) apply(m *machine) {
 	_, i := stageIn(m.d, ev.Stage)
-	if i < 1 || mode(m.d) == pipeline.Parallel {
+	if i < 1 || mode(m.d) == pipeline.Parallel || m.holder(ev.Stage) != nil {
 		return
 	}
 	target := ev.Target

@@ -149,11 +149,13 @@ func (s *script) run(command, input string) string {
 		return s.verdict(CheckApproval(s.d, s.s, arg(1), arg(2), s.token[arg(3)]))
 	case "stop", "abandon":
 		return s.checked(CheckStop(s.s, arg(1), args[0] == "abandon"), StopRequested{
-			At: s.now, By: "ann", Execution: arg(1), Abandon: args[0] == "abandon", Reason: rest(2)})
+			At: s.now, By: "ann", Execution: arg(1), Abandon: args[0] == "abandon", Reason: rest(2),
+		})
 	case "retry":
 		how := pipeline.RetryMode(arg(3))
 		return s.checked(CheckRetry(s.d, s.s, arg(2), arg(1), how), RetryRequested{
-			At: s.now, By: "ann", Execution: arg(1), Stage: arg(2), Mode: how})
+			At: s.now, By: "ann", Execution: arg(1), Stage: arg(2), Mode: how,
+		})
 	case "rollback": // new stage target
 		return s.rollback(arg(1), arg(2), arg(3))
 	case "disable", "enable":
@@ -162,7 +164,8 @@ func (s *script) run(command, input string) string {
 			typ = Outbound
 		}
 		return s.checked(CheckTransition(s.d, arg(1)), TransitionSet{
-			At: s.now, By: "ann", Stage: arg(1), Type: typ, Enabled: args[0] == "enable", Reason: strings.TrimPrefix(rest(2), "outbound ")})
+			At: s.now, By: "ann", Stage: arg(1), Type: typ, Enabled: args[0] == "enable", Reason: strings.TrimPrefix(rest(2), "outbound "),
+		})
 	case "fire":
 		timer, ok := s.timer[arg(1)]
 		if !ok {
@@ -245,7 +248,8 @@ func (s *script) decide(path string, approved bool, summary string) string {
 		token = approvalToken("secret", s.action(run))
 	}
 	return s.checked(CheckApproval(s.d, s.s, p[1], p[2], token), ApprovalGiven{
-		At: s.now, By: "ann", Token: token, Approved: approved, Summary: summary})
+		At: s.now, By: "ann", Token: token, Approved: approved, Summary: summary,
+	})
 }
 
 // checked plays an event that a check guards; a refused event must change nothing.
@@ -544,7 +548,8 @@ func announcements(log []logged) []Announce {
 
 func (s *script) override(execution, stage string, c ConditionType) string {
 	return s.checked(CheckOverride(s.d, s.s, stage, execution, c), ConditionOverridden{
-		At: s.now, By: "ann", Execution: execution, Stage: stage, Condition: c})
+		At: s.now, By: "ann", Execution: execution, Stage: stage, Condition: c,
+	})
 }
 
 // parseDefinition reads a definition: arguments `v2 QUEUED`, one line per stage, `Name: action action ...`. An action

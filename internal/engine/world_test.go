@@ -111,10 +111,10 @@ func (w *world) next() Event {
 		return TransitionSet{At: at, By: "x", Stage: w.stageName(), Type: [2]TransitionType{Inbound, Outbound}[w.pick(2)], Enabled: w.chance(70), Reason: "r"}
 	case n < 90:
 		return w.timer(at)
-	case n < 92:
+	case n < 91:
 		w.d = w.edit()
 		return DefinitionChanged{At: at, By: "x", Version: w.d.Version}
-	case n < 94:
+	case n < 97:
 		return w.rollback(at)
 	case n < 98 && len(w.events) > 0:
 		return w.late(w.events[w.pick(len(w.events))])
