@@ -121,7 +121,7 @@ func (c *collector) glob(at, pattern string) ([]string, error) {
 		return nil, err
 	}
 	defer root.Close() //nolint:errcheck // read only
-	names, err := doublestar.Glob(root.FS(), pattern, doublestar.WithNoFollow())
+	names, err := doublestar.Glob(root.FS(), buildspec.GlobPattern(pattern), doublestar.WithNoFollow())
 	slices.Sort(names)
 	return names, err
 }

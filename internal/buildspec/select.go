@@ -53,14 +53,20 @@ func CleanPattern(raw string) (string, error) {
 		return "", fmt.Errorf("path %q contains \"..\"; an artifact cannot hold files from outside the source", raw)
 	}
 	p := path.Clean(raw)
-	if !doublestar.ValidatePattern(p) {
+	if !doublestar.ValidatePattern(GlobPattern(p)) {
 		return "", fmt.Errorf("path %q is not a valid pattern", raw)
 	}
 	return p, nil
 }
 
 // HasMeta reports whether p is a pattern rather than the name of one file.
-func HasMeta(p string) bool { return strings.ContainsAny(p, `*?[{\`) }
+func HasMeta(p string) bool { return strings.ContainsAny(p, `*?[`) }
+
+var literal = strings.NewReplacer(`\`, `\\`, `{`, `\{`, `}`, `\}`)
+
+// GlobPattern is p for the glob library: only *, **, ? and [] have a meaning. Alternatives in braces, which buildspecs
+// do not have, take exponential time to match.
+func GlobPattern(p string) string { return literal.Replace(p) }
 
 // Match reports whether the file belongs to the artifact. A pattern without wildcards that names a directory stands
 // for everything below it.
@@ -79,7 +85,7 @@ func match(p, file string) bool {
 	if !HasMeta(p) {
 		return strings.HasPrefix(file, p+"/")
 	}
-	ok, err := doublestar.Match(p, file)
+	ok, err := doublestar.Match(GlobPattern(p), file)
 	return ok && err == nil
 }
 
@@ -97,14 +103,23 @@ func reaches(p, dir string) bool {
 	if !HasMeta(p) {
 		return p == dir || strings.HasPrefix(p, dir+"/") || strings.HasPrefix(dir, p+"/")
 	}
-	base, rest := doublestar.SplitPattern(p)
+	base, rest := split(p)
 	if base != "." && base != dir && !strings.HasPrefix(dir, base+"/") {
 		return strings.HasPrefix(base, dir+"/")
 	}
-	if strings.Contains(rest, "**") || strings.ContainsAny(rest, `{\`) {
+	if strings.Contains(rest, "**") {
 		return true
 	}
 	return strings.Count(dir, "/") < strings.Count(p, "/")
+}
+
+// split divides a pattern into the directories before its first wildcard ("." for none) and the rest.
+func split(p string) (base, rest string) {
+	i := strings.LastIndexByte(p[:strings.IndexAny(p, `*?[`)], '/')
+	if i < 0 {
+		return ".", p
+	}
+	return p[:i], p[i+1:]
 }
 
 // swallows reports whether exclude pattern p certainly excludes everything below dir.
