@@ -238,7 +238,7 @@ type fileReader struct {
 
 func (r *fileReader) Read(p []byte) (int, error) {
 	n, err := r.rc.Read(p)
-	if err != nil && err != io.EOF { //nolint:errorlint // io.Reader's contract
+	if err != nil && err != io.EOF {
 		err = &EntryError{Name: r.f.Name, Err: err}
 	}
 	return n, err
@@ -252,7 +252,7 @@ func (f *File) Link() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer rc.Close() //nolint:errcheck // read only
+	defer rc.Close()
 	target, err := io.ReadAll(rc)
 	if err != nil {
 		return "", err

@@ -44,7 +44,7 @@ func Unzip(ctx context.Context, r io.ReaderAt, size int64, dest string, limits L
 	if err != nil {
 		return Stats{}, err
 	}
-	if err := os.MkdirAll(dest, 0o755); err != nil { //nolint:gosec // a workspace is read by the build's tools
+	if err := os.MkdirAll(dest, 0o755); err != nil {
 		return Stats{}, err
 	}
 	root, err := os.OpenRoot(dest)
@@ -185,7 +185,7 @@ func (f *File) unpack(ctx context.Context, dir *os.Root, buf []byte) error {
 	if err != nil {
 		return err
 	}
-	defer in.Close() //nolint:errcheck // read only
+	defer in.Close()
 	out, err := dir.OpenFile(path.Base(f.Name), os.O_CREATE|os.O_EXCL|os.O_WRONLY, f.Mode.Perm())
 	if err != nil {
 		return err

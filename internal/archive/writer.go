@@ -133,7 +133,7 @@ func (w *Writer) AddFile(name string, mode fs.FileMode, size int64, open func() 
 	if err != nil {
 		return w.fail(name, err)
 	}
-	defer f.Close() //nolint:errcheck // read only
+	defer f.Close()
 	return w.stream(name, mode, f)
 }
 
@@ -446,7 +446,7 @@ func (c contextReader) Read(p []byte) (int, error) {
 
 // header is the part of an entry's header that depends on its name and mode alone.
 func header(name string, mode fs.FileMode) *zip.FileHeader {
-	h := &zip.FileHeader{Name: name, Method: zip.Store, ModifiedDate: dosDate}
+	h := &zip.FileHeader{Name: name, Method: zip.Store, ModifiedDate: dosDate} //nolint:staticcheck // Modified would be stored a second time, as an extra field
 	h.CreatorVersion, h.ReaderVersion = creatorUnix|readerVersion20, readerVersion20
 	if utf8.ValidString(name) {
 		h.Flags = flagUTF8

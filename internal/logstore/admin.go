@@ -2,7 +2,6 @@ package logstore
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"strings"
@@ -24,23 +23,8 @@ func (s *Store) Groups(ctx context.Context, q GroupQuery) ([]Group, error) {
 	var groups []Group
 	err := s.db.Read(ctx, func(r store.Reader) error {
 		groups = nil
-		rows, err := r.Query(ctx, `SELECT g.id, g.name FROM log_groups g WHERE g.name > $1 AND substr(g.name, 1, length($2)) = $2 ORDER BY g.name`, q.After, q.Prefix)
+		names, err := groupNames(ctx, r, q)
 		if err != nil {
-			return err
-		}
-		var names []string
-		for rows.Next() && len(names) < q.Limit {
-			var id int64
-			var name string
-			if err := rows.Scan(&id, &name); err != nil {
-				_ = rows.Close()
-				return err
-			}
-			if strings.Contains(name, q.Contains) {
-				names = append(names, name)
-			}
-		}
-		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
 			return err
 		}
 		for _, name := range names {
@@ -57,6 +41,25 @@ func (s *Store) Groups(ctx context.Context, q GroupQuery) ([]Group, error) {
 		return nil
 	})
 	return groups, err
+}
+
+func groupNames(ctx context.Context, r store.Reader, q GroupQuery) ([]string, error) {
+	rows, err := r.Query(ctx, `SELECT name FROM log_groups WHERE name > $1 AND substr(name, 1, length($2)) = $2 ORDER BY name`, q.After, q.Prefix)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var names []string
+	for rows.Next() && len(names) < q.Limit {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return nil, err
+		}
+		if strings.Contains(name, q.Contains) {
+			names = append(names, name)
+		}
+	}
+	return names, rows.Err()
 }
 
 // StreamQuery chooses streams of a group.
@@ -82,7 +85,7 @@ func (s *Store) Streams(ctx context.Context, group string, q StreamQuery) ([]Str
 		if err != nil {
 			return err
 		}
-		defer rows.Close() //nolint:errcheck // rows.Err tells
+		defer rows.Close()
 		for skip := q.Offset; rows.Next() && len(streams) < q.Limit; {
 			st, err := scanStream(rows.Scan, group)
 			if err != nil {
@@ -247,7 +250,7 @@ func (s *Store) ids(ctx context.Context, query string, args ...any) ([]int64, er
 		if err != nil {
 			return err
 		}
-		defer rows.Close() //nolint:errcheck // rows.Err tells
+		defer rows.Close()
 		for rows.Next() {
 			var id int64
 			if err := rows.Scan(&id); err != nil {

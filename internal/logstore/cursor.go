@@ -102,7 +102,7 @@ func (r chunkReader) scan(row *sql.Row) ([]Event, error) {
 	var first, count int64
 	var data []byte
 	switch err := row.Scan(&first, &count, &data); {
-	case err == sql.ErrNoRows: //nolint:errorlint // database/sql returns it bare
+	case err == sql.ErrNoRows:
 		return nil, nil
 	case err != nil:
 		return nil, err

@@ -84,7 +84,7 @@ func (s *Store) candidates(ctx context.Context, group string, o FilterOptions) (
 		if err != nil {
 			return err
 		}
-		defer rows.Close() //nolint:errcheck // rows.Err tells
+		defer rows.Close()
 		for rows.Next() {
 			st, err := scanStream(rows.Scan, group)
 			if err != nil {
@@ -191,7 +191,7 @@ func (m merge) Less(i, j int) bool { return m[i].at.less(m[j].at) }
 func (m merge) Swap(i, j int)      { m[i], m[j] = m[j], m[i] }
 
 // Push and Pop are heap.Interface.
-func (m *merge) Push(x any) { *m = append(*m, x.(*cursor)) } //nolint:forcetypeassert // heap.Interface
+func (m *merge) Push(x any) { *m = append(*m, x.(*cursor)) }
 
 // Pop removes the last cursor.
 func (m *merge) Pop() any {

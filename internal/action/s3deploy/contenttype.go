@@ -1,6 +1,7 @@
 package s3deploy
 
 import (
+	"errors"
 	"io"
 	"path"
 	"regexp"
@@ -133,10 +134,10 @@ func contentType(name string, f *archive.File) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer r.Close() //nolint:errcheck // read only
+	defer r.Close()
 	head := make([]byte, prescan)
 	n, err := io.ReadFull(r, head)
-	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF { //nolint:errorlint // io.ReadFull's contract
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return "", err
 	}
 	if m := declaredCharset.FindSubmatch(head[:n]); m != nil && !strings.EqualFold(string(m[1]), "utf-8") {

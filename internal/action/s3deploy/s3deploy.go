@@ -95,7 +95,7 @@ func (p *Provider) Start(ctx context.Context, job action.Job) (action.Result, er
 	if err != nil {
 		return d.inputFailure(err)
 	}
-	defer artifact.Body.Close() //nolint:errcheck // read only
+	defer artifact.Body.Close()
 	if ref, err := isCloneRef(artifact); err != nil || ref {
 		return d.notDeployable(ref, err)
 	}

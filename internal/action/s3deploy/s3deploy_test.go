@@ -132,22 +132,25 @@ func TestSuite(t *testing.T) {
 	actiontest.Run(t, func(t *testing.T) actiontest.Fixture {
 		w := newWorld(t, sqltest.SQLite(t))
 		w.artifact(t, pack(t, "index.html", "<h1>hi</h1>"))
-		other := func(content string) func(*action.Job) {
-			return func(*action.Job) { w.artifact(t, content) }
+		other := func(content func() string) func(*action.Job) {
+			return func(*action.Job) { w.artifact(t, content()) }
 		}
+		text := func(s string) func() string { return func() string { return s } }
+		zipped := func(pairs ...string) func() string { return func() string { return pack(t, pairs...) } }
+		bomb := func() string { return pack(t, "zeros", strings.Repeat("\x00", archive.RatioFree+1)) }
 		return actiontest.Fixture{
 			Provider: w.Provider, Job: job,
 			Mistakes: []actiontest.Mistake{
 				{Name: "a missing bucket", Make: configure("BucketName", "nowhere"), Says: "bucket nowhere does not exist", Code: pipeline.ConfigurationError},
 				{Name: "no key", Make: configure("Extract", "false"), Says: "ObjectKey", Code: pipeline.ConfigurationError},
 				{Name: "a key that is too long", Make: configure("ObjectKey", strings.Repeat("k", 1100)), Says: "1024", Code: pipeline.JobFailed},
-				{Name: "not a zip", Make: other("hello"), Says: "Built cannot be extracted: not a valid zip file", Code: pipeline.JobFailed},
-				{Name: "a reference for a clone", Make: other(string(ref)), Says: "CODE_ZIP", Code: pipeline.ConfigurationError},
-				{Name: "no files", Make: other(pack(t)), Says: "holds no files", Code: pipeline.JobFailed},
-				{Name: "a climbing name", Make: other(crafted(t, "../evil")), Says: `"../evil"`, Code: pipeline.JobFailed},
-				{Name: "a zip bomb", Make: other(pack(t, "zeros", strings.Repeat("\x00", archive.RatioFree+1))), Says: "limit exceeded", Code: pipeline.JobFailed},
-				{Name: "a link that leads nowhere", Make: other(pack(t, "a", "x", "l", "link:gone")), Says: `"l"`, Code: pipeline.JobFailed},
-				{Name: "links in a circle", Make: other(pack(t, "a", "link:b", "b", "link:a")), Says: "symbolic link", Code: pipeline.JobFailed},
+				{Name: "not a zip", Make: other(text("hello")), Says: "Built cannot be extracted: not a valid zip file", Code: pipeline.JobFailed},
+				{Name: "a reference for a clone", Make: other(text(string(ref))), Says: "CODE_ZIP", Code: pipeline.ConfigurationError},
+				{Name: "no files", Make: other(zipped()), Says: "holds no files", Code: pipeline.JobFailed},
+				{Name: "a climbing name", Make: other(func() string { return crafted(t, "../evil") }), Says: `"../evil"`, Code: pipeline.JobFailed},
+				{Name: "a zip bomb", Make: other(bomb), Says: "limit exceeded", Code: pipeline.JobFailed},
+				{Name: "a link that leads nowhere", Make: other(zipped("a", "x", "l", "link:gone")), Says: `"l"`, Code: pipeline.JobFailed},
+				{Name: "links in a circle", Make: other(zipped("a", "link:b", "b", "link:a")), Says: "symbolic link", Code: pipeline.JobFailed},
 			},
 		}
 	})

@@ -74,16 +74,16 @@ func (s *Service) acceptable(events []logstore.Event, retentionDays int) (first,
 	}
 	info := types.RejectedLogEventsInfo{}
 	if n := count(now.Add(-maxAge)); n > 0 {
-		info.TooOldLogEventEndIndex, first = aws.Int32(int32(n)), n //nolint:gosec // at most 10,000
+		info.TooOldLogEventEndIndex, first = aws.Int32(int32(n)), n
 	}
 	if retentionDays > 0 {
 		if n := count(now.AddDate(0, 0, -retentionDays)); n > first {
-			info.ExpiredLogEventEndIndex, first = aws.Int32(int32(n)), n //nolint:gosec // at most 10,000
+			info.ExpiredLogEventEndIndex, first = aws.Int32(int32(n)), n
 		}
 	}
 	end = len(events)
 	if n := count(now.Add(maxFuture)); n < end {
-		info.TooNewLogEventStartIndex, end = aws.Int32(int32(n)), max(n, first) //nolint:gosec // at most 10,000
+		info.TooNewLogEventStartIndex, end = aws.Int32(int32(n)), max(n, first)
 	}
 	if first == 0 && end == len(events) {
 		return first, end, nil

@@ -90,7 +90,7 @@ func (s *Service) logGroup(g logstore.Group) types.LogGroup {
 		Arn: aws.String(s.groupARN(g.Name) + ":*"), LogGroupArn: aws.String(s.groupARN(g.Name)),
 	}
 	if g.RetentionDays > 0 {
-		out.RetentionInDays = aws.Int32(int32(g.RetentionDays)) //nolint:gosec // one of retentions
+		out.RetentionInDays = aws.Int32(int32(g.RetentionDays))
 	}
 	return out
 }

@@ -304,7 +304,7 @@ func TestFollowing(t *testing.T) {
 	var text strings.Builder
 	start := int64(0)
 	poll := func() {
-		in := &sdk.FilterLogEventsInput{LogGroupName: aws.String(group), StartTime: &start, Interleaved: aws.Bool(true)}
+		in := &sdk.FilterLogEventsInput{LogGroupName: aws.String(group), StartTime: &start}
 		for {
 			out, err := c.FilterLogEvents(ctx, in)
 			must(t, err)

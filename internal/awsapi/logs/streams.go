@@ -72,7 +72,7 @@ func parseOffset(token *string) (int, error) {
 
 func (s *Service) logStream(st logstore.Stream) types.LogStream {
 	out := types.LogStream{
-		LogStreamName: aws.String(st.Name), CreationTime: aws.Int64(st.Created.UnixMilli()), StoredBytes: aws.Int64(st.Bytes),
+		LogStreamName: aws.String(st.Name), CreationTime: aws.Int64(st.Created.UnixMilli()),
 		Arn: aws.String(s.groupARN(st.Group) + ":log-stream:" + st.Name), UploadSequenceToken: aws.String(sequenceToken),
 	}
 	if st.Events > 0 {
