@@ -122,6 +122,7 @@ func revived(t *testing.T, dir, dsn string) (repos *gitrepo.Store, heard *[]gith
 // A server is killed at every point of a push. After the restart, the events are exactly the changes that the refs
 // underwent, and the client, which was told nothing, pushes again with success.
 func TestKilledDuringPush(t *testing.T) {
+	t.Parallel()
 	sqltest.EachDSN(t, func(t *testing.T, dsn string) {
 		dir := filepath.Join(t.TempDir(), "repos")
 		repos, _ := revived(t, dir, dsn)
@@ -185,6 +186,7 @@ func eventsOf(t *testing.T, repos *gitrepo.Store) []githost.Push {
 
 // The server dies while git is still at work. Git goes on, and its push is not missed.
 func TestGitOutlivesServer(t *testing.T) {
+	t.Parallel()
 	dsn := sqltest.SQLiteDSN(t)
 	dir := filepath.Join(t.TempDir(), "repos")
 	repos, heard := revived(t, dir, dsn)

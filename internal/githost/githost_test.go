@@ -84,7 +84,7 @@ func (s *site) url(name string) string {
 }
 
 func gitCommand(dir string, args ...string) *exec.Cmd {
-	cmd := exec.Command("git", args...)
+	cmd := exec.Command("git", append([]string{"-c", "gc.auto=0", "-c", "maintenance.auto=false"}, args...)...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_TERMINAL_PROMPT=0",
 		"GIT_AUTHOR_NAME=Ada", "GIT_AUTHOR_EMAIL=ada@example.com", "GIT_COMMITTER_NAME=Ada", "GIT_COMMITTER_EMAIL=ada@example.com")
@@ -132,6 +132,7 @@ func commit(t testing.TB, dir, name, content string) string {
 
 // A developer's day: push, clone, fetch, tag, force, delete; with every protocol version that clients speak.
 func TestSmartHTTP(t *testing.T) {
+	t.Parallel()
 	for _, version := range []string{"0", "1", "2"} {
 		t.Run("protocol v"+version, func(t *testing.T) {
 			sqltest.Each(t, func(t *testing.T, db store.Store) {
@@ -204,6 +205,7 @@ func TestSmartHTTP(t *testing.T) {
 }
 
 func TestRefused(t *testing.T) {
+	t.Parallel()
 	s := serve(t, sqltest.SQLite(t), githost.Options{})
 	s.create("site")
 	dir := worktree(t)
@@ -263,6 +265,13 @@ func TestRefused(t *testing.T) {
 			t.Errorf("git said %s", said)
 		}
 	})
+	t.Run("a branch that no database would like", func(t *testing.T) {
+		for _, branch := range []string{"\xff\xfe", strings.Repeat("long/", 60)} {
+			if said := gitFails(t, dir, "push", s.url("site"), "main:refs/heads/"+branch+"x"); !strings.Contains(said, "the push was refused") {
+				t.Errorf("git said %s", said)
+			}
+		}
+	})
 	if n := len(s.heard()); n != 1 {
 		t.Errorf("%d push events, want that of the first push alone", n)
 	}
@@ -270,6 +279,7 @@ func TestRefused(t *testing.T) {
 
 // Many at once, on different branches: each push works and each is recorded.
 func TestConcurrentBranches(t *testing.T) {
+	t.Parallel()
 	sqltest.Each(t, func(t *testing.T, db store.Store) {
 		s := serve(t, db, githost.Options{})
 		s.create("site")
@@ -297,6 +307,7 @@ func TestConcurrentBranches(t *testing.T) {
 
 // Many at once on one branch: one wins each round, the others are told so; the events are the branch's history.
 func TestConcurrentSameBranch(t *testing.T) {
+	t.Parallel()
 	sqltest.Each(t, func(t *testing.T, db store.Store) {
 		s := serve(t, db, githost.Options{})
 		s.create("site")

@@ -90,7 +90,7 @@ func TestSideband(t *testing.T) {
 	r := bytes.NewReader(sideband(bandError, payload))
 	for {
 		_, p, _, err := readPkt(r)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil || p[0] != bandError {

@@ -34,6 +34,12 @@ func (h *Host) receive(w http.ResponseWriter, req *request) {
 		say(w, http.StatusBadRequest, err.Error())
 		return
 	}
+	for _, u := range push.updates {
+		if err := gitrepo.ValidRef(u.Ref); err != nil {
+			h.answer(w, push).refusePush(in, err)
+			return
+		}
+	}
 	ctx := context.WithoutCancel(req.Context())
 	var intent *gitrepo.Intent
 	if len(push.updates) > 0 {
@@ -47,7 +53,7 @@ func (h *Host) receive(w http.ResponseWriter, req *request) {
 	if intent != nil {
 		cmd.ExtraFiles = append(cmd.ExtraFiles, intent.Lock())
 	}
-	a := &answer{w: w, rc: http.NewResponseController(w), host: h, sideband: push.capabilities["side-band-64k"] || push.capabilities["side-band"]}
+	a := h.answer(w, push)
 	err = a.run(cmd, io.MultiReader(bytes.NewReader(push.raw), in))
 	if err != nil {
 		req.log.Warn("push failed", "error", err, "git", errs.String())
@@ -55,7 +61,7 @@ func (h *Host) receive(w http.ResponseWriter, req *request) {
 	if intent != nil {
 		if err := a.settle(ctx, intent); err != nil {
 			req.log.Error("push is not recorded", "error", err)
-			a.refuse(err)
+			a.refuse(whyNotRecorded(err))
 			return
 		}
 	}
@@ -84,6 +90,17 @@ type answer struct {
 
 	held   []byte // git's packets from the first of the report on
 	report []byte // the report within them
+}
+
+// answer makes the answer to a push.
+func (h *Host) answer(w http.ResponseWriter, push pushRequest) *answer {
+	return &answer{w: w, rc: http.NewResponseController(w), host: h, sideband: push.capabilities["side-band-64k"] || push.capabilities["side-band"]}
+}
+
+// refusePush answers a push that git never sees.
+func (a *answer) refusePush(body io.Reader, why error) {
+	_, _ = io.CopyN(io.Discard, body, a.host.drain())
+	a.refuse("the push was refused: " + why.Error())
 }
 
 // run runs git to its end. Its error says why git failed; the report, when there is one, says more.
@@ -202,12 +219,16 @@ func (a *answer) finish() {
 	a.write(a.held)
 }
 
-// refuse tells the client that its push must not be relied on.
-func (a *answer) refuse(err error) {
-	text := "the push could not be recorded: " + err.Error()
+// whyNotRecorded says why a push has no event.
+func whyNotRecorded(err error) string {
 	if errors.Is(err, gitrepo.ErrNoRepository) {
-		text = "the repository was deleted during the push"
+		return "the repository was deleted during the push"
 	}
+	return "the push could not be recorded yet; the server keeps trying: " + err.Error()
+}
+
+// refuse tells the client that its push must not be relied on.
+func (a *answer) refuse(text string) {
 	if !a.begun && !a.sideband {
 		say(a.w, http.StatusInternalServerError, text)
 		return

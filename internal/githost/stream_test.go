@@ -26,7 +26,7 @@ import (
 
 // A large pack passes through, up and down, without being held in memory. CONVEYOR_TEST_PACK_MB makes it larger.
 func TestLargePackIsStreamed(t *testing.T) {
-	megabytes := int64(32)
+	megabytes := int64(24)
 	if v, err := strconv.ParseInt(os.Getenv("CONVEYOR_TEST_PACK_MB"), 10, 64); err == nil {
 		megabytes = v
 	}
@@ -52,6 +52,7 @@ func TestLargePackIsStreamed(t *testing.T) {
 
 // What a push may send is bounded, and the client is told why it is refused.
 func TestPackLimit(t *testing.T) {
+	t.Parallel()
 	db := sqltest.SQLite(t)
 	repos, err := gitrepo.Open(t.TempDir(), db, gitrepo.Options{MaxPack: 1 << 20})
 	if err != nil {
@@ -78,6 +79,7 @@ func TestPackLimit(t *testing.T) {
 
 // A client whose connection breaks after it has sent everything has pushed: the event is there, although nobody was told.
 func TestConnectionBreaksBeforeTheAnswer(t *testing.T) {
+	t.Parallel()
 	s := serve(t, sqltest.SQLite(t), githost.Options{})
 	s.create("site")
 	type connKey struct{}
@@ -116,6 +118,7 @@ func (o *onEOF) Read(p []byte) (int, error) {
 
 // A connection that breaks within the pack changes nothing.
 func TestConnectionBreaksWithinThePack(t *testing.T) {
+	t.Parallel()
 	s := serve(t, sqltest.SQLite(t), githost.Options{})
 	s.create("site")
 	conn, err := net.Dial("tcp", strings.TrimPrefix(s.http.URL, "http://"))
@@ -138,6 +141,7 @@ func TestConnectionBreaksWithinThePack(t *testing.T) {
 
 // Clients compress what they ask for when it is long.
 func TestGzipRequest(t *testing.T) {
+	t.Parallel()
 	s := serve(t, sqltest.SQLite(t), githost.Options{})
 	s.create("site")
 	dir := worktree(t)
@@ -172,6 +176,7 @@ func (k oneKey) AccessKey(_ context.Context, id string) (iam.AccessKey, error) {
 
 // The AWS CLI's credential helper signs a user in, as AWS's guide says, and so do an access key and its secret.
 func TestCredentialHelper(t *testing.T) {
+	t.Parallel()
 	if _, err := exec.LookPath("aws"); err != nil {
 		t.Skip("the aws CLI is not installed")
 	}

@@ -31,6 +31,7 @@ func file(path, content string) gitrepo.Change {
 }
 
 func TestApply(t *testing.T) {
+	t.Parallel()
 	sqltest.Each(t, func(t *testing.T, db store.Store) {
 		ctx := t.Context()
 		s := open(t, db)
@@ -97,6 +98,7 @@ func TestApply(t *testing.T) {
 
 // Random edits against a model: the tree is always the model's, and git finds nothing wrong with what was written.
 func TestApplyMatchesModel(t *testing.T) {
+	t.Parallel()
 	s := open(t, sqltest.SQLite(t))
 	create(t, s, "site")
 	n := 0
@@ -174,6 +176,7 @@ func contents(t *rapid.T, s *gitrepo.Store, tree string) map[string]string {
 
 // Many writers of one branch: every commit that was acknowledged is in the history, and has one event.
 func TestApplyConcurrently(t *testing.T) {
+	t.Parallel()
 	sqltest.Each(t, func(t *testing.T, db store.Store) {
 		ctx := t.Context()
 		s := open(t, db)
@@ -204,6 +207,7 @@ func TestApplyConcurrently(t *testing.T) {
 }
 
 func TestBranches(t *testing.T) {
+	t.Parallel()
 	ctx := t.Context()
 	s := open(t, sqltest.SQLite(t))
 	create(t, s, "site")
@@ -250,6 +254,7 @@ func TestBranches(t *testing.T) {
 }
 
 func TestDiff(t *testing.T) {
+	t.Parallel()
 	ctx := t.Context()
 	s := open(t, sqltest.SQLite(t))
 	create(t, s, "site")

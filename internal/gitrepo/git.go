@@ -3,7 +3,6 @@ package gitrepo
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -127,15 +126,6 @@ func (e *gitError) Error() string {
 }
 
 func (e *gitError) Unwrap() error { return e.err }
-
-// said is what a failed git process wrote on stderr.
-func said(err error) string {
-	var g *gitError
-	if errors.As(err, &g) {
-		return g.said
-	}
-	return ""
-}
 
 // Tail is a writer that keeps the last Max bytes written to it: the stderr of a process that may say anything.
 type Tail struct {

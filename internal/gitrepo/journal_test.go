@@ -39,6 +39,7 @@ func news(pushes []gitrepo.Push) string {
 
 // Two pushes of one branch end in the other order than git made them in: the events come in git's order.
 func TestEventsAreInTheOrderOfChanges(t *testing.T) {
+	t.Parallel()
 	sqltest.Each(t, func(t *testing.T, db store.Store) {
 		ctx := t.Context()
 		s := open(t, db)
@@ -85,6 +86,7 @@ func TestEventsAreInTheOrderOfChanges(t *testing.T) {
 
 // What a crash leaves in the journal is settled by what the refs are.
 func TestRecover(t *testing.T) {
+	t.Parallel()
 	sqltest.Each(t, func(t *testing.T, db store.Store) {
 		ctx := t.Context()
 		dir := filepath.Join(t.TempDir(), "repos")
@@ -148,6 +150,7 @@ func TestRecover(t *testing.T) {
 
 // A hook that fails does not lose the push: it is recorded as soon as the hook works.
 func TestHookFails(t *testing.T) {
+	t.Parallel()
 	ctx := t.Context()
 	s := open(t, sqltest.SQLite(t))
 	works := make(chan struct{})
@@ -179,6 +182,7 @@ func TestHookFails(t *testing.T) {
 
 // A crash between the row and the directory of a deleted repository leaves nothing in the end.
 func TestRecoverFinishesDeletion(t *testing.T) {
+	t.Parallel()
 	ctx := t.Context()
 	db := sqltest.SQLite(t)
 	s := open(t, db)
@@ -208,6 +212,7 @@ func TestRecoverFinishesDeletion(t *testing.T) {
 }
 
 func TestPruneKeepsTheLastOfEachRef(t *testing.T) {
+	t.Parallel()
 	ctx := t.Context()
 	s := open(t, sqltest.SQLite(t))
 	create(t, s, "site")
@@ -230,6 +235,7 @@ func TestPruneKeepsTheLastOfEachRef(t *testing.T) {
 }
 
 func TestMaintain(t *testing.T) {
+	t.Parallel()
 	ctx := t.Context()
 	s := open(t, sqltest.SQLite(t))
 	create(t, s, "site")

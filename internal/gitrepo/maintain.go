@@ -68,7 +68,7 @@ func removeStale(dir string) {
 	heads, _ := filepath.Glob(filepath.Join(dir, ".new-*"))
 	for _, path := range append(stale, heads...) {
 		if info, err := os.Stat(path); err == nil && time.Since(info.ModTime()) > 24*time.Hour {
-			os.Remove(path)
+			_ = os.Remove(path) // or the next time
 		}
 	}
 }

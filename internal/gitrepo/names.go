@@ -76,10 +76,18 @@ func badRefName(name string) string {
 	return ""
 }
 
-// validRef accepts the refs that may be pushed to: branches and tags, and other names below refs/ such as refs/notes.
-func validRef(ref string) bool {
-	rest, ok := strings.CutPrefix(ref, "refs/")
-	return ok && strings.Contains(rest, "/") && badRefName(rest) == ""
+// ValidRef says whether ref may be pushed to: a branch or tag, or another name below refs/ such as refs/notes/x. It is
+// stricter than git, which also takes names that are not UTF-8 or very long.
+func ValidRef(ref string) error {
+	kind, name, ok := strings.Cut(strings.TrimPrefix(ref, "refs/"), "/")
+	why := badRefName(name)
+	switch {
+	case !strings.HasPrefix(ref, "refs/") || !ok || badRefName(kind) != "":
+		return fmt.Errorf("ref %.300q: %w: it must begin with refs/heads/ or refs/tags/", ref, ErrBadBranch)
+	case why != "":
+		return fmt.Errorf("ref %.300q: %w: %s", ref, ErrBadBranch, why)
+	}
+	return nil
 }
 
 // CleanPath turns a file or folder path of the API into a path inside a tree: without surrounding slashes. The error

@@ -221,7 +221,7 @@ func (s *Store) sweep(ctx context.Context) error {
 			continue
 		}
 		if f, err := s.lockPush(filepath.Base(path), 0); err == nil {
-			os.Remove(path)
+			_ = os.Remove(path) // or the next time
 			f.Close()
 		}
 	}

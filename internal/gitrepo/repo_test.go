@@ -47,7 +47,7 @@ func create(t testing.TB, s *gitrepo.Store, name string) gitrepo.Repository {
 // git runs the git client in dir as a user would, without that user's configuration.
 func git(t testing.TB, dir string, args ...string) string {
 	t.Helper()
-	cmd := exec.Command("git", args...)
+	cmd := exec.Command("git", append([]string{"-c", "gc.auto=0", "-c", "maintenance.auto=false"}, args...)...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL="+os.DevNull,
 		"GIT_AUTHOR_NAME=Ada", "GIT_AUTHOR_EMAIL=ada@example.com", "GIT_AUTHOR_DATE=2026-01-02T03:04:05+01:00",
@@ -94,6 +94,7 @@ func pushLocally(t testing.TB, s *gitrepo.Store, from, name, spec string) {
 }
 
 func TestRepositories(t *testing.T) {
+	t.Parallel()
 	sqltest.Each(t, func(t *testing.T, db store.Store) {
 		ctx := t.Context()
 		s := open(t, db)
@@ -150,6 +151,7 @@ func TestRepositories(t *testing.T) {
 }
 
 func TestReadingCommits(t *testing.T) {
+	t.Parallel()
 	ctx := t.Context()
 	s := open(t, sqltest.SQLite(t))
 	create(t, s, "site")
@@ -225,6 +227,7 @@ func tree(t testing.TB) string {
 
 // The zip holds what `git archive` holds, except that .gitattributes leaves nothing out and replaces nothing.
 func TestZipHoldsTheTree(t *testing.T) {
+	t.Parallel()
 	ctx := t.Context()
 	s := open(t, sqltest.SQLite(t))
 	create(t, s, "site")
@@ -307,7 +310,7 @@ func archived(t *testing.T, dir string) map[string]string {
 	all := map[string]string{}
 	for r := tar.NewReader(bytes.NewReader(out)); ; {
 		h, err := r.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return all
 		}
 		if err != nil {
@@ -327,6 +330,7 @@ func archived(t *testing.T, dir string) map[string]string {
 }
 
 func TestZipOfWhatIsNotThere(t *testing.T) {
+	t.Parallel()
 	ctx := t.Context()
 	s := open(t, sqltest.SQLite(t))
 	create(t, s, "site")
@@ -364,6 +368,7 @@ func (f *failAfter) Write(p []byte) (int, error) {
 
 // A reader or writer that fails half way ends the zip with its error, and leaves the repository readable.
 func TestZipBreaks(t *testing.T) {
+	t.Parallel()
 	ctx := t.Context()
 	s := open(t, sqltest.SQLite(t))
 	create(t, s, "site")

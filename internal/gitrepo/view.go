@@ -36,7 +36,7 @@ func (v *View) Resolve(spec string) (Commit, error) {
 		}
 		return v.r.commit("refs/heads/" + v.Repository.DefaultBranch)
 	case strings.HasPrefix(spec, "refs/"):
-		if !validRef(spec) {
+		if ValidRef(spec) != nil {
 			return Commit{}, noRef{spec}
 		}
 		return v.r.commit(spec)

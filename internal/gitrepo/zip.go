@@ -88,9 +88,9 @@ func clampTime(at time.Time) time.Time {
 // header describes an entry.
 func (z *zipper) header(f File, size int64) *zip.FileHeader {
 	h := &zip.FileHeader{
-		Name: f.Path, Method: zip.Deflate, ModifiedDate: z.date, ModifiedTime: z.time, Extra: bytes.Clone(z.extra),
-		UncompressedSize64: uint64(size), ReaderVersion: 20,
+		Name: f.Path, Method: zip.Deflate, Extra: bytes.Clone(z.extra), UncompressedSize64: uint64(size), ReaderVersion: 20,
 	}
+	h.ModifiedDate, h.ModifiedTime = z.date, z.time //nolint:staticcheck // CreateRaw writes these and ignores Modified
 	switch f.Mode {
 	case ModeExecutable:
 		h.SetMode(0o755)
@@ -145,7 +145,7 @@ func (z *zipper) pack(r *reader, files []File) error {
 	}
 	if err != nil {
 		r.stop() // ends git, and with it askAll; the reader is not used again
-		<-asked
+		_ = <-asked
 		return err
 	}
 	if err := <-asked; err != nil {
