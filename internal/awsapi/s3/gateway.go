@@ -132,6 +132,9 @@ func newProxy(socket string, log *slog.Logger) *httputil.ReverseProxy {
 }
 
 func (g *gateway) close() {
+	if g.proxy != nil {
+		g.proxy.Transport.(*http.Transport).CloseIdleConnections()
+	}
 	_ = g.server.ShutDown()
 	_ = os.RemoveAll(g.dir)
 }

@@ -38,6 +38,8 @@ type Options struct {
 type Handler struct {
 	store      *objectstore.Store
 	verifier   *awsapi.Verifier
+	keys       awsapi.Keys
+	now        func() time.Time
 	authorizer awsapi.Authorizer
 	place      awsapi.Place
 	hosts      domains
@@ -60,7 +62,7 @@ func New(ctx context.Context, o Options) (*Handler, error) {
 	place := o.Place.WithDefaults()
 	base, stop := context.WithCancel(context.WithoutCancel(ctx))
 	h := &Handler{
-		store: o.Store, verifier: o.Verifier, authorizer: authorizer(o.Decider), place: place,
+		store: o.Store, verifier: o.Verifier, keys: o.Keys, now: o.Clock, authorizer: authorizer(o.Decider), place: place,
 		hosts: newDomains(place.Region, o.Domains), stop: stop, log: o.Logger,
 	}
 	be := &objects{store: o.Store, owner: place.Account, base: base, log: o.Logger}
@@ -92,6 +94,14 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		writeError(w, r, &apiError{Code: "InvalidURI", Message: "Couldn't parse the specified URI.", Status: http.StatusBadRequest})
 		return
+	}
+	if presignedV2(r) {
+		again, err := h.resign(r, at)
+		if err != nil {
+			writeError(w, r, h.asAPIError(r, at, err))
+			return
+		}
+		r = again
 	}
 	if serve := h.ownResource(r, at); serve != nil {
 		serve(w, r, at)
