@@ -18,13 +18,17 @@ func Backup(ctx context.Context, st store.Store, dest string) error {
 	if !ok {
 		return errors.New("only SQLite databases are backed up by Conveyor; use pg_dump, or continuous archiving, for PostgreSQL")
 	}
-	if _, err := os.Lstat(dest); err == nil {
-		return fmt.Errorf("back up to %s: the file exists; remove it or choose another name", dest)
+	return copyDatabase(ctx, s.path, dest)
+}
+
+// BackupFile is Backup for a database that another process, such as the server, may have open. Unlike Open it changes
+// nothing: it applies no migrations and makes no file.
+func BackupFile(ctx context.Context, path, dest string) error {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return err
 	}
-	if err := s.backup(ctx, dest); err != nil {
-		return fmt.Errorf("back up to %s: %w", dest, err)
-	}
-	return nil
+	return copyDatabase(ctx, path, dest)
 }
 
 func unwrap(st store.Store) store.Store {
@@ -34,8 +38,22 @@ func unwrap(st store.Store) store.Store {
 	return st
 }
 
-// backup copies to a temporary name first, so that a file with the final name is always whole.
-func (s *lite) backup(ctx context.Context, dest string) (err error) {
+func copyDatabase(ctx context.Context, path, dest string) error {
+	if _, err := os.Lstat(dest); err == nil {
+		return fmt.Errorf("back up to %s: the file exists; remove it or choose another name", dest)
+	}
+	if _, err := os.Stat(path); err != nil {
+		return fmt.Errorf("there is no database to back up: %w", err)
+	}
+	if err := vacuumInto(ctx, path, dest); err != nil {
+		return fmt.Errorf("back up %s to %s: %w", path, dest, err)
+	}
+	return nil
+}
+
+// vacuumInto copies on a connection of its own, which keeps no writer waiting, and to a temporary name first, so that a
+// file with the final name is always whole.
+func vacuumInto(ctx context.Context, path, dest string) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(dest), filepath.Base(dest)+".*.partial") // mode 0600
 	if err != nil {
 		return err
@@ -46,20 +64,12 @@ func (s *lite) backup(ctx context.Context, dest string) (err error) {
 			_ = os.Remove(f.Name())
 		}
 	}()
-	// A reader does not keep the writer from working. It may not write to any database, not even to the copy, until it
-	// is told otherwise.
-	conn, err := s.read.Conn(ctx)
+	db, err := openLitePool(path, 1, []string{"busy_timeout(10000)"})
 	if err != nil {
 		return err
 	}
-	defer func() {
-		discard(conn)
-		_ = conn.Close()
-	}()
-	if _, err := conn.ExecContext(ctx, "PRAGMA query_only = 0"); err != nil {
-		return err
-	}
-	if _, err := conn.ExecContext(ctx, "VACUUM INTO $1", f.Name()); err != nil {
+	defer func() { _ = db.Close() }()
+	if _, err := db.ExecContext(ctx, "VACUUM INTO $1", f.Name()); err != nil {
 		return err
 	}
 	if err := f.Sync(); err != nil {
