@@ -79,7 +79,7 @@ func runDemo(ctx context.Context, c config.Config, log *slog.Logger, once bool) 
 	ended := make(chan error, 1)
 	go func() { ended <- server.Run(serving) }()
 
-	if err := playDemo(ctx, c); err != nil {
+	if err := playDemo(ctx, c, !once); err != nil {
 		stop()
 		return errors.Join(err, <-ended)
 	}
@@ -96,7 +96,7 @@ func runDemo(ctx context.Context, c config.Config, log *slog.Logger, once bool) 
 	return <-ended
 }
 
-func playDemo(ctx context.Context, c config.Config) error {
+func playDemo(ctx context.Context, c config.Config, keep bool) error {
 	root, err := iam.ReadRoot(c.Data)
 	if err != nil {
 		return err
@@ -109,6 +109,6 @@ func playDemo(ctx context.Context, c config.Config) error {
 	}
 	return demo.Run(ctx, demo.Options{
 		Endpoint: c.PublicURL, Region: c.Region, AccessKey: root.ID, SecretKey: root.Secret,
-		DataDir: c.Data, Program: program, Out: os.Stdout, Live: live, Width: width,
+		DataDir: c.Data, Program: program, Out: os.Stdout, Live: live, Width: width, Keep: keep,
 	})
 }

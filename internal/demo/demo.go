@@ -20,6 +20,7 @@ type Options struct {
 	Program   string // how the user calls conveyor, for the instructions
 	Out       io.Writer
 	Live      bool // redraw the belt in place; otherwise one line per change
+	Keep      bool // the server stays: say how to go on by hand
 	Width     int  // columns of the terminal, when Live
 }
 
@@ -51,7 +52,9 @@ func Run(ctx context.Context, o Options) error {
 			return err
 		}
 	}
-	d.byHand()
+	if o.Keep {
+		d.byHand()
+	}
 	return nil
 }
 

@@ -181,7 +181,7 @@ The same by hand, in another terminal:
   # edit content/index.html, then
   git commit -am "My change" && git push
   aws codepipeline get-pipeline-state --name %[6]s
-  aws logs tail --follow /aws/codebuild/%[7]s
+  aws logs tail --follow /aws/codebuild/%[7]s        # with version 1 of the aws CLI: aws logs filter-log-events
 
 The site:  %[4]s/conveyor/websites/%[8]s/
            http://%[8]s.s3-website.localhost:%[9]s/ (where *.localhost resolves)
