@@ -56,22 +56,27 @@ func (c *chunk) add(e Event) {
 
 var errDamaged = errors.New("damaged log chunk")
 
-// decode reads all events of a raw chunk.
-func decode(raw []byte, firstSeq, count int64) ([]Event, error) {
+// decode reads the events of a raw chunk from the sequence number from on. A follower asks for the last few of many, so
+// what comes before is only stepped over.
+func decode(raw []byte, firstSeq, count, from int64) ([]Event, error) {
 	d := decoder{raw: raw}
 	key := d.varint()
 	last := key
-	events := make([]Event, 0, min(count, int64(len(raw))/3+1))
+	wanted := count - max(from-firstSeq, 0)
+	events := make([]Event, 0, max(0, min(wanted, int64(len(raw))/3+1)))
 	for i := range count {
 		e := Event{Seq: firstSeq + i}
 		e.Time = last + d.varint()
 		e.Ingestion = e.Time + d.varint()
-		e.Message = d.text()
+		text := d.text()
 		if d.err != nil {
 			return nil, fmt.Errorf("event %d: %w", e.Seq, d.err)
 		}
 		key, last = max(key, e.Time), e.Time
-		e.Key = key
+		if e.Seq < from {
+			continue
+		}
+		e.Key, e.Message = key, string(text)
 		events = append(events, e)
 	}
 	return events, nil
@@ -92,13 +97,13 @@ func (d *decoder) varint() int64 {
 	return v
 }
 
-func (d *decoder) text() string {
+func (d *decoder) text() []byte {
 	length, n := binary.Uvarint(d.raw)
 	if n <= 0 || length > uint64(len(d.raw)-n) {
 		d.err = errDamaged
-		return ""
+		return nil
 	}
-	s := string(d.raw[n : n+int(length)])
+	s := d.raw[n : n+int(length)]
 	d.raw = d.raw[n+int(length):]
 	return s
 }
@@ -121,10 +126,10 @@ func newCodec() (codec, error) {
 
 func (c codec) pack(raw []byte) []byte { return c.enc.EncodeAll(raw, make([]byte, 0, len(raw)/4)) }
 
-func (c codec) unpack(data []byte, firstSeq, count int64) ([]Event, error) {
+func (c codec) unpack(data []byte, firstSeq, count, from int64) ([]Event, error) {
 	raw, err := c.dec.DecodeAll(data, nil)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errDamaged, err)
 	}
-	return decode(raw, firstSeq, count)
+	return decode(raw, firstSeq, count, from)
 }

@@ -32,7 +32,7 @@ type chunkReader struct {
 }
 
 // next reads the chunk that holds seq or, if that is gone or outside the span, the nearest one after it. It returns the
-// chunk's events, all of them, or none at the end of the stream, and how many bytes they take.
+// chunk's events from seq on, or none at the end of the stream.
 func (r chunkReader) next(ctx context.Context, seq int64) ([]Event, error) {
 	tail := r.tail()
 	memory := tailStart(tail)
@@ -45,7 +45,7 @@ func (r chunkReader) next(ctx context.Context, seq int64) ([]Event, error) {
 			ORDER BY first_seq LIMIT 1`, r.id, memory, r.span.start, r.span.end, seq,
 			max(r.span.start, r.minKey))
 		var err error
-		events, err = r.scan(row)
+		events, err = r.scan(row, seq)
 		return err
 	})
 	if err != nil || events != nil {
@@ -53,7 +53,7 @@ func (r chunkReader) next(ctx context.Context, seq int64) ([]Event, error) {
 	}
 	for i := range tail {
 		if c := &tail[i]; c.firstSeq+c.events > seq && c.key >= r.minKey && r.span.overlaps(c) {
-			return decode(c.raw, c.firstSeq, c.events)
+			return decode(c.raw, c.firstSeq, c.events, seq)
 		}
 	}
 	return nil, nil
@@ -64,7 +64,7 @@ func (r chunkReader) previous(ctx context.Context, seq int64) ([]Event, error) {
 	tail := r.tail()
 	for i := len(tail) - 1; i >= 0; i-- {
 		if c := &tail[i]; c.firstSeq < seq && r.span.overlaps(c) {
-			return decode(c.raw, c.firstSeq, c.events)
+			return decode(c.raw, c.firstSeq, c.events, c.firstSeq)
 		}
 	}
 	memory := tailStart(tail)
@@ -74,7 +74,7 @@ func (r chunkReader) previous(ctx context.Context, seq int64) ([]Event, error) {
 			WHERE stream_id = $1 AND first_seq < $2 AND key_ms >= $3 AND max_ms >= $3 AND min_ms < $4
 			ORDER BY first_seq DESC LIMIT 1`, r.id, min(memory, seq), r.span.start, r.span.end)
 		var err error
-		events, err = r.scan(row)
+		events, err = r.scan(row, 0)
 		return err
 	})
 	return events, err
@@ -98,7 +98,7 @@ func tailStart(tail []chunk) int64 {
 	return tail[0].firstSeq
 }
 
-func (r chunkReader) scan(row *sql.Row) ([]Event, error) {
+func (r chunkReader) scan(row *sql.Row, from int64) ([]Event, error) {
 	var first, count int64
 	var data []byte
 	switch err := row.Scan(&first, &count, &data); {
@@ -107,5 +107,5 @@ func (r chunkReader) scan(row *sql.Row) ([]Event, error) {
 	case err != nil:
 		return nil, err
 	}
-	return r.s.codec.unpack(data, first, count)
+	return r.s.codec.unpack(data, first, count, from)
 }

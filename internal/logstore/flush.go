@@ -261,15 +261,11 @@ func (a *appender) reclaim(ctx context.Context) error {
 func (a *appender) pending() ([]Event, error) {
 	var events []Event
 	for _, c := range append(slices.Clone(a.sealed), a.open) {
-		list, err := decode(c.raw, c.firstSeq, c.events)
+		list, err := decode(c.raw, c.firstSeq, c.events, a.base+a.saved)
 		if err != nil {
 			return nil, err
 		}
-		for _, e := range list {
-			if e.Seq >= a.base+a.saved {
-				events = append(events, e)
-			}
-		}
+		events = append(events, list...)
 	}
 	return events, nil
 }
