@@ -66,8 +66,11 @@ func makeSite(ctx context.Context, s *server) (string, error) {
 		return "", err
 	}
 	for _, args := range [][]string{
-		{"init", "-q", "-b", "main"}, {"remote", "add", "origin", s.url + "/v1/repos/site"}, {"add", "-A"},
-		{"commit", "-q", "-m", "first"}, {"push", "-q", "origin", "main"},
+		{"init", "-q", "-b", "main"},
+		{"remote", "add", "origin", s.url + "/v1/repos/site"},
+		{"add", "-A"},
+		{"commit", "-q", "-m", "first"},
+		{"push", "-q", "origin", "main"},
 	} {
 		if err := s.git(ctx, work, args...); err != nil {
 			return "", err

@@ -28,7 +28,7 @@ func TestEachKindHasItsException(t *testing.T) {
 		}
 	}
 	broken := errors.New("the disk is full")
-	if got := exception(broken); got != broken {
+	if got := exception(broken); !errors.Is(got, broken) {
 		t.Errorf("a fault of the server became %v", got)
 	}
 }
