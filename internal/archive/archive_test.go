@@ -250,7 +250,7 @@ func TestZipRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	src := t.TempDir()
-	tree{"ok": "file:", "abs": "link:" + outside, "up": "link:../..", "d/f": "file:", `back\slash`: "file:"}.write(t, src)
+	tree{"ok": "file:", "abs": "link:" + outside, "up": "link:../..", "dir": "link:d", "d/f": "file:", `back\slash`: "file:"}.write(t, src)
 	for _, tc := range []struct {
 		name    string
 		entries []archive.Entry
@@ -262,6 +262,7 @@ func TestZipRefuses(t *testing.T) {
 		{name: "a followed link to outside", entries: []archive.Entry{{Name: "abs"}}, says: `"abs"`},
 		{name: "a kept link to outside", entries: []archive.Entry{{Name: "abs"}}, links: archive.KeepLinks, want: archive.ErrLink},
 		{name: "a kept link that climbs", entries: []archive.Entry{{Name: "up"}}, links: archive.KeepLinks, want: archive.ErrLink},
+		{name: "a followed link to a directory", entries: []archive.Entry{{Name: "dir"}}, want: archive.ErrKind, says: `"dir"`},
 		{name: "a path outside", entries: []archive.Entry{{Name: "x", Path: "../secret"}}, says: `"x"`},
 		{name: "a name that climbs", entries: []archive.Entry{{Name: "../x", Path: "ok"}}, want: archive.ErrName},
 		{name: "an absolute name", entries: []archive.Entry{{Name: "/x", Path: "ok"}}, want: archive.ErrName},

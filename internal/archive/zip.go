@@ -50,6 +50,9 @@ func addFrom(w *Writer, dir *os.Root, e Entry, links Links) error {
 	info, err := dir.Lstat(p)
 	if err == nil && info.Mode()&fs.ModeSymlink != 0 && links == FollowLinks {
 		info, err = dir.Stat(p)
+		if err == nil && info.IsDir() {
+			return w.fail(e.Name, fmt.Errorf("%w: a link to a directory; list what the directory holds instead", ErrKind))
+		}
 	}
 	if err != nil {
 		return w.fail(e.Name, unwrapPath(err))
