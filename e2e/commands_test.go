@@ -26,17 +26,18 @@ const deadline = 60 * time.Second
 // commands are the words scripts have beside testscript's own.
 func commands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
-		"make":    cmdMake,    // make repository|bucket|versioned|site|project|pipeline NAME
-		"server":  cmdServer,  // server start [FLAG...] | stop | kill
-		"belt":    cmdBelt,    // belt NAME STEP... : writes NAME.json, a pipeline of one action per step
-		"push":    cmdPush,    // push DIR BRANCH REPOSITORY : commits everything in DIR and pushes it
-		"await":   cmdAwait,   // await PIPELINE [STAGE [ACTION]] STATUS
-		"runs":    cmdRuns,    // runs PIPELINE N [STATUS] : waits until the pipeline has had N executions (of that status)
-		"page":    cmdPage,    // page BUCKET/PATH REGEXP : waits until the website serves a match; ! page: does not serve one now
-		"token":   cmdToken,   // token PIPELINE STAGE ACTION VARIABLE : puts the pending approval's token into the environment
-		"approve": cmdApprove, // approve PIPELINE STAGE ACTION : approves what is pending
-		"retry":   cmdRetry,   // retry PIPELINE STAGE : retries the failed actions of the stage's latest execution
-		"fill":    cmdFill,    // fill FILE BYTES : writes bytes that do not compress
+		"make":     cmdMake,     // make repository|bucket|versioned|site|project|pipeline NAME
+		"server":   cmdServer,   // server start [FLAG...] | stop | kill
+		"belt":     cmdBelt,     // belt NAME STEP... : writes NAME.json, a pipeline of one action per step
+		"push":     cmdPush,     // push DIR BRANCH REPOSITORY : commits everything in DIR and pushes it
+		"await":    cmdAwait,    // await PIPELINE [STAGE [ACTION]] STATUS
+		"runs":     cmdRuns,     // runs PIPELINE N [STATUS] : waits until the pipeline has had N executions (of that status)
+		"page":     cmdPage,     // page BUCKET/PATH REGEXP : waits until the website serves a match; ! page: does not serve one now
+		"token":    cmdToken,    // token PIPELINE STAGE ACTION VARIABLE : puts the pending approval's token into the environment
+		"database": cmdDatabase, // database : a fresh PostgreSQL database, its URL in $DATABASE
+		"approve":  cmdApprove,  // approve PIPELINE STAGE ACTION : approves what is pending
+		"retry":    cmdRetry,    // retry PIPELINE STAGE : retries the failed actions of the stage's latest execution
+		"fill":     cmdFill,     // fill FILE BYTES : writes bytes that do not compress
 	}
 }
 

@@ -83,6 +83,8 @@ func condition(name string) (bool, error) {
 	case "aws", "python3", "go":
 		_, err := exec.LookPath(name)
 		return err == nil, nil
+	case "postgres":
+		return postgresURL() != "", nil
 	case "terraform":
 		_, err := exec.LookPath(name)
 		return err == nil && terraformMirror() != "", nil

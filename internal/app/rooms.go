@@ -54,6 +54,10 @@ type rooms struct {
 	closers      []func() error
 }
 
+// lease is how long the jobs of a server that died stay with it before another one, or its next start, takes them over.
+// With SQLite a start takes over at once.
+const lease = 10 * time.Second
+
 // openRooms opens everything over one database. After an error the rooms that were opened are returned, to be closed.
 func openRooms(ctx context.Context, c config.Config, db store.Store, log *slog.Logger) (*rooms, error) {
 	r := &rooms{config: c, log: log}
@@ -66,7 +70,7 @@ func openRooms(ctx context.Context, c config.Config, db store.Store, log *slog.L
 	verifier := awsapi.NewVerifier(identities, place)
 	authorizer := awsapi.NewAuthorizer(identities)
 
-	r.queue = queue.New(db, queue.Config{Logger: log.With("room", "queue"), Grace: c.ShutdownTimeout / 5})
+	r.queue = queue.New(db, queue.Config{Logger: log.With("room", "queue"), Lease: lease, Grace: c.ShutdownTimeout / 5})
 	if err := r.openStores(ctx, db); err != nil {
 		return r, err
 	}
