@@ -204,7 +204,8 @@ func TestGitOutlivesServer(t *testing.T) {
 	}
 	url, server := doomed(t, dir, dsn, "", slow)
 	pushed := make(chan error, 1)
-	go func() { pushed <- gitCommand(work, "push", url, "main").Run() }()
+	// Quietly: git that reports progress to a dead server is killed for it, before or after it changed the branch.
+	go func() { pushed <- gitCommand(work, "push", "-q", url, "main").Run() }()
 	within(t, "git starts", func() bool { _, err := os.Stat(filepath.Join(marks, "started")); return err == nil })
 	_ = server.Process.Kill()
 	_ = server.Wait()

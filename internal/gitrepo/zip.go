@@ -145,10 +145,11 @@ func (z *zipper) pack(r *reader, files []File) error {
 	}
 	if err != nil {
 		r.stop() // ends git, and with it askAll; the reader is not used again
-		_ = <-asked
-		return err
 	}
-	if err := <-asked; err != nil {
+	if aerr := <-asked; err == nil {
+		err = aerr
+	}
+	if err != nil {
 		return err
 	}
 	return z.zip.Close()
