@@ -197,8 +197,12 @@ func (r *rooms) begin(ctx context.Context) error {
 	return nil
 }
 
-// sweepInterval is how often what nobody needs any more is cleared away.
-const sweepInterval = time.Hour
+const (
+	// sweepInterval is how often what nobody needs any more is cleared away.
+	sweepInterval = time.Hour
+	// keepPushes is how long push events are kept; the last one of each ref stays.
+	keepPushes = 90 * 24 * time.Hour
+)
 
 func (r *rooms) sweep(ctx context.Context) {
 	ticker := time.NewTicker(sweepInterval)
@@ -210,7 +214,8 @@ func (r *rooms) sweep(ctx context.Context) {
 		case <-ticker.C:
 		}
 		_, err := r.objects.Sweep(ctx)
-		err = errors.Join(err, r.logs.Sweep(ctx), r.repositories.Maintain(ctx))
+		_, errPushes := r.repositories.Prune(ctx, time.Now().Add(-keepPushes))
+		err = errors.Join(err, errPushes, r.logs.Sweep(ctx), r.repositories.Maintain(ctx))
 		if err != nil && ctx.Err() == nil {
 			r.log.Error("clearing away failed; it is tried again later", "error", err)
 		}
