@@ -206,6 +206,9 @@ func TestOnlyTheDatabasesClockCounts(t *testing.T) {
 			return nil, nil
 		}, queue.Options{})
 		start(t, q)
+		enqueue(t, st, q, queue.Job{Kind: "k", Payload: []byte("so that nothing waits and the next is handed over")})
+		receive(t, ran)
+		until(t, "the first is done", func() bool { return rows(t, st, "1 = 1") == 0 && queue.Held(q) == 0 })
 		ctx := t.Context()
 		var now time.Time
 		err := st.InTx(ctx, func(tx store.Tx) error {
@@ -222,6 +225,7 @@ func TestOnlyTheDatabasesClockCounts(t *testing.T) {
 		if a, b := receive(t, ran), receive(t, ran); a == b {
 			t.Errorf("%s ran twice", a)
 		}
+		until(t, "the timer is done", func() bool { return rows(t, st, "1 = 1") == 1 })
 		if lease := store.FromMicros(int64(leaseOf(t, st))); lease.Before(now) || lease.After(now.Add(patience)) {
 			t.Errorf("at %s by the database's clock there is a lease until %s", now, lease)
 		}

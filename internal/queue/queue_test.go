@@ -451,6 +451,33 @@ func TestANewJobDoesNotOvertakeThoseThatWait(t *testing.T) {
 	})
 }
 
+// In a completion the worker is free already, but it belongs to those that wait.
+func TestASuccessorDoesNotOvertakeThoseThatWait(t *testing.T) {
+	sqltest.Each(t, func(t *testing.T, st store.Store) {
+		q := queue.New(st, queue.Config{})
+		ran := make(chan string, 10)
+		q.Handle("k", func(_ context.Context, job queue.Job) (queue.Completion, error) {
+			ran <- string(job.Payload)
+			return func(ctx context.Context, tx store.Tx) error {
+				if string(job.Payload) != "0" {
+					return nil
+				}
+				_, err := q.Enqueue(ctx, tx, queue.Job{Kind: "k", Payload: []byte("successor of 0")})
+				return err
+			}, nil
+		}, queue.Options{Workers: 1})
+		for i := range 4 {
+			enqueue(t, st, q, queue.Job{Kind: "k", Payload: fmt.Append(nil, i)})
+		}
+		start(t, q)
+		for _, want := range []string{"0", "1", "2", "3", "successor of 0"} {
+			if got := receive(t, ran); got != want {
+				t.Errorf("%s ran, want %s", got, want)
+			}
+		}
+	})
+}
+
 func TestNoMoreRunAtOnceThanThereAreWorkers(t *testing.T) {
 	sqltest.Each(t, func(t *testing.T, st store.Store) {
 		q := queue.New(st, queue.Config{})

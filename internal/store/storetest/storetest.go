@@ -572,27 +572,37 @@ func deadlock(t *testing.T, s *suite) {
 	ctx := t.Context()
 	s.insert(t, "a", 0)
 	s.insert(t, "b", 0)
+	// Each holds its first row until the other has its own, or cannot get it because transactions take turns.
+	holds := []chan struct{}{make(chan struct{}), make(chan struct{})}
+	add := func(tx store.Tx, name string) error {
+		_, err := tx.Exec(ctx, "UPDATE counters SET n = n + 1 WHERE name = $1", name)
+		return err
+	}
 	together(2, func(i int) {
-		names := []string{"a", "b"}
+		mine, other := "a", "b"
 		if i == 1 {
-			slices.Reverse(names)
+			mine, other = other, mine
 		}
-		for range 10 {
-			err := s.InTx(ctx, func(tx store.Tx) error {
-				for _, name := range names {
-					if _, err := tx.Exec(ctx, "UPDATE counters SET n = n + 1 WHERE name = $1", name); err != nil {
-						return err
-					}
-				}
-				return nil
-			})
-			if err != nil {
-				t.Error(err)
+		var once sync.Once
+		err := s.InTx(ctx, func(tx store.Tx) error {
+			if err := add(tx, mine); err != nil {
+				return err
 			}
+			once.Do(func() {
+				close(holds[i])
+				select {
+				case <-holds[1-i]:
+				case <-time.After(200 * time.Millisecond):
+				}
+			})
+			return add(tx, other)
+		})
+		if err != nil {
+			t.Error(err)
 		}
 	})
-	s.wantCounter(t, "a", 20)
-	s.wantCounter(t, "b", 20)
+	s.wantCounter(t, "a", 2)
+	s.wantCounter(t, "b", 2)
 }
 
 // notify notifies of a channel in a transaction that ends with err.
