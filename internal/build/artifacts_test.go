@@ -47,8 +47,11 @@ func TestArtifacts(t *testing.T) {
 		{"dot slash", "{files: [./index.html]}", "", []string{"index.html"}, ""},
 		{"one level", "{files: ['src/*']}", "", []string{"src/a.js", "src/b.ts"}, ""},
 		{"all levels", "{files: ['src/**/*']}", "", []string{"src/a.js", "src/b.ts", "src/deep/c.js"}, ""},
-		{"everything but", "{files: ['**/*'], exclude-paths: ['node_modules/**/*', 'dist-*/**', same, 'src/**/*.js']}", "",
-			[]string{".hidden", "README", "index.html", "pages/[id].html", "src/b.ts"}, ""},
+		{
+			"everything but", "{files: ['**/*'], exclude-paths: ['node_modules/**/*', 'dist-*/**', same, 'src/**/*.js']}", "",
+			[]string{".hidden", "README", "index.html", "pages/[id].html", "src/b.ts"},
+			"",
+		},
 		{"by ending", "{files: ['**/*.js'], exclude-paths: ['node_modules/**/*']}", "", []string{"src/a.js", "src/deep/c.js"}, ""},
 		{"directory name", "{files: [src]}", "", []string{"src/a.js", "src/b.ts", "src/deep/c.js"}, ""},
 		{"base directory", "{files: ['**/*'], base-directory: src}", "", []string{"a.js", "b.ts", "deep/c.js"}, ""},
@@ -159,8 +162,11 @@ artifacts: {base-directory: out, files: ['**/*'], name: 'site-$N-$(echo x)', s3-
 		{"folder", types.ProjectArtifacts{Name: aws.String("n"), Path: aws.String("/p/q/")}, func(string) []string { return []string{"p/q/n/a.html", "p/q/n/b"} }},
 		{"root", types.ProjectArtifacts{Name: aws.String("/")}, func(string) []string { return []string{"a.html", "b"} }},
 		{"zip", types.ProjectArtifacts{Name: aws.String("n.zip"), Packaging: types.ArtifactPackagingZip}, func(string) []string { return []string{"n.zip"} }},
-		{"build id", types.ProjectArtifacts{Name: aws.String("n.zip"), Path: aws.String("p"), Packaging: types.ArtifactPackagingZip, NamespaceType: types.ArtifactNamespaceBuildId},
-			func(id string) []string { return []string{"pre/" + id + "/n.zip"} }},
+		{
+			"build id",
+			types.ProjectArtifacts{Name: aws.String("n.zip"), Path: aws.String("p"), Packaging: types.ArtifactPackagingZip, NamespaceType: types.ArtifactNamespaceBuildId},
+			func(id string) []string { return []string{"pre/" + id + "/n.zip"} },
+		},
 		{"name from the buildspec", types.ProjectArtifacts{Name: aws.String("n"), OverrideArtifactName: aws.Bool(true)}, func(string) []string { return []string{"site-7-x/a.html", "site-7-x/b"} }},
 	} {
 		t.Run(c.name, func(t *testing.T) {

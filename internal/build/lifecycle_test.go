@@ -78,8 +78,10 @@ func TestStopRunningBuild(t *testing.T) {
 	}
 	b = s.expect(s.wait(*b.Id), types.StatusTypeStopped)
 	expectStill(t, beat)
-	want := []string{"SUBMITTED SUCCEEDED", "QUEUED SUCCEEDED", "PROVISIONING SUCCEEDED", "DOWNLOAD_SOURCE SUCCEEDED", "INSTALL SUCCEEDED",
-		"PRE_BUILD SUCCEEDED", "BUILD STOPPED", "FINALIZING SUCCEEDED", "COMPLETED"}
+	want := []string{
+		"SUBMITTED SUCCEEDED", "QUEUED SUCCEEDED", "PROVISIONING SUCCEEDED", "DOWNLOAD_SOURCE SUCCEEDED", "INSTALL SUCCEEDED",
+		"PRE_BUILD SUCCEEDED", "BUILD STOPPED", "FINALIZING SUCCEEDED", "COMPLETED",
+	}
 	if got := phases(b); !slices.Equal(got, want) {
 		t.Errorf("phases %q", got)
 	}

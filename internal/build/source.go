@@ -27,7 +27,11 @@ func (r *run) download(ctx context.Context) error {
 	b := r.rec.Build
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
-		resolved, err := r.fetch(ctx, b.Source, aws.ToString(b.SourceVersion), srcDir)
+		version := aws.ToString(b.SourceVersion)
+		if known := aws.ToString(b.ResolvedSourceVersion); known != "" && b.Source.Type == types.SourceTypeCodecommit {
+			version = known // a run after a crash builds the same commit, even when the branch has moved on
+		}
+		resolved, err := r.fetch(ctx, b.Source, version, srcDir)
 		if err == nil && resolved != "" {
 			r.progress.set(func(b *types.Build) { b.ResolvedSourceVersion = aws.String(resolved) })
 		}
@@ -100,7 +104,7 @@ func (r *run) fetchArtifact(ctx context.Context, bucket, key, dest string) error
 	if err != nil {
 		return err
 	}
-	defer o.Body.Close() //nolint:errcheck // read only
+	defer o.Body.Close()
 	if o.Size > 0 && o.Size <= CloneRefLimit {
 		doc := make([]byte, o.Size)
 		if _, err := o.Body.ReadAt(doc, 0); err != nil && !errors.Is(err, io.EOF) {
@@ -134,7 +138,7 @@ func (r *run) fetchObject(ctx context.Context, bucket, key, version, dest string
 	if err != nil {
 		return err
 	}
-	defer o.Body.Close() //nolint:errcheck // read only
+	defer o.Body.Close()
 	var magic [4]byte
 	n, _ := o.Body.ReadAt(magic[:], 0)
 	if bytes.HasPrefix(magic[:n], []byte("PK")) {
@@ -272,6 +276,6 @@ func (r *run) readSpecObject(ctx context.Context, arn string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer o.Body.Close() //nolint:errcheck // read only
+	defer o.Body.Close()
 	return io.ReadAll(io.LimitReader(o.Body, buildspec.MaxSize+1))
 }

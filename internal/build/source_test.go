@@ -199,8 +199,10 @@ func TestStartRefuses(t *testing.T) {
 		want string
 	}{
 		"pipeline source": {codebuild.StartBuildInput{ProjectName: aws.String("piped")}, "can only be built by a pipeline"},
-		"github": {codebuild.StartBuildInput{ProjectName: aws.String("plain"), SourceTypeOverride: types.SourceTypeGithub,
-			SourceLocationOverride: aws.String("https://github.com/a/b")}, "type GITHUB is not supported"},
+		"github": {codebuild.StartBuildInput{
+			ProjectName: aws.String("plain"), SourceTypeOverride: types.SourceTypeGithub,
+			SourceLocationOverride: aws.String("https://github.com/a/b"),
+		}, "type GITHUB is not supported"},
 		"no buildspec":    {codebuild.StartBuildInput{ProjectName: aws.String("plain"), BuildspecOverride: aws.String("")}, "NO_SOURCE needs a buildspec"},
 		"bad repository":  {codebuild.StartBuildInput{ProjectName: aws.String("plain"), SourceTypeOverride: types.SourceTypeCodecommit, SourceLocationOverride: aws.String("x")}, "not the clone URL"},
 		"bad bucket":      {codebuild.StartBuildInput{ProjectName: aws.String("plain"), SourceTypeOverride: types.SourceTypeS3, SourceLocationOverride: aws.String("x")}, "not of the form"},

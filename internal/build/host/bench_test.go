@@ -13,7 +13,7 @@ import (
 // BenchmarkCommand measures one trivial command in a running session.
 func BenchmarkCommand(b *testing.B) {
 	ws, s := session(b)
-	defer ws.Cleanup(context.Background()) //nolint:errcheck // a benchmark
+	defer ws.Cleanup(context.Background())
 	for b.Loop() {
 		if _, err := s.Run(context.Background(), ":"); err != nil {
 			b.Fatal(err)
