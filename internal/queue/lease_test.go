@@ -14,8 +14,15 @@ import (
 	"github.com/conveyor-cd/conveyor/internal/store/sqlstore/sqltest"
 )
 
+// eachSkewed is sqltest.Each with the clock of SQLite seven years ahead of this process's.
+func eachSkewed(t *testing.T, test func(t *testing.T, st store.Store)) {
+	future := func() time.Time { return time.Now().AddDate(7, 0, 0) }
+	t.Run("sqlite", func(t *testing.T) { test(t, sqltest.Open(t, sqltest.SQLiteDSN(t), sqlstore.Options{Clock: future})) })
+	t.Run("postgres", func(t *testing.T) { test(t, sqltest.Postgres(t)) })
+}
+
 func TestALeaseIsRenewedWhileTheHandlerRuns(t *testing.T) {
-	sqltest.Each(t, func(t *testing.T, st store.Store) {
+	eachSkewed(t, func(t *testing.T, st store.Store) {
 		config := queue.Config{Lease: 300 * time.Millisecond, Poll: 20 * time.Millisecond}
 		running, finish := make(chan int, 10), make(chan struct{})
 		handler := func(_ context.Context, job queue.Job) (queue.Completion, error) {
@@ -192,10 +199,10 @@ func TestAJobTheProcessDoesNotKnowItOwnsRunsAllTheSame(t *testing.T) {
 	})
 }
 
-// The clocks of servers disagree; only the database's counts.
+// The clocks of servers disagree; only the database's counts. On PostgreSQL the check is that nothing but its own clock
+// gets into the rows.
 func TestOnlyTheDatabasesClockCounts(t *testing.T) {
-	future := func() time.Time { return time.Now().AddDate(7, 0, 0) }
-	check := func(t *testing.T, st store.Store) {
+	eachSkewed(t, func(t *testing.T, st store.Store) {
 		q := queue.New(st, queue.Config{Lease: 200 * time.Millisecond, Poll: 20 * time.Millisecond})
 		finish, ran := make(chan struct{}), make(chan string, 10)
 		q.Handle("k", func(_ context.Context, job queue.Job) (queue.Completion, error) {
@@ -230,11 +237,7 @@ func TestOnlyTheDatabasesClockCounts(t *testing.T) {
 			t.Errorf("at %s by the database's clock there is a lease until %s", now, lease)
 		}
 		close(finish)
-	}
-	// On SQLite the database's clock is set seven years ahead of this process's. On PostgreSQL it is the server's, and
-	// the check is that nothing of this process's clock gets into the rows.
-	t.Run("sqlite", func(t *testing.T) { check(t, sqltest.Open(t, sqltest.SQLiteDSN(t), sqlstore.Options{Clock: future})) })
-	t.Run("postgres", func(t *testing.T) { check(t, sqltest.Postgres(t)) })
+	})
 }
 
 // Many queues over one database, as many servers would have, want the same jobs. Every job completes exactly once.
