@@ -99,7 +99,12 @@ func openRooms(ctx context.Context, c config.Config, db store.Store, log *slog.L
 	if err := r.openS3(ctx, verifier, identities, place); err != nil {
 		return r, err
 	}
-	r.git = githost.New(r.repositories, verifier, githost.Options{Log: log.With("room", "git")})
+	r.git = githost.New(r.repositories, verifier, githost.Options{
+		Allow: func(ctx context.Context, caller awsapi.Identity, action, arn string) error {
+			return authorizer.Authorize(ctx, caller, action, []string{arn})
+		},
+		Log: log.With("room", "git"),
+	})
 	return r, nil
 }
 
