@@ -2,7 +2,7 @@ package objectstore
 
 import (
 	"context"
-	"crypto/md5" //nolint:gosec // ETags are MD5 by definition; bodies are addressed by SHA-256
+	"crypto/md5" // ETags are MD5 by definition; bodies are addressed by SHA-256
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -80,7 +80,7 @@ func (s *Store) stageFile(ctx context.Context, path, algorithm string) (*body, e
 }
 
 func hashed(ctx context.Context, path string, r io.Reader, w io.Writer, algorithm string) (*body, error) {
-	address, etag := sha256.New(), md5.New() //nolint:gosec // see the import
+	address, etag := sha256.New(), md5.New() // see the import
 	writers := []io.Writer{address, etag}
 	var extra hash.Hash
 	switch algorithm {
@@ -135,8 +135,12 @@ type onlyWriter struct{ w io.Writer }
 
 func (o onlyWriter) Write(p []byte) (int, error) { return o.w.Write(p) }
 
-// syncAllAbove is the number of files from which one syncfs is cheaper than an fsync of each.
-const syncAllAbove = 24
+// syncAllAbove is the number of files from which one syncfs is used instead of an fsync of each. A syncfs of few files
+// is cheaper still, but it also waits for whatever else is dirty on the file system, such as a build's output.
+const syncAllAbove = 1000
+
+// syncers is how many fsyncs run at once; the file system commits them in groups.
+const syncers = 32
 
 // install moves bodies to their final names and makes both contents and names durable.
 func (s *Store) install(ctx context.Context, bodies []*body) error {
@@ -163,7 +167,7 @@ func (s *Store) install(ctx context.Context, bodies []*body) error {
 	}
 	// The contents first: that usually commits the renames too, and leaves little for the directories.
 	g, _ := errgroup.WithContext(ctx)
-	g.SetLimit(8)
+	g.SetLimit(syncers)
 	for _, b := range bodies {
 		g.Go(func() error { return syncPath(b.path) })
 	}

@@ -44,7 +44,7 @@ func openCrash(ctx context.Context, dir string) (*objectstore.Store, store.Store
 	return s, db, err
 }
 
-const crashFiles = 60 // more than syncAllAbove, so that both ways to sync are killed
+const crashFiles = 60
 
 // publishForever publishes release after release and puts a counter between them, telling what was acknowledged.
 func publishForever(ctx context.Context, dir string) error {

@@ -31,8 +31,10 @@ type rowScan struct {
 }
 
 func (r *rowScan) targets(more ...any) []any {
-	return append([]any{&r.id, &r.key, &r.version, &r.latest, &r.marker, &r.blob, &r.size, &r.etag,
-		&r.modified, &r.checksum, &r.attributes, &r.acl, &r.tags, &r.parts}, more...)
+	return append([]any{
+		&r.id, &r.key, &r.version, &r.latest, &r.marker, &r.blob, &r.size, &r.etag,
+		&r.modified, &r.checksum, &r.attributes, &r.acl, &r.tags, &r.parts,
+	}, more...)
 }
 
 func (r *rowScan) row(bucket string) (row, error) {
@@ -84,7 +86,8 @@ func (r row) insertArgs(bucketID int64) ([]any, error) {
 		return nil, err
 	}
 	return []any{
-		bucketID, []byte(r.Key), r.VersionID, flag(r.Latest), flag(r.DeleteMarker), sql.NullInt64{Int64: r.blob, Valid: r.blob != 0},
+		bucketID, []byte(r.Key), r.VersionID, flag(r.Latest), flag(r.DeleteMarker),
+		sql.NullInt64{Int64: r.blob, Valid: r.blob != 0},
 		r.Size, r.ETag, store.Micros(r.LastModified), sum, string(attributes), r.CannedACL, tags, parts,
 	}, nil
 }

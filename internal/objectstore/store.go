@@ -86,7 +86,7 @@ var idEncoding = base32.NewEncoding("0123456789abcdefghijklmnopqrstuv").WithPadd
 // newID is an opaque 32 character id for versions and uploads; ids made later sort later, as far as clocks agree.
 func (s *Store) newID() string {
 	var b [20]byte
-	us := uint64(s.now().UnixMicro()) //nolint:gosec // wraps in 584,000 years
+	us := uint64(s.now().UnixMicro()) // wraps in 584,000 years
 	for i := range 8 {
 		b[i] = byte(us >> (56 - 8*i))
 	}

@@ -457,7 +457,7 @@ func TestReadersNeverSeeHalfARelease(t *testing.T) {
 						}
 					})
 				}
-				for r := 1; r < 15; r++ {
+				for r := 1; r < 10; r++ {
 					publish(r)
 				}
 				close(stop)

@@ -54,7 +54,8 @@ func methodNotAllowed(method string) *failure {
 func wrongRegion(host string) *failure {
 	return &failure{
 		http.StatusBadRequest, "IncorrectEndpoint",
-		"The specified bucket exists in another region. Please direct requests to the specified endpoint.", []detail{{"Endpoint", host}},
+		"The specified bucket exists in another region. Please direct requests to the specified endpoint.",
+		[]detail{{"Endpoint", host}},
 	}
 }
 

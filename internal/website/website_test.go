@@ -494,7 +494,7 @@ func TestAPublishShowsAtOnce(t *testing.T) {
 		must(t, w.store.Publish(t.Context(), "site", []objectstore.File{{
 			Key: "index.html", Open: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(want)), nil },
 		}}))
-		resp, err := http.Get(srv.URL + "/conveyor/websites/site/") //nolint:noctx // a test
+		resp, err := http.Get(srv.URL + "/conveyor/websites/site/") // a test
 		must(t, err)
 		got, err := io.ReadAll(resp.Body)
 		must(t, err)
@@ -516,7 +516,7 @@ func BenchmarkGet(b *testing.B) {
 	srv := httptest.NewServer(website.New(s, website.Options{}))
 	defer srv.Close()
 	for b.Loop() {
-		resp, err := http.Get(srv.URL + "/conveyor/websites/site/") //nolint:noctx // a benchmark
+		resp, err := http.Get(srv.URL + "/conveyor/websites/site/") // a benchmark
 		must(b, err)
 		n, err := io.Copy(io.Discard, resp.Body)
 		must(b, err)

@@ -46,7 +46,7 @@ func prefixes(in []string) []types.CommonPrefix {
 
 // ListObjects implements backend.Backend.
 func (o *objects) ListObjects(ctx context.Context, in *sdk.ListObjectsInput) (s3response.ListObjectsResult, error) {
-	bucket, maxKeys := str(in.Bucket), int32(limit(in.MaxKeys)) //nolint:gosec // at most 1000
+	bucket, maxKeys := str(in.Bucket), int32(limit(in.MaxKeys)) // at most 1000
 	page, err := o.store.List(o.request(ctx), objectstore.ListInput{
 		Bucket: bucket, Prefix: str(in.Prefix), Delimiter: str(in.Delimiter), After: str(in.Marker), Max: int(maxKeys),
 	})
@@ -65,7 +65,7 @@ func (o *objects) ListObjects(ctx context.Context, in *sdk.ListObjectsInput) (s3
 
 // ListObjectsV2 implements backend.Backend. The continuation token is the last key or prefix of the page before.
 func (o *objects) ListObjectsV2(ctx context.Context, in *sdk.ListObjectsV2Input) (s3response.ListObjectsV2Result, error) {
-	bucket, maxKeys := str(in.Bucket), int32(limit(in.MaxKeys)) //nolint:gosec // at most 1000
+	bucket, maxKeys := str(in.Bucket), int32(limit(in.MaxKeys)) // at most 1000
 	from := max(str(in.StartAfter), str(in.ContinuationToken))
 	page, err := o.store.List(o.request(ctx), objectstore.ListInput{
 		Bucket: bucket, Prefix: str(in.Prefix), Delimiter: str(in.Delimiter), After: from, Max: int(maxKeys),
@@ -73,7 +73,7 @@ func (o *objects) ListObjectsV2(ctx context.Context, in *sdk.ListObjectsV2Input)
 	if err != nil {
 		return s3response.ListObjectsV2Result{}, o.apiError(err, bucket, "", "")
 	}
-	count := int32(len(page.Objects) + len(page.Prefixes)) //nolint:gosec // at most 1000
+	count := int32(len(page.Objects) + len(page.Prefixes)) // at most 1000
 	out := s3response.ListObjectsV2Result{
 		Name: &bucket, Prefix: in.Prefix, StartAfter: ptr(str(in.StartAfter)), ContinuationToken: ptr(str(in.ContinuationToken)),
 		Delimiter: ptr(str(in.Delimiter)), MaxKeys: &maxKeys, KeyCount: &count, IsTruncated: &page.Truncated,
@@ -87,7 +87,7 @@ func (o *objects) ListObjectsV2(ctx context.Context, in *sdk.ListObjectsV2Input)
 
 // ListObjectVersions implements backend.Backend.
 func (o *objects) ListObjectVersions(ctx context.Context, in *sdk.ListObjectVersionsInput) (s3response.ListVersionsResult, error) {
-	bucket, maxKeys := str(in.Bucket), int32(limit(in.MaxKeys)) //nolint:gosec // at most 1000
+	bucket, maxKeys := str(in.Bucket), int32(limit(in.MaxKeys)) // at most 1000
 	page, err := o.store.ListVersions(o.request(ctx), objectstore.ListInput{
 		Bucket: bucket, Prefix: str(in.Prefix), Delimiter: str(in.Delimiter), After: str(in.KeyMarker),
 		AfterVersion: str(in.VersionIdMarker), Max: int(maxKeys),

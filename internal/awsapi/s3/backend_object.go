@@ -251,14 +251,14 @@ func choose(obj objectstore.Object, cond backend.PreConditions, byteRange *strin
 	if mode == types.ChecksumModeEnabled && c.rangeHeader == nil {
 		c.sums = spread(obj.Checksum)
 	}
-	if n := int32(len(obj.Tags)); n > 0 { //nolint:gosec // at most 10
+	if n := int32(len(obj.Tags)); n > 0 { // at most 10
 		c.tagCount = &n
 	}
 	return c, nil
 }
 
 func (c *content) part(n int32) error {
-	count := int32(max(1, len(c.Parts))) //nolint:gosec // at most 10000
+	count := int32(max(1, len(c.Parts))) // at most 10000
 	if n > count {
 		return s3err.GetInvalidPartNumberRangeErr(count, n)
 	}
@@ -393,7 +393,7 @@ func objectParts(obj objectstore.Object, in *sdk.GetObjectAttributesInput) *s3re
 	_, _ = fmt.Sscan(str(in.PartNumberMarker), &marker)
 	out := &s3response.ObjectParts{PartNumberMarker: marker, MaxParts: limit}
 	for i, p := range obj.Parts {
-		n := int32(i + 1) //nolint:gosec // at most 10000
+		n := int32(i + 1) // at most 10000
 		if int(n) <= marker {
 			continue
 		}

@@ -369,9 +369,13 @@ func TestVirtualHosts(t *testing.T) {
 	for _, host := range []string{"my.bucket-1.localhost" + port, "my.bucket-1.s3.localhost" + port, "my.bucket-1.s3.us-east-1.localhost"} {
 		t.Run(host, func(t *testing.T) {
 			for _, c := range []struct{ method, path, body, want string }{
-				{"PUT", "/new%20key", "new", ""}, {"GET", "/new%20key", "", "new"}, {"GET", "/dir/a%20b", "", "by host"},
-				{"GET", "/?list-type=2&prefix=dir%2F", "", "<Key>dir/a b</Key>"}, {"GET", "/?accelerate=", "", "AccelerateConfiguration"},
-				{"HEAD", "/", "", ""}, {"DELETE", "/new%20key", "", ""},
+				{"PUT", "/new%20key", "new", ""},
+				{"GET", "/new%20key", "", "new"},
+				{"GET", "/dir/a%20b", "", "by host"},
+				{"GET", "/?list-type=2&prefix=dir%2F", "", "<Key>dir/a b</Key>"},
+				{"GET", "/?accelerate=", "", "AccelerateConfiguration"},
+				{"HEAD", "/", "", ""},
+				{"DELETE", "/new%20key", "", ""},
 			} {
 				r, err := http.NewRequestWithContext(t.Context(), c.method, w.url+c.path, strings.NewReader(c.body))
 				must(t, err)

@@ -3,7 +3,7 @@ package s3
 import (
 	"context"
 	"crypto/hmac"
-	"crypto/sha1" //nolint:gosec // signature version 2 is HMAC-SHA1 by definition
+	"crypto/sha1" // signature version 2 is HMAC-SHA1 by definition
 	"encoding/base64"
 	"errors"
 	"net/http"
