@@ -7,7 +7,9 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -21,6 +23,7 @@ import (
 	s3api "github.com/conveyor-cd/conveyor/internal/awsapi/s3"
 	stsapi "github.com/conveyor-cd/conveyor/internal/awsapi/sts"
 	"github.com/conveyor-cd/conveyor/internal/build"
+	"github.com/conveyor-cd/conveyor/internal/build/backing"
 	"github.com/conveyor-cd/conveyor/internal/build/host"
 	"github.com/conveyor-cd/conveyor/internal/config"
 	"github.com/conveyor-cd/conveyor/internal/console"
@@ -136,7 +139,7 @@ func (r *rooms) openBuilds(db store.Store, place awsapi.Place) error {
 	}
 	r.builds = build.New(build.Config{
 		Store: db, Queue: r.queue, Runner: runner, Slots: r.config.BuildSlots,
-		Objects: buildObjects{r.objects}, Repositories: buildRepositories{r.repositories}, Logs: buildLogs{r.logs},
+		Objects: backing.Objects(r.objects), Repositories: backing.Repositories(r.repositories), Logs: backing.Logs(r.logs),
 		Place: build.Place{Region: place.Region, Account: place.Account}, Log: r.log.With("room", "builds"),
 	})
 	return nil
@@ -149,11 +152,29 @@ func (r *rooms) openS3(ctx context.Context, verifier *awsapi.Verifier, identitie
 	r.s3, err = s3api.New(ctx, s3api.Options{
 		Store: r.objects, Verifier: verifier, Keys: identities, Decider: identities, Place: place, Logger: log,
 		Domains: []string{publicHost(r.config.PublicURL)},
+		RuntimeDir: runtimeDir(r.config),
 	})
 	if err == nil {
 		r.closers = append(r.closers, r.s3.Close)
 	}
 	return err
+}
+
+// runtimeDir is where the S3 rooms' socket goes: into the data directory, where a crash leaves nothing behind that the
+// next start does not remove, unless that path is too long for a socket.
+func runtimeDir(c config.Config) string {
+	const longest = 60 // of about 108 bytes, what is left beside the names below
+	dir, err := filepath.Abs(filepath.Join(c.Data, "run"))
+	if err != nil || len(dir) > longest {
+		return ""
+	}
+	if strings.HasPrefix(c.Database, "sqlite:") { // this server alone uses the directory
+		_ = os.RemoveAll(dir)
+	}
+	if os.MkdirAll(dir, 0o700) != nil {
+		return ""
+	}
+	return dir
 }
 
 // publicHost is the host clients use, below which BUCKET.HOST addresses a bucket.
