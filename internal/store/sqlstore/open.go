@@ -27,10 +27,7 @@ type Options struct {
 }
 
 // DB is an open database. It implements store.Store.
-type DB struct {
-	backend
-	log *slog.Logger
-}
+type DB struct{ backend }
 
 // backend is what differs between the dialects.
 type backend interface {
@@ -60,7 +57,7 @@ func Open(ctx context.Context, dsn string, opts Options) (*DB, error) {
 		_ = b.Close()
 		return nil, err
 	}
-	return &DB{backend: b, log: opts.Logger}, nil
+	return &DB{b}, nil
 }
 
 func connect(ctx context.Context, dsn string, opts Options) (backend, error) {
