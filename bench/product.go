@@ -168,7 +168,7 @@ func awaitPage(ctx context.Context, page func() (string, error), text string) (c
 // measureHook is the rival: a bare repository whose post-receive hook checks out, builds with sh and copies the page.
 // It keeps no artifacts, no history and no logs, and syncs nothing.
 func measureHook(ctx context.Context) (first, served []time.Duration, err error) {
-	dir, err := os.MkdirTemp("", "conveyor-bench-hook-")
+	dir, err := scratch()
 	if err != nil {
 		return nil, nil, err
 	}

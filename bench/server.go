@@ -29,7 +29,7 @@ type server struct {
 }
 
 func startServer(ctx context.Context, flags ...string) (*server, error) {
-	dir, err := os.MkdirTemp("", "conveyor-bench-")
+	dir, err := scratch()
 	if err != nil {
 		return nil, err
 	}
@@ -53,6 +53,15 @@ func startServer(ctx context.Context, flags ...string) (*server, error) {
 	s.started = time.Since(start)
 	s.key, err = iam.ReadRoot(filepath.Join(dir, "data"))
 	return s, err
+}
+
+// scratch is a fresh directory on the disk the project is on: a temporary file system would flatter every figure.
+func scratch() (string, error) {
+	dir, err := os.MkdirTemp("bin", "bench-")
+	if err != nil {
+		return "", fmt.Errorf("%w (run from the top of the repository, after make build)", err)
+	}
+	return filepath.Abs(dir)
 }
 
 func freeAddress() (string, error) {
