@@ -92,14 +92,14 @@ func (o *objects) UploadPart(ctx context.Context, in *sdk.UploadPartInput) (*sdk
 	if algorithm == "" {
 		algorithm = objectstore.CRC64NVME
 	}
-	body, check := in.Body, want.verify
+	body, check := r.whole(in.Body, in.ContentLength), want.verify
 	shown := objectstore.Checksum{Algorithm: algorithm}
 	if want.value != nil && want.algorithm != algorithm {
 		sum, err := objectstore.NewChecksum(want.algorithm)
 		if err != nil {
 			return nil, o.apiError(err, bucket, key, "")
 		}
-		body = io.TeeReader(in.Body, sum)
+		body = io.TeeReader(body, sum)
 		check = func(objectstore.Checksum, string) error {
 			shown = objectstore.Checksum{Algorithm: want.algorithm, Value: base64.StdEncoding.EncodeToString(sum.Sum(nil))}
 			return want.verify(shown, "")

@@ -110,6 +110,30 @@ var cannedACLs = map[string]bool{
 	"aws-exec-read": true, "bucket-owner-read": true, "bucket-owner-full-control": true,
 }
 
+// whole makes reading body fail unless it has the announced length, so that an upload cut short is never taken for a
+// complete one. Forms (POST) announce more than the file.
+func (r request) whole(body io.Reader, length *int64) io.Reader {
+	if length == nil || r.http == nil || !r.http.IsPut() {
+		return body
+	}
+	return &wholeReader{body, *length}
+}
+
+type wholeReader struct {
+	r    io.Reader
+	left int64
+}
+
+// Read implements io.Reader.
+func (w *wholeReader) Read(p []byte) (int, error) {
+	n, err := w.r.Read(p)
+	w.left -= int64(n)
+	if errors.Is(err, io.EOF) && w.left != 0 {
+		err = s3err.GetAPIError(s3err.ErrIncompleteBody)
+	}
+	return n, err
+}
+
 // acl reads the canned ACL of a put.
 func (o *objects) acl(r request, bucket string) (string, error) {
 	for _, h := range []string{"Full-Control", "Read", "Read-Acp", "Write-Acp"} {
@@ -162,7 +186,7 @@ func (o *objects) PutObject(ctx context.Context, in s3response.PutObjectInput) (
 		return fail(err)
 	}
 	put, err := o.store.PutObject(r, objectstore.PutInput{
-		Bucket: bucket, Key: key, Body: in.Body, Attributes: attrs, Algorithm: want.algorithm, Verify: want.verify,
+		Bucket: bucket, Key: key, Body: r.whole(in.Body, in.ContentLength), Attributes: attrs, Algorithm: want.algorithm, Verify: want.verify,
 		Check: putCondition(in.IfMatch, in.IfNoneMatch),
 	})
 	if err != nil {

@@ -4,11 +4,13 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/subtle"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httputil"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -39,6 +41,9 @@ const (
 // trustHeader carries a secret of this process on anonymous requests which the front has found to be allowed by an
 // object's ACL, of which the gateway knows nothing.
 const trustHeader = "X-Conveyor-Trust"
+
+// clientHeader carries the client's address, which policies may ask for and the socket does not know.
+const clientHeader = "X-Conveyor-Client"
 
 func startGateway(ctx context.Context, be *objects, ids *identities, region, runtimeDir string, hosts domains, log *slog.Logger) (*gateway, error) {
 	dir, err := os.MkdirTemp(runtimeDir, "conveyor-s3-") // mode 0700
@@ -77,6 +82,9 @@ func (g *gateway) prepare(hosts domains) fiber.Handler {
 		if t := c.Get(trustHeader); t != "" && subtle.ConstantTimeCompare([]byte(t), []byte(g.trust)) == 1 {
 			c.Locals("authenticated", true)
 			c.Locals("public-bucket", true)
+		}
+		if addr, err := netip.ParseAddrPort(c.Get(clientHeader)); err == nil {
+			c.RequestCtx().SetRemoteAddr(net.TCPAddrFromAddrPort(addr))
 		}
 		if b := hosts.bucket(string(c.Request().Host())); b != "" {
 			// The signature covers the path without the bucket; the gateway encodes it again to check.
@@ -122,7 +130,12 @@ func newProxy(socket string, log *slog.Logger) *httputil.ReverseProxy {
 			return nil
 		},
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
-			if r.Context().Err() != nil {
+			var long *http.MaxBytesError
+			switch {
+			case errors.As(err, &long):
+				writeError(w, r, tooLong())
+				return
+			case r.Context().Err() != nil:
 				return // the client went away
 			}
 			log.WarnContext(r.Context(), "an S3 request could not be served", "method", r.Method, "path", r.URL.Path, "error", err)
@@ -144,6 +157,7 @@ func (g *gateway) serve(w http.ResponseWriter, r *http.Request, trusted bool) {
 	if trusted {
 		r.Header.Set(trustHeader, g.trust)
 	}
+	r.Header.Set(clientHeader, r.RemoteAddr)
 	g.proxy.ServeHTTP(w, r)
 }
 

@@ -107,6 +107,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		serve(w, r, at)
 		return
 	}
+	if !bound(w, r, at) {
+		writeError(w, r, tooLong())
+		return
+	}
 	h.gateway.serve(w, r, h.publicRead(r, at))
 }
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
@@ -963,6 +964,84 @@ func TestStrangeKeysOverHTTP(t *testing.T) {
 	for _, k := range []string{"../up", "../../etc/passwd", "a/../../b"} {
 		if _, err := w.root.PutObject(t.Context(), &sdk.PutObjectInput{Bucket: &b, Key: &k, Body: strings.NewReader("")}); err != nil {
 			wantCode(t, err, "400") // refused is fine too
+		}
+	}
+}
+
+func TestPoliciesSeeTheClientsAddress(t *testing.T) {
+	w := one(t)
+	b := w.bucket("bucket")
+	w.put(b, "key", "body")
+	policy := func(operator, address string) {
+		t.Helper()
+		_, err := w.root.PutBucketPolicy(t.Context(), &sdk.PutBucketPolicyInput{Bucket: &b, Policy: aws.String(`{"Version":"2012-10-17","Statement":[
+			{"Effect":"Allow","Principal":"*","Action":["s3:GetObject","s3:ListBucket"],"Resource":["arn:aws:s3:::bucket/*","arn:aws:s3:::bucket"],
+			"Condition":{"` + operator + `":{"aws:SourceIp":"` + address + `"}}}]}`)})
+		must(t, err)
+	}
+	for _, c := range []struct {
+		operator, address string
+		status            int
+	}{
+		{"IpAddress", "127.0.0.0/8", 200},
+		{"IpAddress", "10.0.0.0/8", 403},
+		{"NotIpAddress", "127.0.0.0/8", 403},
+		{"NotIpAddress", "10.0.0.0/8", 200},
+	} {
+		policy(c.operator, c.address)
+		for _, path := range []string{"/bucket/key", "/bucket?list-type=2"} {
+			if status, body := w.http(http.MethodGet, w.url+path, "", http.Header{"X-Conveyor-Client": {"10.1.1.1:1"}}); status != c.status {
+				t.Errorf("%s with %s %s: %d %s, want %d", path, c.operator, c.address, status, body, c.status)
+			}
+		}
+	}
+}
+
+// TestATruncatedBodyIsNotStored breaks off uploads in the middle.
+func TestATruncatedBodyIsNotStored(t *testing.T) {
+	w := one(t)
+	b := w.bucket("bucket")
+	addr := strings.TrimPrefix(w.url, "http://")
+	for _, size := range []int{1000, 3 << 20} {
+		url, err := sdk.NewPresignClient(w.root).PresignPutObject(t.Context(), &sdk.PutObjectInput{Bucket: &b, Key: aws.String("cut")})
+		must(t, err)
+		var d net.Dialer
+		conn, err := d.DialContext(t.Context(), "tcp", addr)
+		must(t, err)
+		fmt.Fprintf(conn, "PUT %s HTTP/1.1\r\nHost: %s\r\nContent-Length: %d\r\n\r\n", strings.TrimPrefix(url.URL, w.url), addr, size)
+		_, err = conn.Write(bytes.Repeat([]byte("x"), size-1))
+		must(t, err)
+		must(t, conn.(*net.TCPConn).CloseWrite())
+		_, _ = io.Copy(io.Discard, conn)
+		conn.Close()
+		if o, err := w.store.Head(t.Context(), b, "cut", ""); !errors.Is(err, objectstore.ErrNoSuchKey) {
+			t.Errorf("a body cut off before its end of %d bytes was stored: %+v, %v", size, o, err)
+		}
+	}
+}
+
+func TestMessagesAreBounded(t *testing.T) {
+	w := one(t)
+	w.bucket("bucket")
+	long := strings.Repeat(" ", 10<<20)
+	for _, c := range []struct{ method, path string }{
+		{"PUT", "/bucket?policy="},
+		{"PUT", "/bucket?cors="},
+		{"POST", "/bucket?delete="},
+		{"PUT", "/other"},
+		{"PUT", "/bucket/key?tagging="},
+		{"POST", "/bucket/key?uploadId=x"},
+		{"PUT", "/bucket?publicAccessBlock="},
+		{"GET", "/bucket/key"},
+	} {
+		if status, body := w.signed(c.method, c.path, long); status != 400 || !strings.Contains(body, "MaxMessageLengthExceeded") {
+			t.Errorf("%s %s: %d %s", c.method, c.path, status, body)
+		}
+		status, body := w.http(c.method, w.url+c.path, "", nil, func(r *http.Request) {
+			r.Body, r.ContentLength = io.NopCloser(strings.NewReader(long)), -1
+		})
+		if status < 400 || status == 500 {
+			t.Errorf("%s %s without a length: %d %s", c.method, c.path, status, body)
 		}
 	}
 }

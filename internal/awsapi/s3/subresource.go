@@ -115,7 +115,7 @@ func (h *Handler) admit(r *http.Request, action, resource string) ([]byte, error
 		return nil, refuse(http.StatusBadRequest, "IncompleteBody", "The request body terminated unexpectedly")
 	}
 	if len(body) > maxDocument {
-		return nil, refuse(http.StatusBadRequest, "MaxMessageLengthExceeded", "Your request was too big.")
+		return nil, tooLong()
 	}
 	payload, err := signedPayload(r, body)
 	if err != nil {
