@@ -4,10 +4,13 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // pushes is how many pushes a sample has; a first few are not counted.
@@ -301,8 +304,38 @@ func measureQueue(ctx context.Context) ([]row, error) {
 		return nil, err
 	}
 	took := time.Since(start)
+	rival, err := measureByHand(ctx, work, pipelines, 2)
+	if err != nil {
+		return nil, err
+	}
 	return []row{{
 		what: "50 pipelines at once, 2 build slots", figure: took.Round(time.Millisecond).String(),
-		budget: "< 15 s", met: took < 15*time.Second, rival: "Laminar 1.5 s, Woodpecker and Gitea Actions 15-23 s (measured earlier, not in this run)",
+		budget: "< 15 s", met: took < 15*time.Second, rival: "git clone, sh and zip, two at a time: " + rival.Round(time.Millisecond).String(),
 	}}, nil
+}
+
+// measureByHand is the rival of the queue: what a shell would do for the same result, clone, build and zip, without
+// history, logs or durability.
+func measureByHand(ctx context.Context, work string, times, slots int) (time.Duration, error) {
+	dir, err := scratch()
+	if err != nil {
+		return 0, err
+	}
+	defer os.RemoveAll(dir)
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(slots)
+	start := time.Now()
+	for n := range times {
+		group.Go(func() error {
+			clone := filepath.Join(dir, strconv.Itoa(n))
+			script := `git clone -q "$0" "$1" && cd "$1" && sh -c 'echo "$(date +%s%N) $(cat text)" > index.html' && zip -q artifact.zip index.html`
+			out, err := exec.CommandContext(ctx, "sh", "-c", script, work, clone).CombinedOutput()
+			if err != nil {
+				return fmt.Errorf("by hand: %w\n%s", err, out)
+			}
+			return nil
+		})
+	}
+	err = group.Wait()
+	return time.Since(start), err
 }
