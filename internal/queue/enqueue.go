@@ -56,11 +56,17 @@ func (q *Queue) enqueue(ctx context.Context, tx store.Tx, job Job) (bool, error)
 		return false, err
 	}
 	tx.AfterCommit(func() { q.arrived(job.Kind) })
-	// SQLite has no other server to tell.
-	if tx.Dialect() == store.Postgres {
+	if tx.Dialect() == store.Postgres || !q.handles(job.Kind) {
+		// On SQLite there is no other server, but perhaps another queue of this process.
 		err = q.st.Notify(ctx, tx, workChannel)
 	}
 	return err == nil, err
+}
+
+func (q *Queue) handles(name string) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.kinds[name] != nil
 }
 
 func (q *Queue) schedule(ctx context.Context, tx store.Tx, job Job) (bool, error) {
@@ -70,7 +76,10 @@ func (q *Queue) schedule(ctx context.Context, tx store.Tx, job Job) (bool, error
 	}
 	wait := job.RunAt.Sub(tx.Now())
 	tx.AfterCommit(func() { q.setAlarm(time.Now().Add(wait)) })
-	return true, nil
+	if !q.handles(job.Kind) {
+		err = q.st.Notify(ctx, tx, workChannel)
+	}
+	return err == nil, err
 }
 
 // handOff stores the job as running here, with the worker that k reserved for it.
