@@ -1,6 +1,7 @@
 package objectstore
 
 import (
+	"bytes"
 	"context"
 	"crypto/md5" // ETags are MD5 by definition; bodies are addressed by SHA-256
 	"crypto/sha256"
@@ -37,14 +38,58 @@ type body struct {
 	size int64
 	sum  string // the additional checksum in base64, if one was asked for
 	temp bool   // path is ours to remove when the body turns out not to be needed
+	// read gives the bytes of a body that was not written to a file yet, because it may turn out to be stored already.
+	read func() (io.ReadCloser, error)
 }
 
 const copyBuffer = 256 << 10
 
 var buffers = sync.Pool{New: func() any { b := make([]byte, copyBuffer); return &b }}
 
-// stage writes r to a temporary file. It does not sync: install does, for many files at once.
-func (s *Store) stage(ctx context.Context, r io.Reader, algorithm string) (b *body, err error) {
+// small is the size up to which a body is read before a file is made for it. Most files of a release are those of the
+// release before, so most need none.
+const small = 64 << 10
+
+// stage reads r to its end. A small body stays in memory until install, all others go to a temporary file. Nothing is
+// synced: install does that, for many files at once.
+func (s *Store) stage(ctx context.Context, r io.Reader, algorithm string) (*body, error) {
+	buf := buffers.Get().(*[]byte)
+	defer buffers.Put(buf)
+	head := (*buf)[:small]
+	n, ended, err := fill(onlyReader{ctx, r}, head)
+	if err != nil {
+		return nil, err
+	}
+	if !ended {
+		return s.stageRest(ctx, io.MultiReader(bytes.NewReader(bytes.Clone(head)), r), algorithm)
+	}
+	data := bytes.Clone(head[:n])
+	b, err := hashed(ctx, "", bytes.NewReader(data), io.Discard, algorithm)
+	if err != nil {
+		return nil, err
+	}
+	b.read = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }
+	return b, nil
+}
+
+// fill reads until p is full or r has ended. Unlike io.ReadFull it tells an end from a body that was cut short, which
+// readers report with io.ErrUnexpectedEOF.
+func fill(r io.Reader, p []byte) (n int, ended bool, err error) {
+	for n < len(p) {
+		m, err := r.Read(p[n:])
+		n += m
+		if err == io.EOF {
+			return n, true, nil
+		}
+		if err != nil {
+			return n, false, err
+		}
+	}
+	return n, false, nil
+}
+
+// stageRest writes r to a temporary file.
+func (s *Store) stageRest(ctx context.Context, r io.Reader, algorithm string) (b *body, err error) {
 	f, err := os.CreateTemp(s.stageDir, "put-")
 	if err != nil {
 		return nil, fmt.Errorf("create a file to stage a body in: %w", err)
@@ -57,6 +102,28 @@ func (s *Store) stage(ctx context.Context, r io.Reader, algorithm string) (b *bo
 		}
 	}()
 	return hashed(ctx, f.Name(), r, f, algorithm)
+}
+
+// write makes the file of a body that has none yet.
+func (s *Store) write(ctx context.Context, b *body) error {
+	if b.path != "" {
+		return nil
+	}
+	r, err := b.read()
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	again, err := s.stageRest(ctx, r, "")
+	if err != nil {
+		return err
+	}
+	if again.hash != b.hash {
+		discard(again)
+		return errors.New("a file changed while it was published")
+	}
+	b.path = again.path
+	return nil
 }
 
 // stageFile hashes a file that lies in the stage directory already.
@@ -146,6 +213,9 @@ const syncers = 32
 func (s *Store) install(ctx context.Context, bodies []*body) error {
 	shards := map[string]bool{}
 	for _, b := range bodies {
+		if err := s.write(ctx, b); err != nil {
+			return err
+		}
 		id, err := uuid.NewV7()
 		if err != nil {
 			return err
@@ -198,7 +268,7 @@ func (s *Store) move(from, shard, to string) error {
 // discard removes bodies that no row came to refer to.
 func discard(bodies ...*body) {
 	for _, b := range bodies {
-		if b != nil && b.temp {
+		if b != nil && b.temp && b.path != "" {
 			_ = os.Remove(b.path)
 		}
 	}

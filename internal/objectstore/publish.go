@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io"
 	"runtime"
 	"slices"
 
@@ -93,7 +94,10 @@ func (s *Store) stageAll(ctx context.Context, files []File, order []int) ([]*bod
 				return fmt.Errorf("open %q to publish it: %w", files[i].Key, err)
 			}
 			bodies[n], err = s.stage(gctx, r, CRC64NVME)
-			return errors.Join(err, r.Close())
+			if err := errors.Join(err, r.Close()); err != nil {
+				return err
+			}
+			return s.settle(gctx, bodies[n], files[i].Open)
 		})
 	}
 	if err := errors.Join(g.Wait(), ctx.Err()); err != nil {
@@ -101,6 +105,23 @@ func (s *Store) stageAll(ctx context.Context, files []File, order []int) ([]*bod
 		return nil, err
 	}
 	return bodies, nil
+}
+
+// settle keeps the bytes of many small bodies from gathering in memory: one that is stored already can be read again
+// should it be needed after all, and any other gets its file now.
+func (s *Store) settle(ctx context.Context, b *body, open func() (io.ReadCloser, error)) error {
+	if b.path != "" {
+		return nil
+	}
+	known, err := s.knownBlobs(ctx, []string{b.hash})
+	if err != nil {
+		return err
+	}
+	if known[b.hash] {
+		b.read = open
+		return nil
+	}
+	return s.write(ctx, b)
 }
 
 // switchKeys makes rows the newest versions of their keys, in few statements.

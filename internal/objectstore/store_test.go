@@ -457,7 +457,7 @@ func TestReadersNeverSeeHalfARelease(t *testing.T) {
 						}
 					})
 				}
-				for r := 1; r < 10; r++ {
+				for r := 1; r < 6; r++ {
 					publish(r)
 				}
 				close(stop)
@@ -615,4 +615,37 @@ func (p *pattern) Read(b []byte) (int, error) {
 		p.f()
 	}
 	return len(b), nil
+}
+
+func TestABodyCutShortIsNotStored(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		for _, size := range []int{0, 10, 64 << 10, 1 << 20} {
+			for _, cut := range []error{io.ErrUnexpectedEOF, errors.New("connection reset")} {
+				body := io.MultiReader(strings.NewReader(strings.Repeat("x", size)), errReader{cut})
+				_, err := w.Put(t.Context(), "bucket", "key", body, objectstore.Attributes{})
+				wantErr(t, err, cut)
+			}
+		}
+		if left := append(w.files("stage"), w.files("bodies")...); len(left) != 0 {
+			t.Errorf("left behind: %v", left)
+		}
+	})
+}
+
+func TestBodiesOfEverySize(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		for _, size := range []int{0, 1, 64<<10 - 1, 64 << 10, 64<<10 + 1, 256 << 10, 300_000} {
+			body := strings.Repeat("0123456789", size/10+1)[:size]
+			for _, key := range []string{"first", "again"} {
+				o := w.put(key, body)
+				if o.Size != int64(size) || w.get(key, "") != body {
+					t.Errorf("%d bytes came back otherwise", size)
+				}
+			}
+			must(t, w.Publish(t.Context(), "bucket", files(map[string]string{"published": body, "other": body + "!"})))
+			if w.get("published", "") != body || w.get("other", "") != body+"!" {
+				t.Errorf("%d bytes were published otherwise", size)
+			}
+		}
+	})
 }

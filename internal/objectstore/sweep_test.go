@@ -3,6 +3,7 @@ package objectstore_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -137,4 +138,47 @@ func TestTheSweeperNeverMeetsAPut(t *testing.T) {
 		cancel()
 		sweeper.Wait()
 	})
+}
+
+// TestAPublishMeetsTheSweeper publishes a body that is stored already and that the sweeper takes while the publish is
+// under way: wherever the two meet, the page is there afterwards.
+func TestAPublishMeetsTheSweeper(t *testing.T) {
+	sqltest.Each(t, func(t *testing.T, st store.Store) {
+		w := newWorld(t, st, objectstore.Options{Grace: time.Microsecond})
+		for range 20 {
+			w.put("old", "known")
+			_, err := w.Delete(t.Context(), "bucket", objectstore.DeleteInput{Key: "old"})
+			must(t, err)
+			w.pass(time.Second)
+			read := make(chan struct{})
+			var once sync.Once
+			must(t, w.Publish(t.Context(), "bucket", []objectstore.File{
+				{Key: "a", Open: func() (io.ReadCloser, error) {
+					return closer{strings.NewReader("known"), func() { once.Do(func() { close(read) }) }}, nil
+				}},
+				{Key: "b", Open: func() (io.ReadCloser, error) {
+					<-read
+					_, err := w.Sweep(t.Context())
+					return io.NopCloser(strings.NewReader("other")), err
+				}},
+			}))
+			if got := w.get("a", "") + w.get("b", ""); got != "knownother" {
+				t.Fatalf("published %q", got)
+			}
+			for _, k := range []string{"a", "b"} {
+				_, err := w.Delete(t.Context(), "bucket", objectstore.DeleteInput{Key: k})
+				must(t, err)
+			}
+		}
+	})
+}
+
+type closer struct {
+	io.Reader
+	f func()
+}
+
+func (c closer) Close() error {
+	c.f()
+	return nil
 }
