@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -33,6 +34,9 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 		"await":    cmdAwait,    // await PIPELINE [STAGE [ACTION]] STATUS
 		"runs":     cmdRuns,     // runs PIPELINE N [STATUS] : waits until the pipeline has had N executions (of that status)
 		"page":     cmdPage,     // page BUCKET/PATH REGEXP : waits until the website serves a match; ! page: does not serve one now
+		"set":      cmdSet,      // set FILE PATH JSON : changes one value of a JSON file, as in pipeline.stages.1.onFailure
+		"start":    cmdStart,    // start PIPELINE N : starts N executions
+		"pending":  cmdPending,  // pending PIPELINE ACTION VARIABLE : the token of the oldest approval that history shows pending
 		"token":    cmdToken,    // token PIPELINE STAGE ACTION VARIABLE : puts the pending approval's token into the environment
 		"database": cmdDatabase, // database : a fresh PostgreSQL database, its URL in $DATABASE
 		"approve":  cmdApprove,  // approve PIPELINE STAGE ACTION : approves what is pending
@@ -359,4 +363,63 @@ func cmdRetry(ts *testscript.TestScript, neg bool, args []string) {
 		RetryMode: types.StageRetryModeFailedActions,
 	})
 	check(ts, err)
+}
+
+func cmdSet(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, !neg && len(args) == 3, "set FILE PATH JSON")
+	var value, document any
+	check(ts, json.Unmarshal([]byte(args[2]), &value))
+	check(ts, json.Unmarshal([]byte(ts.ReadFile(args[0])), &document))
+	path := strings.Split(args[1], ".")
+	at := document
+	for i, name := range path {
+		switch node := at.(type) {
+		case map[string]any:
+			if i == len(path)-1 {
+				node[name] = value
+			}
+			at = node[name]
+		case []any:
+			n, err := strconv.Atoi(name)
+			if err != nil || n >= len(node) {
+				ts.Fatalf("%s has no %s", args[0], args[1])
+			}
+			at = node[n]
+		default:
+			ts.Fatalf("%s has no %s", args[0], args[1])
+		}
+	}
+	text, err := json.MarshalIndent(document, "", "  ")
+	check(ts, err)
+	check(ts, os.WriteFile(ts.MkAbs(args[0]), text, 0o600))
+}
+
+func cmdStart(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, !neg && len(args) == 2, "start PIPELINE N")
+	n, err := strconv.Atoi(args[1])
+	check(ts, err)
+	c := client(ts)
+	for range n {
+		_, err := c.StartPipelineExecution(context.Background(), &codepipeline.StartPipelineExecutionInput{Name: &args[0]})
+		check(ts, err)
+	}
+}
+
+func cmdPending(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, !neg && len(args) == 3, "pending PIPELINE ACTION VARIABLE")
+	c := client(ts)
+	eventually(ts, "pending "+strings.Join(args, " "), func(ctx context.Context) (string, bool, error) {
+		out, err := c.ListActionExecutions(ctx, &codepipeline.ListActionExecutionsInput{PipelineName: &args[0]})
+		if err != nil {
+			return "", false, err
+		}
+		token := ""
+		for _, d := range out.ActionExecutionDetails { // newest first
+			if aws.ToString(d.ActionName) == args[1] && d.Status == types.ActionExecutionStatusInProgress {
+				token = aws.ToString(d.Output.ExecutionResult.ExternalExecutionId)
+			}
+		}
+		ts.Setenv(args[2], token)
+		return "nothing pending", token != "", nil
+	})
 }

@@ -159,8 +159,8 @@ func sameToken(a *ActionExecution, token string) bool {
 	return a.Token != "" && subtle.ConstantTimeCompare([]byte(a.Token), []byte(token)) == 1
 }
 
-// CheckTransition refuses a stage that does not exist.
-func CheckTransition(d *pipeline.Definition, stage string) error {
+// CheckStage refuses a stage that does not exist.
+func CheckStage(d *pipeline.Definition, stage string) error {
 	if declared, _ := stageIn(d, stage); declared == nil {
 		return stageNotFound(d, stage)
 	}

@@ -163,7 +163,7 @@ func (s *script) run(command, input string) string {
 		if rest(2) == "outbound" || strings.HasPrefix(rest(2), "outbound ") {
 			typ = Outbound
 		}
-		return s.checked(CheckTransition(s.d, arg(1)), TransitionSet{
+		return s.checked(CheckStage(s.d, arg(1)), TransitionSet{
 			At: s.now, By: "ann", Stage: arg(1), Type: typ, Enabled: args[0] == "enable", Reason: strings.TrimPrefix(rest(2), "outbound "),
 		})
 	case "fire":

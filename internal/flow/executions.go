@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"time"
 
@@ -124,6 +125,60 @@ func (s *Service) Retry(ctx context.Context, name, stage, executionID string, mo
 	})
 }
 
+// Rollback starts an execution that runs one stage again with what target had when it succeeded there, and returns its
+// id.
+func (s *Service) Rollback(ctx context.Context, name, stage, target, by string) (string, error) {
+	id := uuid.NewString()
+	err := s.change(ctx, name, func(tx store.Tx, p *row, d *pipeline.Definition) (engine.Event, error) {
+		if err := engine.CheckStage(d, stage); err != nil {
+			return nil, err
+		}
+		known, snapshot, err := s.rollbackTarget(ctx, tx, p, stage, target)
+		if err != nil {
+			return nil, err
+		}
+		if err := engine.CheckRollback(d, p.state, stage, known); err != nil {
+			return nil, err
+		}
+		return engine.RollbackRequested{
+			At: s.at(tx), By: by, ID: id, Nonce: rand.Text(), Region: s.region, Stage: stage, Target: snapshot,
+			Trigger: pipeline.ExecutionTrigger{TriggerType: pipeline.TriggerManualRollback, TriggerDetail: by},
+		}, nil
+	})
+	if err != nil {
+		return "", err
+	}
+	return id, nil
+}
+
+// rollbackTarget reads from history what an execution had when it succeeded in a stage.
+func (s *Service) rollbackTarget(ctx context.Context, r store.Reader, p *row, stage, executionID string) (engine.RollbackTarget, engine.Snapshot, error) {
+	var snapshot engine.Snapshot
+	var record string
+	var version sql.NullInt64
+	var status, text sql.NullString
+	err := r.QueryRow(ctx, `
+		SELECT e.record, s.version, s.status, s.snapshot FROM executions e
+		LEFT JOIN stage_executions s ON s.pipeline_id = e.pipeline_id AND s.number = e.number AND s.stage = $3
+		WHERE e.id = $1 AND e.pipeline_id = $2`, executionID, p.id, stage).Scan(&record, &version, &status, &text)
+	if errors.Is(err, sql.ErrNoRows) {
+		return engine.RollbackTarget{}, snapshot, noExecution(p.name, executionID)
+	}
+	if err != nil {
+		return engine.RollbackTarget{}, snapshot, err
+	}
+	var e engine.ExecutionRecord
+	if err := errors.Join(json.Unmarshal([]byte(record), &e), decodeOptional(text, &snapshot)); err != nil {
+		return engine.RollbackTarget{}, snapshot, err
+	}
+	target := engine.RollbackTarget{ID: e.ID, Version: e.Version, Type: e.Type}
+	if version.Valid {
+		target.Version = int(version.Int64)
+		target.Succeeded = status.String == string(pipeline.StatusSucceeded) && text.Valid
+	}
+	return target, snapshot, nil
+}
+
 // Approval decides a manual approval.
 type Approval struct {
 	Pipeline, Stage, Action, Token string
@@ -157,7 +212,7 @@ type Transition struct {
 // SetTransition opens or closes a gate. Repeating it is fine.
 func (s *Service) SetTransition(ctx context.Context, t Transition) error {
 	return s.change(ctx, t.Pipeline, func(tx store.Tx, _ *row, d *pipeline.Definition) (engine.Event, error) {
-		if err := engine.CheckTransition(d, t.Stage); err != nil {
+		if err := engine.CheckStage(d, t.Stage); err != nil {
 			return nil, err
 		}
 		return engine.TransitionSet{At: s.at(tx), By: t.By, Stage: t.Stage, Type: t.Type, Enabled: t.Enabled, Reason: t.Reason}, nil

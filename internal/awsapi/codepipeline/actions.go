@@ -134,7 +134,7 @@ func actionType(t action.Type) types.ActionType {
 	out := types.ActionType{
 		Id: typeID(t.ID),
 		Settings: &types.ActionTypeSettings{
-			EntityUrlTemplate: optional(t.EntityURL), RevisionUrlTemplate: optional(t.RevisionURL),
+			EntityUrlTemplate: template(t.EntityURL), RevisionUrlTemplate: template(t.RevisionURL),
 		},
 		InputArtifactDetails:          &types.ArtifactDetails{MinimumCount: int32(t.Inputs.Min), MaximumCount: int32(t.Inputs.Max)},
 		OutputArtifactDetails:         &types.ArtifactDetails{MinimumCount: int32(t.Outputs.Min), MaximumCount: int32(t.Outputs.Max)},
@@ -147,4 +147,11 @@ func actionType(t action.Type) types.ActionType {
 		})
 	}
 	return out
+}
+
+func template(url string) *string {
+	if !absolute(url) {
+		return nil
+	}
+	return &url
 }

@@ -53,6 +53,16 @@ func (s *Service) RetryStageExecution(ctx context.Context, in *sdk.RetryStageExe
 	return &sdk.RetryStageExecutionOutput{PipelineExecutionId: in.PipelineExecutionId}, nil
 }
 
+// RollbackStage runs a stage again with what an earlier execution had in it.
+func (s *Service) RollbackStage(ctx context.Context, in *sdk.RollbackStageInput) (*sdk.RollbackStageOutput, error) {
+	id, err := s.flow.Rollback(ctx, aws.ToString(in.PipelineName), aws.ToString(in.StageName),
+		aws.ToString(in.TargetPipelineExecutionId), awsapi.Caller(ctx).Arn)
+	if err != nil {
+		return nil, exception(err)
+	}
+	return &sdk.RollbackStageOutput{PipelineExecutionId: &id}, nil
+}
+
 // PutApprovalResult decides a manual approval.
 func (s *Service) PutApprovalResult(ctx context.Context, in *sdk.PutApprovalResultInput) (*sdk.PutApprovalResultOutput, error) {
 	at, err := s.flow.Approve(ctx, flow.Approval{

@@ -40,6 +40,7 @@ func (s *Service) API() awsapi.API {
 		awsapi.Handle(s.ListPipelineExecutions),
 		awsapi.Handle(s.ListActionExecutions),
 		awsapi.Handle(s.RetryStageExecution),
+		awsapi.Handle(s.RollbackStage),
 		awsapi.Handle(s.EnableStageTransition),
 		awsapi.Handle(s.DisableStageTransition),
 		awsapi.Handle(s.PutApprovalResult),

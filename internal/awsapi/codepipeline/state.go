@@ -129,9 +129,9 @@ func openToken(a *engine.ActionExecution) *string {
 var placeholder = regexp.MustCompile(`\{(Config:[^{}]+|RevisionId)\}`)
 
 // link fills a template such as https://.../{Config:ProjectName}; it is left out while a value is unknown or is itself
-// a variable.
+// a variable, and when it is no address a client could open.
 func link(template string, configuration map[string]string, r *pipeline.Revision) *string {
-	if template == "" {
+	if !absolute(template) {
 		return nil
 	}
 	complete := true
@@ -150,4 +150,9 @@ func link(template string, configuration map[string]string, r *pipeline.Revision
 		return nil
 	}
 	return &filled
+}
+
+// absolute tells addresses that lead somewhere from paths of a console that is not there.
+func absolute(url string) bool {
+	return strings.HasPrefix(url, "https://") || strings.HasPrefix(url, "http://")
 }
