@@ -25,7 +25,7 @@ func Backup(ctx context.Context, c config.Config, dest string) error {
 		return fmt.Errorf("the backup needs a directory of its own: %w", err)
 	}
 	if path, ok := strings.CutPrefix(c.Database, "sqlite:"); ok {
-		if err := backupDatabase(ctx, path, filepath.Join(dest, "conveyor.db")); err != nil {
+		if err := sqlstore.BackupFile(ctx, path, filepath.Join(dest, "conveyor.db")); err != nil {
 			return err
 		}
 	}
@@ -49,17 +49,6 @@ func Backup(ctx context.Context, c config.Config, dest string) error {
 		}
 	}
 	return nil
-}
-
-func backupDatabase(ctx context.Context, path, dest string) error {
-	if _, err := os.Stat(path); err != nil {
-		return fmt.Errorf("there is no database to back up: %w", err)
-	}
-	db, err := sqlstore.Open(ctx, "sqlite:"+path, sqlstore.Options{})
-	if err != nil {
-		return err
-	}
-	return errors.Join(sqlstore.Backup(ctx, db, dest), db.Close())
 }
 
 // copyTree copies the files below from that are wanted. Files that vanish meanwhile were not needed any more.
