@@ -151,7 +151,7 @@ func (r *rooms) openS3(ctx context.Context, verifier *awsapi.Verifier, identitie
 	var err error
 	r.s3, err = s3api.New(ctx, s3api.Options{
 		Store: r.objects, Verifier: verifier, Keys: identities, Decider: identities, Place: place, Logger: log,
-		Domains: []string{publicHost(r.config.PublicURL)},
+		Domains:    []string{publicHost(r.config.PublicURL)},
 		RuntimeDir: runtimeDir(r.config),
 	})
 	if err == nil {

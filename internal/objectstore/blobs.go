@@ -90,14 +90,14 @@ func (s *Store) knownBlobs(ctx context.Context, hashes []string) (map[string]boo
 			if err != nil {
 				return err
 			}
-			for rows.Next() {
+			if err := each(rows, func() error {
 				var h string
 				if err := rows.Scan(&h); err != nil {
-					return errors.Join(err, rows.Close())
+					return err
 				}
 				known[h] = true
-			}
-			if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+				return nil
+			}); err != nil {
 				return err
 			}
 		}
@@ -123,15 +123,15 @@ func (s *Store) refer(ctx context.Context, tx store.Tx, hashes []string, unique 
 		if err != nil {
 			return err
 		}
-		for rows.Next() {
+		return each(rows, func() error {
 			var h, file string
 			var id int64
 			if err := rows.Scan(&h, &id, &file); err != nil {
-				return errors.Join(err, rows.Close())
+				return err
 			}
 			ids[h], files[h] = id, file
-		}
-		return errors.Join(rows.Err(), rows.Close())
+			return nil
+		})
 	}
 	for batch := range slices.Chunk(theirs, maxBatch) {
 		if err := collect(`UPDATE blobs SET suspect_at = 0 WHERE hash IN `+placeholders(1, 1, len(batch))+

@@ -2,7 +2,6 @@ package objectstore
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -163,21 +162,22 @@ func (l *lister) batch(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	n := 0
-	for rows.Next() {
+	err = each(rows, func() error {
 		var scan rowScan
 		if err := rows.Scan(scan.targets()...); err != nil {
-			return false, errors.Join(err, rows.Close())
+			return err
 		}
 		n++
 		if err := l.take(&scan); err != nil {
-			return false, errors.Join(err, rows.Close())
+			return err
 		}
 		if l.page.Truncated {
-			return false, rows.Close()
+			return errEnough
 		}
 		l.cursor = append(append([]byte{}, scan.key...), 0)
-	}
-	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		return nil
+	})
+	if err != nil || l.page.Truncated {
 		return false, err
 	}
 	if l.skipping != "" && string(l.cursor) > l.skipping {
@@ -194,27 +194,28 @@ func (l *lister) versionBatch(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	defer rows.Close()
 	skipped := 0
 	for rows.Next() {
 		var scan rowScan
 		if err := rows.Scan(scan.targets()...); err != nil {
-			return false, errors.Join(err, rows.Close())
+			return false, err
 		}
 		if l.skipping != "" && strings.HasPrefix(string(scan.key), l.skipping) {
 			if skipped++; skipped > 100 {
 				l.cursor = after([]byte(l.skipping))
-				return true, rows.Close()
+				return true, nil
 			}
 			continue
 		}
 		if err := l.take(&scan); err != nil {
-			return false, errors.Join(err, rows.Close())
+			return false, err
 		}
 		if l.page.Truncated {
-			return false, rows.Close()
+			return false, nil
 		}
 	}
-	return false, errors.Join(rows.Err(), rows.Close())
+	return false, rows.Err()
 }
 
 // take adds a row to the page, as itself or as its common prefix, or finds that the page is full.
@@ -253,14 +254,15 @@ func (l *lister) restOfKey(ctx context.Context, key, version string) error {
 	if err != nil {
 		return err
 	}
+	defer rows.Close()
 	for rows.Next() && !l.page.Truncated {
 		var scan rowScan
 		if err := rows.Scan(scan.targets()...); err != nil {
-			return errors.Join(err, rows.Close())
+			return err
 		}
 		if err := l.take(&scan); err != nil {
-			return errors.Join(err, rows.Close())
+			return err
 		}
 	}
-	return errors.Join(rows.Err(), rows.Close())
+	return rows.Err()
 }

@@ -331,14 +331,14 @@ func (s *Store) dropUploads(ctx context.Context, tx store.Tx, b bucketRow) error
 		return err
 	}
 	var ids []string
-	for rows.Next() {
+	if err := each(rows, func() error {
 		var id string
 		if err := rows.Scan(&id); err != nil {
-			return errors.Join(err, rows.Close())
+			return err
 		}
 		ids = append(ids, id)
-	}
-	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		return nil
+	}); err != nil {
 		return err
 	}
 	for _, id := range ids {

@@ -180,16 +180,16 @@ func (s *Store) removeNulls(ctx context.Context, tx store.Tx, in string, keys []
 		return err
 	}
 	var blobs []int64
-	for rows.Next() {
+	if err := each(rows, func() error {
 		var id sql.NullInt64
 		if err := rows.Scan(&id); err != nil {
-			return errors.Join(err, rows.Close())
+			return err
 		}
 		if id.Valid {
 			blobs = append(blobs, id.Int64)
 		}
-	}
-	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		return nil
+	}); err != nil {
 		return err
 	}
 	slices.Sort(blobs)

@@ -88,15 +88,16 @@ func (s *Store) sweepRows(ctx context.Context) (files []string, more bool, err e
 		if err != nil {
 			return err
 		}
-		for rows.Next() {
+		err = each(rows, func() error {
 			var f string
 			if err := rows.Scan(&f); err != nil {
-				return errors.Join(err, rows.Close())
+				return err
 			}
 			files = append(files, f)
-		}
+			return nil
+		})
 		more = cleared+int64(len(files)) > 0
-		return errors.Join(rows.Err(), rows.Close())
+		return err
 	})
 	return files, more, err
 }
