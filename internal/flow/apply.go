@@ -190,11 +190,16 @@ func (e *effects) SetTimer(c engine.SetTimer) error {
 	}, timerRef{Pipeline: e.p.name, Timer: c.Timer})
 }
 
+// timerMargin is how close to its time a timer is left alone. It then fires for nothing, but does not meet its own
+// cancellation: on PostgreSQL a timer that fires holds its job and wants the pipeline, while an action's end holds the
+// pipeline and wants the timer's job. Should they meet all the same, one of the two transactions runs again.
+const timerMargin = time.Minute
+
 // Announce collects what history and live views are to know.
 func (e *effects) Announce(a engine.Announce) error {
 	e.announced = append(e.announced, a)
 	e.history.note(a)
-	if over := a.Action; over != nil && over.Status.Terminal() && !over.Deadline.IsZero() {
+	if over := a.Action; over != nil && over.Status.Terminal() && over.Deadline.Sub(a.At) > timerMargin {
 		// The timeout is not needed any more. Without this a busy server would carry hours of dead timers.
 		return e.s.jobs.Cancel(e.ctx, e.tx, jobTimer,
 			timerKey(engine.Timer{Kind: engine.TimerAction, ID: over.ID, At: over.Deadline}))

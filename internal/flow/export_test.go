@@ -32,3 +32,27 @@ func (s *Service) Deliver(ctx context.Context, pipeline, actionExecutionID strin
 	}
 	return s.store.InTx(ctx, func(tx store.Tx) error { return complete(ctx, tx) })
 }
+
+// FireTimerJob runs a timer's job now as the queue does: the transaction ends the job first. Call it for a job that
+// MarkTimerRunning has taken.
+func (s *Service) FireTimerJob(ctx context.Context, pipeline string, timer engine.Timer) error {
+	complete, err := s.fireTimer(ctx, queue.Job{Payload: []byte(mustJSON(timerRef{Pipeline: pipeline, Timer: timer}))})
+	if err != nil {
+		return err
+	}
+	return s.store.InTx(ctx, func(tx store.Tx) error {
+		if _, err := tx.Exec(ctx, `DELETE FROM jobs WHERE kind = $1 AND owner = 'another'`, jobTimer); err != nil {
+			return err
+		}
+		return complete(ctx, tx)
+	})
+}
+
+// MarkTimerRunning takes a timer's job as another server's queue does when it is due.
+func (s *Service) MarkTimerRunning(ctx context.Context, timer engine.Timer) error {
+	return s.store.InTx(ctx, func(tx store.Tx) error {
+		_, err := tx.Exec(ctx, `UPDATE jobs SET state = 'running', owner = 'another', lease_until = $1 WHERE kind = $2 AND key = $3`,
+			int64(1)<<62, jobTimer, timerKey(timer))
+		return err
+	})
+}
