@@ -85,6 +85,10 @@ func CheckRetry(d *pipeline.Definition, s State, stage, executionID string, how 
 		return refuse(StageNotRetryable,
 			"Stage %s of execution %s cannot be retried: its status is %s.", stage, executionID, st.Latest.Status)
 	}
+	if mode(d) == pipeline.Parallel {
+		return refuse(StageNotRetryable, "Stage %s of execution %s cannot be retried: it is not running, and not among the %d "+
+			"newest that failed or were stopped.", stage, executionID, maxConcurrent)
+	}
 	return refuse(StageNotRetryable, "Stage %s cannot be retried: execution %s never entered it.", stage, executionID)
 }
 
@@ -231,6 +235,10 @@ func CheckOverride(d *pipeline.Definition, s State, stage, executionID string, s
 // The engine knows conditions, but nobody evaluates their rules yet: an execution would wait until they time out.
 func Supports(d *pipeline.Definition) error {
 	for i := range d.Stages {
+		if f := d.Stages[i].OnFailure; i == 0 && f != nil && f.Result == resultRollback {
+			return refuse(InvalidStructure, "Stage %s declares the result ROLLBACK in onFailure; the source stage cannot be rolled back.",
+				d.Stages[i].Name)
+		}
 		for _, slot := range slots {
 			if len(conditions(&d.Stages[i], slot)) > 0 {
 				return refuse(InvalidStructure, "Stage %s declares a %s condition; conditions are not supported yet.",

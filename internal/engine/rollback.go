@@ -37,6 +37,9 @@ func (m *machine) rollBack(e *exec) {
 		return
 	}
 	_, i := stageIn(m.d, st.Name)
+	if i < 1 {
+		return
+	}
 	m.startRollback(ExecutionRecord{
 		ID:      rollbackID(e.ID, st.Name, e.Attempt),
 		Region:  e.Region,

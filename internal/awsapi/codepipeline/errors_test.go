@@ -143,6 +143,15 @@ func TestErrorMatrix(t *testing.T) {
 				_, err := do[sdk.ListActionExecutionsOutput](s, &sdk.ListActionExecutionsInput{PipelineName: site, NextToken: badToken})
 				return err
 			}},
+			{"create: source stage rolls back", "InvalidStructureException", func() error {
+				return create(declare(func(d *types.PipelineDeclaration) {
+					d.Stages[0].OnFailure = &types.FailureConditions{Result: types.ResultRollback}
+				}))
+			}},
+			{"rollback: no pipeline", "PipelineNotFoundException", func() error { return rollback(s, none, "Build", run) }},
+			{"rollback: no stage", "StageNotFoundException", func() error { return rollback(s, site, "None", run) }},
+			{"rollback: no execution", "PipelineExecutionNotFoundException", func() error { return rollback(s, site, "Build", noRun) }},
+			{"rollback: the source stage", "UnableToRollbackStageException", func() error { return rollback(s, site, "Source", run) }},
 			{"retry: no pipeline", "PipelineNotFoundException", func() error { return retry(s, none, "Build", run) }},
 			{"retry: no stage", "StageNotFoundException", func() error { return retry(s, site, "None", run) }},
 			{"retry: nothing failed", "StageNotRetryableException", func() error { return retry(s, site, "Build", run) }},
@@ -216,6 +225,11 @@ func retry(s *server, name *string, stage string, run *string) error {
 	_, err := do[sdk.RetryStageExecutionOutput](s, &sdk.RetryStageExecutionInput{
 		PipelineName: name, StageName: &stage, PipelineExecutionId: run, RetryMode: types.StageRetryModeFailedActions,
 	})
+	return err
+}
+
+func rollback(s *server, name *string, stage string, target *string) error {
+	_, err := do[sdk.RollbackStageOutput](s, &sdk.RollbackStageInput{PipelineName: name, StageName: &stage, TargetPipelineExecutionId: target})
 	return err
 }
 

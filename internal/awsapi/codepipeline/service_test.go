@@ -95,6 +95,9 @@ func TestAnExecutionFromStartToEnd(t *testing.T) {
 		if build.EntityUrl != nil {
 			t.Errorf("a link with a variable in it: %s", *build.EntityUrl)
 		}
+		if url := s.action("site", "Gate", "Approve").EntityUrl; url != nil {
+			t.Errorf("a link to nowhere: %s", *url)
+		}
 
 		wantCode(t, "a wrong token", s.decide("site", aws.String("1bd7a9ba-ab4b-4ff5-9d3b-0a1b2c3d4e5f"), types.ApprovalStatusApproved), "InvalidApprovalTokenException")
 		if err := s.decide("site", token, types.ApprovalStatusApproved); err != nil {
@@ -193,6 +196,67 @@ func TestFailRetryAndStop(t *testing.T) {
 	})
 }
 
+func TestRollback(t *testing.T) {
+	each(t, func(t *testing.T, s *server) {
+		s.create("site")
+		first := s.executions("site")[0].PipelineExecutionId
+		if err := s.decide("site", s.token("site"), types.ApprovalStatusApproved); err != nil {
+			t.Fatal(err)
+		}
+		s.await("site", first, types.PipelineExecutionStatusSucceeded)
+		id := must[sdk.RollbackStageOutput](s, &sdk.RollbackStageInput{
+			PipelineName: aws.String("site"), StageName: aws.String("Build"), TargetPipelineExecutionId: first,
+		}).PipelineExecutionId
+		e := s.await("site", id, types.PipelineExecutionStatusSucceeded)
+		if e.ExecutionType != types.ExecutionTypeRollback || *e.RollbackMetadata.RollbackTargetPipelineExecutionId != *first ||
+			e.Trigger.TriggerType != types.TriggerTypeManualRollback || *e.Trigger.TriggerDetail != root {
+			t.Errorf("the rollback: %+v", e)
+		}
+		summary := s.executions("site")[0]
+		if summary.ExecutionType != types.ExecutionTypeRollback || *summary.RollbackMetadata.RollbackTargetPipelineExecutionId != *first ||
+			len(summary.SourceRevisions) != 1 || *summary.SourceRevisions[0].RevisionId != "c0ffee" {
+			t.Errorf("in the list: %+v", summary)
+		}
+		if l := s.state("site").StageStates[1].LatestExecution; l.Type != types.ExecutionTypeRollback || *l.PipelineExecutionId != *id {
+			t.Errorf("the stage shows %+v", l)
+		}
+	})
+}
+
+func TestModes(t *testing.T) {
+	for _, mode := range []types.ExecutionMode{types.ExecutionModeQueued, types.ExecutionModeParallel} {
+		t.Run(string(mode), func(t *testing.T) {
+			each(t, func(t *testing.T, s *server) {
+				d := declaration("site")
+				d.ExecutionMode = mode
+				created := must[sdk.CreatePipelineOutput](s, &sdk.CreatePipelineInput{Pipeline: d}).Pipeline
+				if created.ExecutionMode != mode || created.PipelineType != types.PipelineTypeV2 {
+					t.Errorf("created with mode %s, type %s", created.ExecutionMode, created.PipelineType)
+				}
+				for range 49 {
+					must[sdk.StartPipelineExecutionOutput](s, &sdk.StartPipelineExecutionInput{Name: aws.String("site")})
+				}
+				_, err := do[sdk.StartPipelineExecutionOutput](s, &sdk.StartPipelineExecutionInput{Name: aws.String("site")})
+				wantCode(t, "the 51st", err, "ConcurrentPipelineExecutionsLimitExceededException")
+				if list := s.executions("site"); len(list) != 50 || list[0].ExecutionMode != mode {
+					t.Errorf("%d executions, the newest in mode %s", len(list), list[0].ExecutionMode)
+				}
+				if mode == types.ExecutionModeParallel {
+					return
+				}
+				var gate types.StageState
+				s.until(func() bool {
+					gate = s.state("site").StageStates[2]
+					return len(gate.InboundExecutions) == 49
+				}, "they do not all wait for the approval")
+				if newest := s.executions("site")[0].PipelineExecutionId; *gate.InboundExecution.PipelineExecutionId != *newest {
+					t.Errorf("inboundExecution is %s, want the newest, %s", *gate.InboundExecution.PipelineExecutionId, *newest)
+				}
+			})
+		})
+	}
+}
+
 func TestTransitions(t *testing.T) {
 	each(t, func(t *testing.T, s *server) {
 		s.create("site")
@@ -278,6 +342,9 @@ func TestActionTypes(t *testing.T) {
 		out := must[sdk.ListActionTypesOutput](s, &sdk.ListActionTypesInput{ActionOwnerFilter: types.ActionOwnerAws})
 		if len(out.ActionTypes) != 3 || out.ActionTypes[0].Id.Category != types.ActionCategoryApproval {
 			t.Fatalf("types: %+v", out.ActionTypes)
+		}
+		if url := out.ActionTypes[0].Settings.EntityUrlTemplate; url != nil {
+			t.Errorf("a link to nowhere: %s", *url)
 		}
 		build := out.ActionTypes[1]
 		if build.InputArtifactDetails.MinimumCount != 1 || build.InputArtifactDetails.MaximumCount != 5 || len(build.ActionConfigurationProperties) != 2 {

@@ -100,7 +100,7 @@ func actionState(declared *pipeline.Action, shown *engine.ActionState, known act
 	if r := shown.Revision; r != nil {
 		out.CurrentRevision = &types.ActionRevision{RevisionId: optional(r.ID), RevisionChangeId: optional(r.Change), Created: stamp(r.Created)}
 		out.RevisionUrl = link(t.RevisionURL, declared.Configuration, r)
-		if r.URL != "" {
+		if absolute(r.URL) {
 			out.RevisionUrl = &r.URL
 		}
 	}

@@ -104,7 +104,7 @@ var known = []action.Type{
 		ID: id("Build", "CodeBuild"), Inputs: action.Count{Min: 1, Max: 5}, Outputs: action.Count{Max: 5}, EntityURL: "http://builds/{Config:ProjectName}",
 		Properties: []action.Property{{Name: "ProjectName", Required: true}, {Name: "Token", Secret: true}},
 	},
-	{ID: id("Approval", "Manual"), TimeoutSetable: true, Properties: []action.Property{{Name: "CustomData"}}},
+	{ID: id("Approval", "Manual"), TimeoutSetable: true, EntityURL: "/console/approvals", Properties: []action.Property{{Name: "CustomData"}}},
 }
 
 func id(category, provider string) pipeline.ActionTypeID {
