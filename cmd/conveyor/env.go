@@ -6,6 +6,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/conveyor-cd/conveyor/internal/app"
+	"github.com/conveyor-cd/conveyor/internal/config"
 	"github.com/conveyor-cd/conveyor/internal/iam"
 )
 
@@ -14,7 +16,8 @@ func envCommand() *cobra.Command {
 		Use:   "env",
 		Short: "Print the environment that points AWS tools at this server",
 		Long: `Print export lines with the endpoint, region and root credentials of the server that uses the data directory, for
-the shell to evaluate. The aws CLI, the SDKs and Terraform need nothing else.`,
+the shell to evaluate. The aws CLI, the SDKs and Terraform need nothing else. The address is the one that server was
+last started with, unless --listen or --public-url gives another.`,
 		Example: `  eval "$(conveyor env)"
   eval "$(conveyor env --data /var/lib/conveyor)"`,
 		Args: cobra.NoArgs,
@@ -28,6 +31,9 @@ the shell to evaluate. The aws CLI, the SDKs and Terraform need nothing else.`,
 		if err != nil {
 			return fmt.Errorf("%w\nstart the server once with --data %s, which makes the credentials", err, c.Data)
 		}
+		if err := asLastServed(cmd, c); err != nil {
+			return err
+		}
 		for _, v := range [][2]string{
 			{"AWS_ENDPOINT_URL", c.PublicURL},
 			{"AWS_ACCESS_KEY_ID", root.ID},
@@ -39,6 +45,22 @@ the shell to evaluate. The aws CLI, the SDKs and Terraform need nothing else.`,
 		return nil
 	}
 	return cmd
+}
+
+// asLastServed fills in the address and region of the server that uses the data directory, unless they are given.
+func asLastServed(cmd *cobra.Command, c *config.Config) error {
+	served, ok, err := app.ReadEndpoint(c.Data)
+	if err != nil || !ok {
+		return err
+	}
+	flags := cmd.Flags() // those the environment or the file set have changed as well
+	if !flags.Changed("listen") && !flags.Changed("public-url") {
+		c.PublicURL = served.URL
+	}
+	if !flags.Changed("region") {
+		c.Region = served.Region
+	}
+	return nil
 }
 
 // shellQuote makes s one word of a POSIX shell.

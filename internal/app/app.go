@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"os"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/conveyor-cd/conveyor/internal/config"
@@ -42,31 +41,33 @@ func (a *App) open(ctx context.Context) error {
 	if err := os.MkdirAll(a.config.Data, 0o700); err != nil {
 		return fmt.Errorf("making the data directory: %w", err)
 	}
-	if strings.HasPrefix(a.config.Database, "sqlite:") {
-		unlock, err := sqlstore.LockDir(a.config.Data)
-		if err != nil {
-			return err
-		}
-		a.closers = append(a.closers, unlock)
+	unlock, err := lock(a.config.Data, a.config.Database)
+	if err != nil {
+		return err
 	}
+	a.closers = append(a.closers, unlock...)
 	listener, err := net.Listen("tcp", a.config.Listen)
 	if err != nil {
 		return fmt.Errorf("listening (choose another address with --listen): %w", err)
 	}
 	a.listener = listener
 	a.closers = append(a.closers, func() error { return ignoreClosed(listener.Close()) })
+	a.config.PublicURL = reachedAt(a.config.PublicURL, listener.Addr())
 
 	db, err := sqlstore.Open(ctx, a.config.Database, sqlstore.Options{Logger: a.log})
 	if err != nil {
 		return err
 	}
 	a.closers = append(a.closers, db.Close)
-	a.health = &health{ping: db.Ping}
+	a.health = &health{ping: db.Ping, data: a.config.Data}
 	a.rooms, err = openRooms(ctx, a.config, db, a.log)
 	if a.rooms != nil {
 		a.closers = append(a.closers, a.rooms.close)
 	}
 	if err != nil {
+		return err
+	}
+	if err := writeEndpoint(a.config); err != nil {
 		return err
 	}
 	a.http = &http.Server{
@@ -95,8 +96,10 @@ func (a *App) Run(ctx context.Context) (err error) {
 		return err
 	case <-ctx.Done():
 	}
-	a.log.Info("stopping", "timeout", a.config.ShutdownTimeout)
-	return a.drain()
+	a.log.Info("stopping", "timeout", a.config.ShutdownTimeout.String())
+	err = a.drain()
+	a.log.Info("stopped")
+	return err
 }
 
 // drain stops taking requests and jobs. What cannot end in time is cut off: the database knows it is unfinished, and

@@ -68,6 +68,7 @@ func openRooms(ctx context.Context, c config.Config, db store.Store, log *slog.L
 	if err != nil {
 		return r, err
 	}
+	warnOfReaders(filepath.Join(c.Data, iam.CredentialsFile), log)
 	place := awsapi.Place{Region: c.Region, Account: awsapi.DefaultAccount}
 	identities := iam.New(db, iam.WithRoot(root))
 	verifier := awsapi.NewVerifier(identities, place)
@@ -109,6 +110,14 @@ func openRooms(ctx context.Context, c config.Config, db store.Store, log *slog.L
 		Log: log.With("room", "git"),
 	})
 	return r, nil
+}
+
+// warnOfReaders says when others than the server's user may read the root credentials, as after an edit that made a new
+// file.
+func warnOfReaders(path string, log *slog.Logger) {
+	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o077 != 0 {
+		log.Warn("other users of this machine may read the root credentials; take that from them: chmod 600 "+path, "mode", info.Mode().Perm().String())
+	}
 }
 
 func (r *rooms) openStores(ctx context.Context, db store.Store) error {

@@ -1,0 +1,51 @@
+package app
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/conveyor-cd/conveyor/internal/store/sqlstore"
+)
+
+func TestOneServerForEachSQLiteDatabase(t *testing.T) {
+	mine, other := t.TempDir(), t.TempDir()
+	db := filepath.Join(mine, "conveyor.db")
+	if err := os.WriteFile(db, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(other, "link.db")
+	if err := os.Symlink(db, link); err != nil {
+		t.Fatal(err)
+	}
+	unlock, err := lock(mine, "sqlite:"+db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := lock(mine, "sqlite:"+filepath.Join(other, "own.db")); !errors.Is(err, sqlstore.ErrDirInUse) {
+		t.Errorf("the same directory: %v", err)
+	}
+	for _, path := range []string{db, link, filepath.Join(mine, ".", "conveyor.db")} {
+		if _, err := lock(other, "sqlite:"+path); err == nil || !strings.Contains(err.Error(), "another server") {
+			t.Errorf("the same database as %s: %v", path, err)
+		}
+	}
+	if _, err := lock(mine, "postgres://db/conveyor"); err != nil {
+		t.Errorf("PostgreSQL is shared: %v", err)
+	}
+	// What was refused has left nothing locked behind.
+	free, err := lock(other, "sqlite:"+filepath.Join(other, "own.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, end := range append(free, unlock...) {
+		if err := end(); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := lock(other, "sqlite:"+db); err != nil {
+		t.Errorf("after the first server's end: %v", err)
+	}
+}
