@@ -278,6 +278,37 @@ func TestRefused(t *testing.T) {
 }
 
 // Many at once, on different branches: each push works and each is recorded.
+// A server that cannot note a push down, for example because its disk is full, says so and leaves git alone; the same
+// push works when it can.
+func TestAPushThatCannotBeRecorded(t *testing.T) {
+	db := sqltest.SQLite(t)
+	s := serve(t, db, githost.Options{})
+	s.create("site")
+	rename := func(from, to string) {
+		t.Helper()
+		err := db.InTx(t.Context(), func(tx store.Tx) error {
+			_, err := tx.Exec(t.Context(), "ALTER TABLE "+from+" RENAME TO "+to)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	dir := worktree(t)
+	rename("push_intents", "out_of_reach")
+	if said := gitFails(t, dir, "push", s.url("site"), "HEAD:refs/heads/main"); !strings.Contains(said, "nothing was changed; push again later") {
+		t.Errorf("git said %s", said)
+	}
+	if refs := git(t, dir, "ls-remote", s.url("site")); refs != "" {
+		t.Errorf("refs: %s", refs)
+	}
+	rename("out_of_reach", "push_intents")
+	git(t, dir, "push", s.url("site"), "HEAD:refs/heads/main")
+	if len(s.heard()) != 1 {
+		t.Errorf("pushes: %v", s.heard())
+	}
+}
+
 func TestConcurrentBranches(t *testing.T) {
 	t.Parallel()
 	sqltest.Each(t, func(t *testing.T, db store.Store) {

@@ -44,7 +44,8 @@ func (h *Host) receive(w http.ResponseWriter, req *request) {
 	var intent *gitrepo.Intent
 	if len(push.updates) > 0 {
 		if intent, err = h.repos.Intend(ctx, req.repo, req.caller.Arn, push.updates); err != nil {
-			h.broken(w, req.Request, err)
+			req.log.Error("push is refused: it cannot be noted down", "error", err)
+			h.answer(w, push).refusePush(in, fmt.Errorf("the server cannot record it now, so nothing was changed; push again later: %w", err))
 			return
 		}
 		go h.repos.Warm(req.repo) // whoever hears of the push will read it
