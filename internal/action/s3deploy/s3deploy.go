@@ -91,6 +91,9 @@ func (p *Provider) Start(ctx context.Context, job action.Job) (action.Result, er
 	if !extract && d.key == "" {
 		return action.Fail(pipeline.ConfigurationError, "The action %s lacks the configuration key %s, which is required when %s is false.", job.Action, keyObject, keyExtract), nil
 	}
+	if climbs(d.key) {
+		return action.Fail(pipeline.ConfigurationError, "The configuration key %s of action %s is %q, which leads out of the bucket; S3 refuses such keys.", keyObject, job.Action, d.key), nil
+	}
 	artifact, err := p.objects.Get(ctx, job.Inputs[0].Bucket, job.Inputs[0].Key, "")
 	if err != nil {
 		return d.inputFailure(err)
@@ -127,6 +130,13 @@ func (p *Provider) expand(job action.Job) string {
 		"{datetime}", at.UTC().Format("2006-01-02_15-04-05"),
 		"{uuid}", uuid.NewSHA1(uuid.NameSpaceOID, []byte("s3deploy:"+job.ActionExecutionID)).String(),
 	).Replace(job.Configuration[keyObject])
+}
+
+// climbs reports whether a key, read as a path, leads above the bucket, where a client that downloads it as a file would
+// put it. S3 refuses those keys, and no other with dots.
+func climbs(key string) bool {
+	cleaned := path.Clean(strings.TrimLeft(key, "/"))
+	return cleaned == ".." || strings.HasPrefix(cleaned, "../")
 }
 
 func (d deployment) attributes() objectstore.Attributes {

@@ -144,6 +144,8 @@ func TestSuite(t *testing.T) {
 				{Name: "a missing bucket", Make: configure("BucketName", "nowhere"), Says: "bucket nowhere does not exist", Code: pipeline.ConfigurationError},
 				{Name: "no key", Make: configure("Extract", "false"), Says: "ObjectKey", Code: pipeline.ConfigurationError},
 				{Name: "a key that is too long", Make: configure("ObjectKey", strings.Repeat("k", 1100)), Says: "1024", Code: pipeline.JobFailed},
+				{Name: "a key out of the bucket", Make: configure("ObjectKey", "a/../../etc/passwd"), Says: "ObjectKey", Code: pipeline.ConfigurationError},
+				{Name: "the bucket's parent", Make: configure("Extract", "false", "ObjectKey", ".."), Says: "ObjectKey", Code: pipeline.ConfigurationError},
 				{Name: "not a zip", Make: other(text("hello")), Says: "Built cannot be extracted: not a valid zip file", Code: pipeline.JobFailed},
 				{Name: "a reference for a clone", Make: other(text(string(ref))), Says: "CODE_ZIP", Code: pipeline.ConfigurationError},
 				{Name: "no files", Make: other(zipped()), Says: "holds no files", Code: pipeline.JobFailed},
