@@ -70,18 +70,34 @@ func (h *Handler) resign(r *http.Request, at address) (*http.Request, error) {
 	return signAnew(r.Context(), r, q, key, h.place.Region, now)
 }
 
+// signAnew signs with version 4 what version 2 signs. Other headers are left out: those of the connection do not reach
+// the gateway.
 func signAnew(ctx context.Context, r *http.Request, q url.Values, key iam.AccessKey, region string, now time.Time) (*http.Request, error) {
 	out := r.Clone(ctx)
+	for name, values := range q {
+		if strings.HasPrefix(name, "x-amz-") { // botocore presigns these as parameters; they mean the same
+			out.Header[http.CanonicalHeaderKey(name)] = values
+			q.Del(name)
+		}
+	}
 	out.URL.RawQuery = strings.ReplaceAll(q.Encode(), "+", "%20")
 	out.Header.Set("X-Amz-Content-Sha256", awsapi.UnsignedPayload)
-	signed := out.Clone(ctx) // the signer signs the host of the URL when there is none
-	signed.URL.Host = r.Host
+	signed := &http.Request{Method: out.Method, URL: new(url.URL), Host: r.Host, Header: http.Header{}}
+	*signed.URL = *out.URL
+	signed.URL.Host = r.Host // the signer signs the host of the URL when there is none
+	for name, values := range out.Header {
+		if strings.HasPrefix(name, "X-Amz-") {
+			signed.Header[name] = values
+		}
+	}
 	signer := v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true })
 	creds := aws.Credentials{AccessKeyID: key.ID, SecretAccessKey: key.Secret, SessionToken: key.SessionToken}
 	if err := signer.SignHTTP(ctx, creds, signed, awsapi.UnsignedPayload, "s3", region, now); err != nil {
 		return nil, err
 	}
-	out.Header = signed.Header
+	for name, values := range signed.Header {
+		out.Header[name] = values
+	}
 	return out, nil
 }
 

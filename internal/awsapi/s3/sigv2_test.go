@@ -56,3 +56,37 @@ func TestURLsPresignedWithVersion2(t *testing.T) {
 		}
 	}
 }
+
+// Clients send headers of their connection, and botocore presigns headers as parameters, which then hold.
+func TestURLsPresignedWithVersion2AsClientsUseThem(t *testing.T) {
+	w := one(t)
+	w.bucket("bucket")
+	later := time.Now().Add(time.Minute)
+	of := http.Header{"Connection": {"keep-alive"}, "Accept-Encoding": {"gzip, deflate"}, "Accept": {"*/*"}, "User-Agent": {"python-requests/2"}}
+	put := of.Clone()
+	put.Set("X-Amz-Meta-Colour", "blue") // not what was signed
+	mac := hmac.New(sha1.New, []byte("rootsecret"))
+	fmt.Fprintf(mac, "PUT\n\n\n%d\nx-amz-meta-colour:red\n/bucket/key", later.Unix())
+	target := w.url + "/bucket/key?" + url.Values{
+		"AWSAccessKeyId": {"AKIAROOT"}, "Expires": {fmt.Sprint(later.Unix())}, "x-amz-meta-colour": {"red"},
+		"Signature": {base64.StdEncoding.EncodeToString(mac.Sum(nil))},
+	}.Encode()
+	if status, body := w.http("PUT", target, "hello", put); status != 200 {
+		t.Fatalf("put: %d %s", status, body)
+	}
+	if status, body := w.http("GET", w.url+v2("AKIAROOT", "rootsecret", "GET", "/bucket/key", "", later), "", of); status != 200 || body != "hello" {
+		t.Errorf("get: %d %s", status, body)
+	}
+	r, err := http.NewRequest("HEAD", w.url+v2("AKIAROOT", "rootsecret", "HEAD", "/bucket/key", "", later), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = head.Body.Close()
+	if got := head.Header.Get("X-Amz-Meta-Colour"); head.StatusCode != 200 || got != "red" {
+		t.Errorf("head: %s, colour %q, want that of the URL", head.Status, got)
+	}
+}
