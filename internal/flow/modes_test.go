@@ -351,3 +351,35 @@ func TestRollbacksThatAreRefused(t *testing.T) {
 	refused("a stage in use", "web", "Deploy", good, pipeline.UnableToRollbackStage)
 	g.leave <- action.Done{}
 }
+
+func TestSwitchingTheMode(t *testing.T) {
+	sqltest.Each(t, func(t *testing.T, st store.Store) {
+		b := newBelt(t, st)
+		g := newGate()
+		b.providers.on("Build", g.hold)
+		update := func(mode pipeline.ExecutionMode) {
+			t.Helper()
+			if _, err := b.UpdatePipeline(t.Context(), inMode(mode, site("web")), caller); err != nil {
+				t.Fatal(err)
+			}
+		}
+		parallel := b.create(inMode(pipeline.Parallel, site("web")))
+		<-g.entered
+		update(pipeline.Queued) // PARALLEL executions go on, and no stage shows or waits for them
+		queued := b.start("web")
+		if job := <-g.entered; job.ExecutionID != queued {
+			t.Fatalf("execution %s entered, want %s", job.ExecutionID, queued)
+		}
+		if v := b.stage("web", "Build"); v.Latest == nil || v.Latest.ID != queued {
+			t.Errorf("the stage shows %+v", v.Latest)
+		}
+		waiting := b.start("web")
+		b.until(func() bool { return b.waitsFor("web", "Build", waiting) }, func() string { return "nobody waits for the stage" })
+		update(pipeline.Parallel) // QUEUED executions end: waiting ones at once, the others when their actions have
+		b.await("web", waiting, pipeline.StatusCancelled)
+		g.leave <- action.Done{}
+		g.leave <- action.Done{}
+		b.await("web", parallel, pipeline.StatusSucceeded)
+		b.await("web", queued, pipeline.StatusCancelled)
+	})
+}

@@ -61,7 +61,7 @@ func (s *Service) detailOf(d *flow.ActionDetail) types.ActionExecutionDetail {
 		UpdatedBy: optional(a.By), Status: types.ActionExecutionStatus(a.Status),
 		Input: &types.ActionExecutionInput{
 			ActionTypeId:  typeID(declared.ActionTypeID),
-			Configuration: declared.Configuration, ResolvedConfiguration: d.Configuration,
+			Configuration: orEmpty(declared.Configuration), ResolvedConfiguration: orEmpty(d.Configuration),
 			RoleArn: optional(declared.RoleArn), Region: &region, Namespace: optional(declared.Namespace),
 			InputArtifacts: artifactDetails(a.Inputs),
 		},

@@ -98,6 +98,11 @@ func TestAnExecutionFromStartToEnd(t *testing.T) {
 		if url := s.action("site", "Gate", "Approve").EntityUrl; url != nil {
 			t.Errorf("a link to nowhere: %s", *url)
 		}
+		s.until(func() bool { return s.action("site", "Gate", "Approve").LatestExecution.Summary != nil }, "the approval makes no progress")
+		pending := must[sdk.ListActionExecutionsOutput](s, &sdk.ListActionExecutionsInput{PipelineName: aws.String("site")}).ActionExecutionDetails[0]
+		if at := s.action("site", "Gate", "Approve").LatestExecution.LastStatusChange; !at.Equal(*pending.StartTime) {
+			t.Errorf("progress moved lastStatusChange to %s, started at %s", at, pending.StartTime)
+		}
 
 		wantCode(t, "a wrong token", s.decide("site", aws.String("1bd7a9ba-ab4b-4ff5-9d3b-0a1b2c3d4e5f"), types.ApprovalStatusApproved), "InvalidApprovalTokenException")
 		if err := s.decide("site", token, types.ApprovalStatusApproved); err != nil {
@@ -121,6 +126,9 @@ func TestAnExecutionFromStartToEnd(t *testing.T) {
 		details := must[sdk.ListActionExecutionsOutput](s, &sdk.ListActionExecutionsInput{PipelineName: aws.String("site")}).ActionExecutionDetails
 		if len(details) != 3 || *details[2].ActionName != "Code" {
 			t.Fatalf("actions: %+v", details)
+		}
+		if in := details[0].Input; !s.remote && (in.Configuration == nil || in.ResolvedConfiguration == nil) {
+			t.Errorf("an action without configuration shows none: %+v", in)
 		}
 		b := details[1]
 		if b.Input.Configuration["ProjectName"] != "site-#{CodeVars.CommitId}" || b.Input.ResolvedConfiguration["ProjectName"] != "site-c0ffee" {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/codepipeline"
@@ -107,7 +108,7 @@ func actionState(declared *pipeline.Action, shown *engine.ActionState, known act
 	if a := shown.Latest; a != nil && a.Status != "" {
 		out.LatestExecution = &types.ActionExecution{
 			ActionExecutionId: &a.ID, Status: types.ActionExecutionStatus(a.Status), Summary: optional(a.Summary),
-			LastStatusChange: stamp(a.Updated), LastUpdatedBy: optional(a.By), Token: openToken(a),
+			LastStatusChange: stamp(lastStatusChange(a)), LastUpdatedBy: optional(a.By), Token: openToken(a),
 			ExternalExecutionId: optional(a.ExternalID), ExternalExecutionUrl: optional(a.ExternalURL),
 			ErrorDetails: errorDetails(a.Error), LogStreamARN: optional(a.LogStream),
 		}
@@ -116,6 +117,14 @@ func actionState(declared *pipeline.Action, shown *engine.ActionState, known act
 		}
 	}
 	return out
+}
+
+// lastStatusChange is not moved by the progress of an action that goes on.
+func lastStatusChange(a *engine.ActionExecution) time.Time {
+	if a.Status == pipeline.StatusInProgress {
+		return a.Started
+	}
+	return a.Updated
 }
 
 // openToken is shown only while there is something to decide.

@@ -139,7 +139,7 @@ func (p provider) Start(_ context.Context, job action.Job) (action.Result, error
 			Variables: map[string]string{"CommitId": "c0ffee"},
 		}, nil
 	case "Manual":
-		return action.Wait{ExternalID: job.Token}, nil
+		return action.Wait{ExternalID: job.Token, Summary: "waiting"}, nil
 	}
 	if p.broken.Load() {
 		return action.Failed{Code: "JobFailed", Message: "Build terminated with state: FAILED", ExternalID: "site:1"}, nil
