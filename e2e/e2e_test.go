@@ -27,7 +27,7 @@ func run(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	binary = filepath.Join(dir, "conveyor")
-	build := exec.Command("go", "build", "-o", binary, "../cmd/conveyor")
+	build := exec.Command("go", "build", fmt.Sprintf("-race=%t", raceDetector), "-o", binary, "../cmd/conveyor")
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "building conveyor: %v\n%s", err, out)
 		return 1
@@ -74,7 +74,12 @@ func setUp(env *testscript.Env) error {
 	}
 	s := &session{}
 	env.Values[sessionKey{}] = s
-	env.Defer(s.close)
+	env.Defer(func() {
+		s.close()
+		if s.raced() {
+			env.T().Fatal("the server's log reports a data race:\n" + s.tail())
+		}
+	})
 	return nil
 }
 

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -161,8 +160,14 @@ func (s *session) close() {
 	}
 }
 
+// raced reports whether the race detector of the binary found something.
+func (s *session) raced() bool {
+	text, err := os.ReadFile(s.logFile)
+	return err == nil && strings.Contains(string(text), "DATA RACE")
+}
+
 func (s *session) tail() string {
-	text, err := os.ReadFile(filepath.Clean(s.logFile))
+	text, err := os.ReadFile(s.logFile)
 	if err != nil {
 		return err.Error()
 	}
