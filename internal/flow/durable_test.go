@@ -43,8 +43,12 @@ func TestADeliveryTooManyIsHarmless(t *testing.T) {
 		// The running action is delivered again, as after a crash: both get the same id, and only one end counts.
 		again := make(chan error)
 		go func() { again <- b.Deliver(context.WithoutCancel(t.Context()), "web", running.ActionExecutionID) }()
-		if second := <-g.entered; second.ActionExecutionID != running.ActionExecutionID {
+		second := <-g.entered
+		if second.ActionExecutionID != running.ActionExecutionID {
 			t.Errorf("delivered as %s and %s", running.ActionExecutionID, second.ActionExecutionID)
+		}
+		if second.Started.IsZero() || !second.Started.Equal(running.Started) {
+			t.Errorf("started at %s and again at %s", running.Started, second.Started)
 		}
 		g.leave <- action.Done{}
 		g.leave <- action.Failed{Code: "JobFailed", Message: "the loser"}

@@ -134,6 +134,7 @@ func (s *Service) actionJob(name string, d *pipeline.Definition, found engine.Wo
 		RoleArn: a.RoleArn, Region: a.Region,
 		Inputs: found.Action.Inputs, Outputs: found.Action.Outputs, OutputVariables: a.OutputVariables,
 		Revision: found.Overrides, Token: found.Action.Token, TimeoutMinutes: a.TimeoutInMinutes,
+		Started: found.Action.Started,
 		Trigger: found.Execution.Trigger, ExternalID: found.Action.ExternalID,
 	}
 	setDefault(&job.RoleArn, d.RoleArn)
