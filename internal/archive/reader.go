@@ -215,9 +215,6 @@ func (a *Reader) checkOverlap() error {
 // Files lists the entries in the archive's order. The slice is the caller's.
 func (a *Reader) Files() []*File { return slices.Clone(a.files) }
 
-// Bytes is the sum of all unpacked sizes.
-func (a *Reader) Bytes() int64 { return a.bytes }
-
 // File finds an entry by name, or nil.
 func (a *Reader) File(name string) *File { return a.byName[name] }
 
