@@ -3,6 +3,8 @@ package app
 import (
 	"net/http"
 	"strings"
+
+	"github.com/conveyor-cd/conveyor/internal/website"
 )
 
 // front shares the one public port among everything that is served. Requests are told apart by what each kind of client
@@ -27,9 +29,9 @@ func (f *front) pick(r *http.Request) http.Handler {
 	switch {
 	case r.Header.Get("X-Amz-Target") != "":
 		return f.json
-	case path == "/healthz" || path == "/readyz":
+	case isHealth(r):
 		return f.health
-	case f.isWebsite(r):
+	case f.isWebsite(r) && !(isSigned(r) && strings.HasPrefix(path, website.Prefix)):
 		return f.websites
 	case strings.HasPrefix(path, "/v1/repos/"):
 		return f.git
@@ -40,6 +42,18 @@ func (f *front) pick(r *http.Request) http.Handler {
 	default:
 		return f.s3
 	}
+}
+
+// isHealth recognises a probe. A signed request for the same path, or one that is no GET, is for a bucket of that name.
+func isHealth(r *http.Request) bool {
+	return (r.URL.Path == "/healthz" || r.URL.Path == "/readyz") &&
+		(r.Method == http.MethodGet || r.Method == http.MethodHead) && !isSigned(r)
+}
+
+// isSigned tells whether a request carries a signature, in its header or as a presigned URL.
+func isSigned(r *http.Request) bool {
+	q := r.URL.Query()
+	return r.Header.Get("Authorization") != "" || q.Has("X-Amz-Signature") || q.Has("Signature")
 }
 
 // isQuery recognises the query protocol: a form post to the root, or a presigned GET with an Action (STS).
@@ -56,7 +70,7 @@ func isQuery(r *http.Request) bool {
 // isBrowser recognises a person who opened the address: an unsigned GET of the root or of the console's paths that
 // prefers HTML. S3 clients never ask for HTML and always sign a listing of buckets.
 func isBrowser(r *http.Request) bool {
-	return r.Method == http.MethodGet && r.Header.Get("Authorization") == "" && !r.URL.Query().Has("X-Amz-Signature") &&
+	return r.Method == http.MethodGet && !isSigned(r) &&
 		(r.URL.Path == "/" || strings.HasPrefix(r.URL.Path, "/conveyor/")) &&
 		strings.Contains(r.Header.Get("Accept"), "text/html")
 }

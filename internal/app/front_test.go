@@ -37,6 +37,12 @@ func TestEveryClientReachesItsService(t *testing.T) {
 		{"an object with a browser", "GET", "/bucket/key.html", map[string]string{"Accept": "text/html"}, "s3"},
 		{"a presigned object", "GET", "/bucket/key?X-Amz-Signature=x", nil, "s3"},
 		{"a browser's form to a bucket", "POST", "/bucket", map[string]string{"Content-Type": "multipart/form-data; boundary=x"}, "s3"},
+		{"a bucket named like a health check", "PUT", "/healthz", map[string]string{"Authorization": "AWS4-HMAC-SHA256 ..."}, "s3"},
+		{"its list", "GET", "/readyz?list-type=2", map[string]string{"Authorization": "AWS4-HMAC-SHA256 ..."}, "s3"},
+		{"its deletion without a signature", "DELETE", "/healthz", nil, "s3"},
+		{"an object named like a website's path", "GET", "/conveyor/websites/a", map[string]string{"Authorization": "AWS4-HMAC-SHA256 ..."}, "s3"},
+		{"it presigned", "GET", "/conveyor/websites/a?AWSAccessKeyId=x&Signature=y", nil, "s3"},
+		{"a website by host that asks for a password", "GET", "http://www.s3-website.localhost/", map[string]string{"Authorization": "Basic x"}, "websites"},
 		{"an object put", "PUT", "/bucket/healthz", nil, "s3"},
 	} {
 		t.Run(test.what, func(t *testing.T) {

@@ -24,7 +24,7 @@ type git struct {
 func newGit(bin, home string, settings [][2]string) (*git, error) {
 	path, err := exec.LookPath(bin)
 	if err != nil {
-		return nil, fmt.Errorf("git is needed to host repositories: %w; install it or say where it is", err)
+		return nil, fmt.Errorf("git is needed to host repositories: %w; install it, or add its directory to PATH", err)
 	}
 	if path, err = filepath.Abs(path); err != nil {
 		return nil, err
