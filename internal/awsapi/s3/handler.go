@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/versity/versitygw/s3api/utils"
+
 	"github.com/conveyor-cd/conveyor/internal/awsapi"
 	"github.com/conveyor-cd/conveyor/internal/objectstore"
 	"github.com/conveyor-cd/conveyor/internal/website"
@@ -93,6 +95,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	at, err := h.hosts.locate(r)
 	if err != nil {
 		writeError(w, r, &apiError{Code: "InvalidURI", Message: "Couldn't parse the specified URI.", Status: http.StatusBadRequest})
+		return
+	}
+	if at.key != "" && !utils.IsObjectNameValid(at.key) { // the gateway's own rule, whose answer would not say which
+		writeError(w, r, refuse(http.StatusBadRequest, "InvalidURI", "Couldn't parse the specified URI: the key %q, read as a path, is not one within the bucket.", at.key))
 		return
 	}
 	if presignedV2(r) {
