@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -173,6 +174,38 @@ func TestTheLogHoldsNoSecrets(t *testing.T) {
 	}
 	if !strings.Contains(log.String(), "action=Ship") {
 		t.Errorf("the log does not name the action:\n%s", log.String())
+	}
+}
+
+func TestWhoIsCutOffIsNotAnError(t *testing.T) {
+	for _, c := range []struct {
+		what   string
+		ctxErr error
+		err    error
+		want   string
+	}{
+		{"cancelled", context.Canceled, fmt.Errorf("begin a transaction: %w", context.Canceled), "level=INFO"},
+		{"broken while cancelled", context.Canceled, errors.New("disk on fire"), "level=ERROR"},
+		{"broken", nil, errors.New("disk on fire"), "level=ERROR"},
+		{"a cancellation of something else", nil, context.Canceled, "level=ERROR"},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			var log bytes.Buffer
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			p := register(t, slog.New(slog.NewTextHandler(&log, nil)), fake{t: valid(), start: func(action.Job) (action.Result, error) {
+				if c.ctxErr != nil {
+					cancel()
+				}
+				return nil, c.err
+			}})
+			if _, err := p.Start(ctx, job()); !errors.Is(err, c.err) {
+				t.Errorf("error %v", err)
+			}
+			if !strings.Contains(log.String(), c.want) {
+				t.Errorf("log: %s, want %s", log.String(), c.want)
+			}
+		})
 	}
 }
 

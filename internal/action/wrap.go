@@ -175,6 +175,10 @@ func (logged) trouble(ctx context.Context, log *slog.Logger, what string, err er
 	if err == nil {
 		return
 	}
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) { // cancelled, or the server stops: nobody's mistake
+		log.InfoContext(ctx, "action was cut off", "error", err, "cause", context.Cause(ctx))
+		return
+	}
 	if p, ok := errors.AsType[*PanicError](err); ok {
 		log = log.With("stack", string(p.Stack))
 	}

@@ -3,6 +3,8 @@ package queue_test
 import (
 	"context"
 	"errors"
+	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -75,7 +77,8 @@ func TestCancellingARunningJobEndsItsContext(t *testing.T) {
 	for payload, want := range map[string]string{"complete": "completed", "fail": "given up: cancelled"} {
 		t.Run(payload, func(t *testing.T) {
 			sqltest.Each(t, func(t *testing.T, st store.Store) {
-				q := queue.New(st, queue.Config{})
+				var log lockedBuffer
+				q := queue.New(st, queue.Config{Logger: slog.New(slog.NewTextHandler(&log, nil))})
 				c := newCancellable()
 				c.handle(q)
 				start(t, q)
@@ -87,6 +90,12 @@ func TestCancellingARunningJobEndsItsContext(t *testing.T) {
 				}
 				if got := receive(t, c.ends); got != want {
 					t.Errorf("it was %s, want %s", got, want)
+				}
+				if err := q.Stop(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				if strings.Contains(log.String(), "level=ERROR") {
+					t.Errorf("what was asked for is logged as an error:\n%s", log.String())
 				}
 			})
 		})

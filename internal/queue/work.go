@@ -229,7 +229,13 @@ func (q *Queue) bury(ctx context.Context, tx store.Tx, h *held, cause error) err
 	if err := q.fenced(ctx, tx, h, buryJob, store.Micros(tx.Now()), text(cause)); err != nil {
 		return err
 	}
-	tx.AfterCommit(func() { q.log.Error("job given up", h.attrs("error", cause)...) })
+	tx.AfterCommit(func() {
+		if errors.Is(cause, ErrCancelled) { // as it was asked to
+			q.log.Info("job cancelled", h.attrs("error", cause)...)
+			return
+		}
+		q.log.Error("job given up", h.attrs("error", cause)...)
+	})
 	if h.kind.GiveUp == nil {
 		return nil
 	}
