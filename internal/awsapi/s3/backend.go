@@ -61,13 +61,20 @@ func (r request) setHeader(name, value string) {
 	}
 }
 
-// anonymous tells whether the request carries no signature at all.
+// anonymous tells whether the request carries no signature: neither a header nor a parameter with a value, which the
+// gateway would check. Parameters without one prove nothing, and the gateway takes them for none.
 func (r request) anonymous() bool {
 	if r.http == nil {
 		return false
 	}
-	q := r.http.URI().QueryArgs()
-	return r.header("Authorization") == "" && !q.Has("X-Amz-Algorithm") && !q.Has("X-Amz-Credential")
+	return r.header("Authorization") == "" && len(r.http.URI().QueryArgs().Peek("X-Amz-Signature")) == 0
+}
+
+// NormalizeObjectKey implements backend.Backend: it says by what name policies know an object. The source of a copy may
+// name a version, which the gateway leaves in the key; a policy about the object is about that too.
+func (*objects) NormalizeObjectKey(_, object string) string {
+	key, _, _ := strings.Cut(object, "?versionId=")
+	return key
 }
 
 // apiError turns the store's errors into S3's. Errors that are S3's already pass.

@@ -111,6 +111,8 @@ func newProxy(socket string, log *slog.Logger) *httputil.ReverseProxy {
 			p.Out.URL.RawQuery = p.In.URL.RawQuery // as signed, not as Go would clean it
 			p.Out.Host = p.In.Host
 			p.Out.Header.Del("Expect") // we have read the request already
+			// Set here and not before: a client can have headers dropped on the way by naming them in Connection.
+			p.Out.Header.Set(clientHeader, p.In.RemoteAddr)
 		},
 		Transport: &http.Transport{
 			DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -157,7 +159,6 @@ func (g *gateway) serve(w http.ResponseWriter, r *http.Request, trusted bool) {
 	if trusted {
 		r.Header.Set(trustHeader, g.trust)
 	}
-	r.Header.Set(clientHeader, r.RemoteAddr)
 	g.proxy.ServeHTTP(w, r)
 }
 

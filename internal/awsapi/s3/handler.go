@@ -9,6 +9,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -155,7 +156,10 @@ func (h *Handler) publicRead(r *http.Request, at address) bool {
 	if at.key == "" || r.Method != http.MethodGet && r.Method != http.MethodHead || !anonymous(r) {
 		return false
 	}
-	q := r.URL.Query()
+	q, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return false // the gateway may read it otherwise
+	}
 	for name := range q {
 		if name != "x-id" && name != "partNumber" {
 			return false // other versions, other resources and changed headers are not for everybody

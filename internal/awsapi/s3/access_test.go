@@ -1,0 +1,105 @@
+package s3_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"github.com/conveyor-cd/conveyor/internal/objectstore"
+)
+
+// TestEmptySignaturesAreNone: parameters of a signature without values prove nothing, so whoever sends them is anonymous
+// to the public access block too.
+func TestEmptySignaturesAreNone(t *testing.T) {
+	w := one(t)
+	b := w.bucket("bucket")
+	w.put(b, "key", "body")
+	_, err := w.root.PutBucketPolicy(t.Context(), &sdk.PutBucketPolicyInput{Bucket: &b, Policy: aws.String(
+		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":["s3:GetObject"],"Resource":["arn:aws:s3:::bucket/*"]}]}`)})
+	must(t, err)
+	_, err = w.root.PutPublicAccessBlock(t.Context(), &sdk.PutPublicAccessBlockInput{
+		Bucket: &b, PublicAccessBlockConfiguration: &types.PublicAccessBlockConfiguration{RestrictPublicBuckets: aws.Bool(true)},
+	})
+	must(t, err)
+	for _, query := range []string{
+		"", "?X-Amz-Algorithm=", "?X-Amz-Credential", "?X-Amz-Algorithm=&X-Amz-Credential=&X-Amz-Signature=", "?X-Amz-Signature",
+		"?AWSAccessKeyId=&Signature=&Expires=", "?X-Amz-Security-Token=x",
+	} {
+		if status, body := w.http(http.MethodGet, w.url+"/bucket/key"+query, "", nil); status != 403 {
+			t.Errorf("%q: %d %s", query, status, body)
+		}
+	}
+}
+
+// TestAPublicObjectIsAllThatIsPublic: what everybody may read is the object, not what else a query can ask of it, however
+// that query is spelled.
+func TestAPublicObjectIsAllThatIsPublic(t *testing.T) {
+	w := one(t)
+	b := w.bucket("bucket")
+	_, err := w.root.PutBucketOwnershipControls(t.Context(), &sdk.PutBucketOwnershipControlsInput{Bucket: &b, OwnershipControls: &types.OwnershipControls{
+		Rules: []types.OwnershipControlsRule{{ObjectOwnership: types.ObjectOwnershipObjectWriter}},
+	}})
+	must(t, err)
+	_, err = w.root.PutObject(t.Context(), &sdk.PutObjectInput{
+		Bucket: &b, Key: aws.String("key"), Body: strings.NewReader("body"), ACL: types.ObjectCannedACLPublicRead, Tagging: aws.String("inside=secret"),
+	})
+	must(t, err)
+	if status, body := w.http(http.MethodGet, w.url+"/bucket/key", "", nil); status != 200 || body != "body" {
+		t.Fatalf("the object: %d %s", status, body)
+	}
+	for _, query := range []string{"tagging", "tagging=%zz", "tagging=;", "x-id=a&tagging;", "%74agging=%", "attributes=%zz", "response-content-type=text/html;", "uploadId=%zz"} {
+		if status, body := w.http(http.MethodGet, w.url+"/bucket/key?"+query, "", nil); status < 400 {
+			t.Errorf("%q: %d %s", query, status, body)
+		}
+	}
+}
+
+// TestAClientCannotHideItsAddress: naming a header in Connection makes proxies drop it, ours included.
+func TestAClientCannotHideItsAddress(t *testing.T) {
+	w := one(t)
+	// Set up behind the gateway's back: its first request must be the one that hides.
+	must(t, w.store.CreateBucket(t.Context(), "bucket", "000000000000", map[string][]byte{objectstore.Policy: []byte(`{"Version":"2012-10-17","Statement":[
+		{"Effect":"Allow","Principal":"*","Action":"s3:ListBucket","Resource":"arn:aws:s3:::bucket"},
+		{"Effect":"Deny","Principal":"*","Action":"s3:ListBucket","Resource":"arn:aws:s3:::bucket","Condition":{"IpAddress":{"aws:SourceIp":"127.0.0.0/8"}}}]}`)}))
+	for _, connection := range []string{"X-Conveyor-Client", "x-conveyor-client, X-Conveyor-Trust", "keep-alive"} {
+		if status, body := w.http(http.MethodGet, w.url+"/bucket?list-type=2", "", http.Header{"Connection": {connection}}); status != 403 {
+			t.Errorf("%v: %d %s", connection, status, body)
+		}
+	}
+}
+
+// TestADeniedObjectCannotBeCopiedByVersion: naming a version in a copy's source does not make it another object.
+func TestADeniedObjectCannotBeCopiedByVersion(t *testing.T) {
+	w := one(t)
+	b, mine := w.bucket("readable"), w.bucket("mine")
+	w.put(b, "secret", "secret")
+	w.put(b, "open", "open")
+	_, err := w.root.PutBucketPolicy(t.Context(), &sdk.PutBucketPolicyInput{Bucket: &b, Policy: aws.String(`{"Version":"2012-10-17","Statement":[
+		{"Effect":"Deny","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::readable/secret"}]}`)})
+	must(t, err)
+	_, err = w.root.PutBucketPolicy(t.Context(), &sdk.PutBucketPolicyInput{Bucket: &mine, Policy: aws.String(`{"Version":"2012-10-17","Statement":[
+		{"Effect":"Allow","Principal":"*","Action":"s3:PutObject","Resource":"arn:aws:s3:::mine/*"}]}`)})
+	must(t, err)
+	user := w.client("AKIAUSER")
+	for source, code := range map[string]string{
+		"readable/open": "", "readable/open?versionId=null": "",
+		"readable/secret": "AccessDenied", "readable/secret?versionId=null": "AccessDenied", "readable/secret%3FversionId%3Dnull": "AccessDenied",
+	} {
+		_, err := user.CopyObject(t.Context(), &sdk.CopyObjectInput{Bucket: &mine, Key: aws.String("copy"), CopySource: &source})
+		if code == "" {
+			must(t, err)
+			continue
+		}
+		wantCode(t, err, code)
+	}
+	up, err := w.root.CreateMultipartUpload(t.Context(), &sdk.CreateMultipartUploadInput{Bucket: &mine, Key: aws.String("parts")})
+	must(t, err)
+	_, err = user.UploadPartCopy(t.Context(), &sdk.UploadPartCopyInput{
+		Bucket: &mine, Key: up.Key, UploadId: up.UploadId, PartNumber: aws.Int32(1), CopySource: aws.String("readable/secret?versionId=null"),
+	})
+	wantCode(t, err, "AccessDenied")
+}
