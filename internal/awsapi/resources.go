@@ -12,16 +12,22 @@ type naming struct {
 	members []string
 	// resource turns a name into the end of an ARN.
 	resource func(name string, in reflect.Value) string
+	// after is what precedes the name in the ARNs the operations take in its place, whatever comes before that: policies
+	// must see the name the operation will see. Without it ARNs are taken as they are.
+	after string
 }
 
 var namings = map[string][]naming{
-	"codepipeline": {{[]string{"pipelineName", "pipeline.name", "name", "resourceArn"}, pipelineResource}},
-	"codecommit":   {{[]string{"repositoryName", "repositoryNames", "oldName", "resourceArn"}, plain("", "")}},
+	"codepipeline": {{[]string{"pipelineName", "pipeline.name", "name", "resourceArn"}, pipelineResource, ""}},
+	"codecommit":   {{[]string{"repositoryName", "repositoryNames", "oldName", "resourceArn"}, plain("", ""), ""}},
 	"codebuild": {
-		{[]string{"projectName", "name", "names", "resourceArn"}, plain("project/", "")},
-		{[]string{"id", "ids"}, projectOfBuild},
+		{[]string{"projectName", "name", "names", "resourceArn"}, plain("project/", ""), ":project/"},
+		{[]string{"id", "ids"}, projectOfBuild, ":build/"},
 	},
-	"logs": {{[]string{"logGroupName", "logGroupIdentifier", "resourceArn"}, plain("log-group:", ":*")}},
+	"logs": {
+		{[]string{"logGroupName", "logGroupIdentifier"}, plain("log-group:", ":*"), ":log-group:"},
+		{[]string{"resourceArn"}, plain("log-group:", ":*"), ""},
+	},
 }
 
 // unnamed are parts of operation names whose "name" is of another kind of resource than the service's main one. Their
@@ -65,9 +71,7 @@ func resources(service, operation string, in any, place Place) []string {
 			}
 			arns := make([]string, len(names))
 			for i, name := range names {
-				if arns[i] = name; !strings.HasPrefix(name, "arn:") {
-					arns[i] = place.ARN(service, n.resource(name, v))
-				}
+				arns[i] = n.arn(name, v, service, place)
 			}
 			return arns
 		}
@@ -76,6 +80,18 @@ func resources(service, operation string, in any, place Place) []string {
 		return []string{"*"}
 	}
 	return nil
+}
+
+// arn is what policies call the resource an input names.
+func (n naming) arn(name string, in reflect.Value, service string, place Place) string {
+	if strings.HasPrefix(name, "arn:") {
+		_, bare, ok := strings.Cut(name, n.after)
+		if n.after == "" || !ok {
+			return name
+		}
+		name = strings.TrimSuffix(bare, ":*") // with which ARNs of log groups may end
+	}
+	return place.ARN(service, n.resource(name, in))
 }
 
 // find is the value of a member of a structure, by its wire name; the zero Value when the input has none.
