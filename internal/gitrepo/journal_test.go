@@ -148,6 +148,51 @@ func TestRecover(t *testing.T) {
 	})
 }
 
+// A repository that cannot be read keeps its own pushes waiting, but neither those of others nor the server.
+func TestRecoverGoesPastADamagedRepository(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	s := open(t, sqltest.SQLite(t))
+	commits := map[string]string{}
+	for _, name := range []string{"damaged", "whole"} {
+		repo := create(t, s, name)
+		commits[name] = history(t, s, name, 1)[0]
+		in, err := s.Intend(ctx, repo, "ada", []gitrepo.RefUpdate{{Ref: "refs/heads/main", New: commits[name]}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		in.Lock().Close() // as if the process had died
+		path, _ := s.Path(ctx, name)
+		git(t, path, "update-ref", "refs/heads/main", commits[name])
+	}
+	path, _ := s.Path(ctx, "damaged")
+	packed := filepath.Join(path, "packed-refs")
+	if err := os.WriteFile(packed, []byte("nonsense\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Recover(ctx); err != nil {
+		t.Fatal(err)
+	}
+	recorded := func(name string) bool {
+		pushes, err := s.Pushes(ctx, name, 0, 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(pushes) == 1 && pushes[0].New == commits[name]
+	}
+	if !recorded("whole") || recorded("damaged") {
+		t.Errorf("recorded: whole %v, damaged %v", recorded("whole"), recorded("damaged"))
+	}
+	if err := os.Remove(packed); err != nil { // repaired
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(10 * time.Second); !recorded("damaged"); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the push of the repaired repository was never recorded")
+		}
+	}
+}
+
 // A hook that fails does not lose the push: it is recorded as soon as the hook works.
 func TestHookFails(t *testing.T) {
 	t.Parallel()

@@ -20,7 +20,8 @@ import (
 
 // Recover repairs what a crash left behind: it records the push events that are owed, points HEAD of every repository
 // at its default branch, and removes the directories of repositories that were deleted. Pushes whose git process still
-// runs are settled in the background when it ends. Call it at start, after OnPush; calling it again does no harm.
+// runs are settled in the background when it ends, and so are those of a repository that cannot be read: one damaged
+// repository does not keep all others from being served. Call it at start, after OnPush; calling it again does no harm.
 func (s *Store) Recover(ctx context.Context) error {
 	pushes, err := s.pendingPushes(ctx)
 	if err != nil {
@@ -28,13 +29,16 @@ func (s *Store) Recover(ctx context.Context) error {
 	}
 	for _, id := range pushes {
 		err := s.adopt(ctx, id)
-		if errors.Is(err, unix.EWOULDBLOCK) {
-			s.background(func(ctx context.Context) { s.resolveUntilDone(ctx, id) })
+		if err == nil {
 			continue
 		}
-		if err != nil {
+		if ctx.Err() != nil {
 			return fmt.Errorf("recover push %s: %w", id, err)
 		}
+		if !errors.Is(err, unix.EWOULDBLOCK) {
+			s.opts.Log.Error("a push that a crash cut off cannot be settled; it is tried again until it can", "push", id, "error", err)
+		}
+		s.background(func(ctx context.Context) { s.resolveUntilDone(ctx, id) })
 	}
 	if err := errors.Join(s.pointHeads(ctx), s.sweep(ctx)); err != nil {
 		return fmt.Errorf("recover repositories: %w", err)
