@@ -162,7 +162,7 @@ func Register(q Handlers, builds Builds, reporter action.Reporter) {
 	q.Handle(FinishedKind, func(ctx context.Context, job queue.Job) (queue.Completion, error) {
 		var f finished
 		if err := json.Unmarshal(job.Payload, &f); err != nil {
-			return nil, fmt.Errorf("job %s: %w", FinishedKind, err)
+			return nil, queue.Permanent(fmt.Errorf("job %s: %w", FinishedKind, err))
 		}
 		b, err := builds.Find(ctx, f.ActionExecutionID)
 		if err != nil && !errors.Is(err, build.ErrNoBuild) {
@@ -175,8 +175,11 @@ func Register(q Handlers, builds Builds, reporter action.Reporter) {
 		return func(ctx context.Context, tx store.Tx) error {
 			return reporter.Report(ctx, tx, action.Report{Pipeline: f.Pipeline, ActionExecutionID: f.ActionExecutionID, Result: result})
 		}, nil
-	}, queue.Options{})
+	}, queue.Options{MaxAttempts: forever})
 }
+
+// forever is for a report: without it the action would wait until its timeout for a build that has ended long ago.
+const forever = 1 << 30
 
 // resultOf is how a finished build ends its action.
 func resultOf(b *types.Build) action.Result {

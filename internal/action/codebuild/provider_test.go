@@ -184,6 +184,27 @@ func TestBuildFails(t *testing.T) {
 	}
 }
 
+// registered notes how a job is registered.
+type registered struct {
+	handler queue.Handler
+	options queue.Options
+}
+
+func (r *registered) Handle(_ string, h queue.Handler, o queue.Options) { r.handler, r.options = h, o }
+
+// Nobody else would tell the action that its build has ended, however often the database or the server failed meanwhile.
+func TestAReportIsNeverGivenUp(t *testing.T) {
+	b := newBelt(t)
+	var r registered
+	codebuild.Register(&r, b.builds, b)
+	if r.options.MaxAttempts < 1_000_000 {
+		t.Errorf("the report is given up after %d attempts", r.options.MaxAttempts)
+	}
+	if _, err := r.handler(b.ctx, queue.Job{Payload: []byte("no json")}); err == nil || !strings.Contains(err.Error(), codebuild.FinishedKind) {
+		t.Errorf("a job that cannot be read ends with %v", err)
+	}
+}
+
 func TestCancel(t *testing.T) {
 	b := newBelt(t)
 	b.project("p", "version: 0.2\nphases: {build: {commands: ['sleep 60']}}")
