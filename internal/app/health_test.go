@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -29,7 +30,7 @@ func TestReadiness(t *testing.T) {
 			h := &health{ping: c.ping, data: c.data}
 			h.ready.Store(c.ready)
 			w := httptest.NewRecorder()
-			h.ServeHTTP(w, httptest.NewRequest("GET", c.path, nil))
+			h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, c.path, nil))
 			if w.Code != c.status || !strings.Contains(w.Body.String(), c.says) {
 				t.Errorf("%d %s, want %d and %q", w.Code, w.Body, c.status, c.says)
 			}

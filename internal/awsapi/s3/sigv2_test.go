@@ -77,7 +77,7 @@ func TestURLsPresignedWithVersion2AsClientsUseThem(t *testing.T) {
 	if status, body := w.http("GET", w.url+v2("AKIAROOT", "rootsecret", "GET", "/bucket/key", "", later), "", of); status != 200 || body != "hello" {
 		t.Errorf("get: %d %s", status, body)
 	}
-	r, err := http.NewRequest("HEAD", w.url+v2("AKIAROOT", "rootsecret", "HEAD", "/bucket/key", "", later), nil)
+	r, err := http.NewRequest(http.MethodHead, w.url+v2("AKIAROOT", "rootsecret", "HEAD", "/bucket/key", "", later), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +86,7 @@ func TestURLsPresignedWithVersion2AsClientsUseThem(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = head.Body.Close()
-	if got := head.Header.Get("X-Amz-Meta-Colour"); head.StatusCode != 200 || got != "red" {
+	if got := head.Header.Get("X-Amz-Meta-Colour"); head.StatusCode != http.StatusOK || got != "red" {
 		t.Errorf("head: %s, colour %q, want that of the URL", head.Status, got)
 	}
 }
