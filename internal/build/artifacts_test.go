@@ -227,9 +227,16 @@ func TestPackedWhenNothingRuns(t *testing.T) {
 	t.Parallel()
 	s := serve(t, options{})
 	in, out := s.putZip("App", map[string]string{"a": "A"}), s.out("X")
-	s.expect(s.inPipeline(`
+	outside := filepath.Join(t.TempDir(), "outside")
+	if err := os.WriteFile(outside, []byte("kept"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.expect(s.inPipeline(strings.ReplaceAll(`
 version: 0.2
-phases: {build: {commands: ["(while :; do rm -f a; ln -s /etc/passwd a; rm -f a; echo A >a; done) >/dev/null 2>&1 &", "setsid sh -c 'while :; do date >>grows; done' >/dev/null 2>&1 &", "sleep 0.1", "kill $!; echo A >a"]}}
+phases: {build: {commands: ["(while :; do rm -f a; ln -s OUTSIDE a; rm -f a; echo A >a; done) >/dev/null 2>&1 &", "setsid sh -c 'while :; do date >>grows; done' >/dev/null 2>&1 &", "sleep 0.1"]}}
 artifacts: {files: ['**/*'], exclude-paths: [a]}
-`, []pipeline.Artifact{in}, []pipeline.Artifact{out}), types.StatusTypeSucceeded)
+`, "OUTSIDE", outside), []pipeline.Artifact{in}, []pipeline.Artifact{out}), types.StatusTypeSucceeded)
+	if text, err := os.ReadFile(outside); err != nil || string(text) != "kept" {
+		t.Errorf("the file outside holds %q, %v", text, err)
+	}
 }
