@@ -32,6 +32,8 @@ var (
 	ErrNoPath = errors.New("path does not exist in the commit")
 	// ErrBadPath: the path would not be a path inside the tree (absolute, `..`, `.git`, NUL, backslash, ...).
 	ErrBadPath = errors.New("not a valid path")
+	// ErrTreeTooLarge: the commit holds more files than can be listed.
+	ErrTreeTooLarge = errors.New("the commit's tree is too large")
 	// ErrOutdated: the branch's tip is not the commit the caller builds upon.
 	ErrOutdated = errors.New("the branch has moved on")
 	// ErrBusy: another update of the same ref was under way; trying again helps.

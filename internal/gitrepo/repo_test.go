@@ -354,6 +354,35 @@ func TestZipOfWhatIsNotThere(t *testing.T) {
 	}
 }
 
+// A few small trees, each in the next a hundred times over, stand for more files than any memory holds.
+func TestZipOfATreeBomb(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	s := open(t, sqltest.SQLite(t))
+	create(t, s, "site")
+	dir := worktree(t, map[string]string{"0/file": ""})
+	for range 4 {
+		inner := git(t, dir, "rev-parse", "HEAD:0")
+		var list strings.Builder
+		for i := range 100 {
+			fmt.Fprintf(&list, "040000 tree %s\t%02d\n", inner, i)
+		}
+		write(t, dir, map[string]string{"list": list.String()})
+		wide := git(t, dir, "-c", "alias.tree=!git mktree <list", "tree")
+		write(t, dir, map[string]string{"list": "040000 tree " + wide + "\t0\n"})
+		outer := git(t, dir, "-c", "alias.tree=!git mktree <list", "tree")
+		git(t, dir, "update-ref", "refs/heads/main", git(t, dir, "commit-tree", "-m", "bomb", outer))
+	}
+	pushLocally(t, s, dir, "site", "main")
+	id := git(t, dir, "rev-parse", "HEAD")
+	if err := s.Zip(ctx, "site", id, io.Discard); !errors.Is(err, gitrepo.ErrTreeTooLarge) {
+		t.Errorf("zip: %v", err)
+	}
+	if _, err := s.Head(ctx, "site", "main"); err != nil {
+		t.Errorf("afterwards: %v", err)
+	}
+}
+
 // failAfter is a writer that breaks.
 type failAfter struct{ left int }
 

@@ -13,6 +13,13 @@ type File struct {
 	ID   string
 }
 
+// maxEntries and maxPathBytes bound what one tree may list: a push of a few kilobytes can hold folders in folders, the
+// same ones over and over, that stand for billions of files.
+const (
+	maxEntries   = 1_000_000
+	maxPathBytes = 256 << 20
+)
+
 // files lists everything below a tree that is not a folder, sorted by path as bytes. It asks for all trees of one depth
 // at once, so that the time goes by the depth and not by the number of folders.
 func (r *reader) files(tree string) ([]File, error) {
@@ -21,6 +28,7 @@ func (r *reader) files(tree string) ([]File, error) {
 	}
 	byFolder := map[string][]Entry{}
 	level := []folder{{"", tree}}
+	count, length := 0, 0
 	for len(level) > 0 {
 		asked := make(chan error, 1)
 		go func() {
@@ -42,6 +50,10 @@ func (r *reader) files(tree string) ([]File, error) {
 			for _, e := range entries {
 				if err := safeName(e.Name); err != nil {
 					return nil, fmt.Errorf("folder %q: %w", f.path, err)
+				}
+				count, length = count+1, length+len(f.path)+len(e.Name)
+				if count > maxEntries || length > maxPathBytes {
+					return nil, fmt.Errorf("%w: more than %d files and folders, or their paths take more than %d bytes", ErrTreeTooLarge, maxEntries, maxPathBytes)
 				}
 				if e.Mode == ModeFolder {
 					next = append(next, folder{f.path + e.Name + "/", e.ID})

@@ -192,6 +192,8 @@ func (s source) failure(err error) (action.Result, error) {
 		return action.Fail(pipeline.ConfigurationError, "Could not find the branch `%s` in the CodeCommit repository `%s`. Push the branch, or change %s in the action's configuration.", s.branch, s.repository, keyBranch), nil
 	case errors.Is(err, errTooLarge):
 		return action.Fail(pipeline.JobFailed, "The artifact of the CodeCommit repository `%s` is larger than 1 GB. Use the output artifact format %s, or remove large files.", s.repository, formatCloneRef), nil
+	case errors.Is(err, gitrepo.ErrTreeTooLarge):
+		return action.Fail(pipeline.JobFailed, "The commit of the CodeCommit repository `%s` has too many files to be packed. Use the output artifact format %s, or remove files.", s.repository, formatCloneRef), nil
 	case errors.Is(err, objectstore.ErrNoSuchBucket):
 		return action.Fail(pipeline.ConfigurationError, "Could not upload the source artifact: the pipeline's artifact bucket does not exist. Create it, or change artifactStore in the pipeline."), nil
 	}
