@@ -3,6 +3,10 @@ package awsapi
 import (
 	"context"
 	"fmt"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
 
 	"github.com/conveyor-cd/conveyor/internal/iam"
 )
@@ -45,6 +49,23 @@ func (p policies) Authorize(ctx context.Context, id Identity, action string, res
 		}
 	}
 	return nil
+}
+
+// WithConditions gives the authorisation of r in ctx the values of the condition keys that AWS offers everywhere.
+func WithConditions(ctx context.Context, r *http.Request) context.Context {
+	now := time.Now().UTC()
+	values := map[string][]string{
+		"aws:CurrentTime":     {now.Format(time.RFC3339)},
+		"aws:EpochTime":       {strconv.FormatInt(now.Unix(), 10)},
+		"aws:SecureTransport": {strconv.FormatBool(r.TLS != nil)},
+	}
+	if address, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
+		values["aws:SourceIp"] = []string{address}
+	}
+	if agent := r.UserAgent(); agent != "" {
+		values["aws:UserAgent"] = []string{agent}
+	}
+	return iam.WithConditions(ctx, values)
 }
 
 func denied(id Identity, action, resource string, d iam.Decision) *Error {

@@ -265,7 +265,7 @@ func (c *call) perform(o Operation, tree map[string]any, text bool, violation st
 	ctx := WithCaller(c.r.Context(), c.caller)
 	action := c.service + ":" + c.name
 	if !open[action] {
-		if err := c.authorizer.Authorize(ctx, c.caller, action, resources(c.service, c.name, in, c.verifier.place)); err != nil {
+		if err := c.authorizer.Authorize(WithConditions(ctx, c.r), c.caller, action, resources(c.service, c.name, in, c.verifier.place)); err != nil {
 			return nil, err
 		}
 	}

@@ -179,7 +179,7 @@ func (h *Host) admit(w http.ResponseWriter, r *http.Request, base, service strin
 		if service == receivePack {
 			action = "codecommit:GitPush"
 		}
-		if err := h.opts.Allow(r.Context(), caller, action, repo.Arn); err != nil {
+		if err := h.opts.Allow(awsapi.WithConditions(r.Context(), r), caller, action, repo.Arn); err != nil {
 			say(w, http.StatusForbidden, err.Error())
 			return nil, false
 		}

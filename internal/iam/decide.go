@@ -3,6 +3,7 @@ package iam
 import (
 	"context"
 	"encoding/json"
+	"maps"
 
 	"github.com/versity/versitygw/iamapi/policy"
 	"github.com/versity/versitygw/iamapi/types"
@@ -21,6 +22,29 @@ const (
 // AnyResource stands for a resource that is not known: an Allow must then be for all resources, and a Deny for any
 // resource counts.
 const AnyResource = ""
+
+type conditionsKey struct{}
+
+// WithConditions gives decisions made in the context what is known of the request: values of the condition keys that do
+// not follow from who asks (aws:SourceIp, aws:CurrentTime, s3:prefix, ...). A Deny that depends on a key which is not
+// given never matches.
+func WithConditions(ctx context.Context, values map[string][]string) context.Context {
+	return context.WithValue(ctx, conditionsKey{}, values)
+}
+
+// conditions are those of the context and those of p, of which the context can change nothing.
+func (d *Directory) conditions(ctx context.Context, p Principal, name string) map[string][]string {
+	all := map[string][]string{}
+	given, _ := ctx.Value(conditionsKey{}).(map[string][]string)
+	maps.Copy(all, given)
+	maps.Copy(all, map[string][]string{
+		"aws:username":         {name},
+		"aws:userid":           {p.UserID},
+		"aws:PrincipalArn":     {p.Arn},
+		"aws:PrincipalAccount": {d.account},
+	})
+	return all
+}
 
 // Decide asks the inline policies of p whether it may perform action ("codebuild:StartBuild") on resource (an ARN, "*"
 // for actions on nothing in particular, or AnyResource). Root may do everything.
@@ -42,16 +66,7 @@ func (d *Directory) Decide(ctx context.Context, p Principal, action, resource st
 	if resource == AnyResource {
 		resource = "*"
 	}
-	request := policy.RequestContext{
-		Action:   action,
-		Resource: resource,
-		Condition: map[string][]string{
-			"aws:username":         {set.name},
-			"aws:userid":           {p.UserID},
-			"aws:PrincipalArn":     {p.Arn},
-			"aws:PrincipalAccount": {d.account},
-		},
-	}
+	request := policy.RequestContext{Action: action, Resource: resource, Condition: d.conditions(ctx, p, set.name)}
 	switch policy.EvaluateIdentityPolicies(entries, request) {
 	case policy.DecisionAllow:
 		return Allowed, nil

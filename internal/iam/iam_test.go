@@ -232,6 +232,23 @@ func TestDecisions(t *testing.T) {
 	}
 }
 
+// Conditions are about the request, as far as the context tells.
+func TestConditions(t *testing.T) {
+	d := iam.New(sqltest.SQLite(t))
+	e := must[iam.Entity](t)(d.Create(ctx, iam.Entity{Kind: iam.User, Name: "ada"}))
+	ok(t, d.PutPolicy(ctx, iam.User, "ada", "p", `{"Version":"2012-10-17","Statement":[
+		{"Effect":"Allow","Action":"*","Resource":"*"},
+		{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"NotIpAddress":{"aws:SourceIp":"10.0.0.0/8"}}},
+		{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"IpAddress":{"aws:SourceIp":"10.6.6.6"}}},
+		{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"StringNotEquals":{"aws:username":"ada"}}}]}`))
+	for address, want := range map[string]iam.Decision{"10.1.1.1": iam.Allowed, "192.0.2.1": iam.Denied, "10.6.6.6": iam.Denied} {
+		from := iam.WithConditions(ctx, map[string][]string{"aws:SourceIp": {address}, "aws:username": {"eve"}})
+		if got := must[iam.Decision](t)(d.Decide(from, iam.Principal{Arn: e.Arn, UserID: e.ID}, "codepipeline:GetPipeline", "*")); got != want {
+			t.Errorf("from %s: %v, want %v", address, got, want)
+		}
+	}
+}
+
 // A page after the other gives every name once, in order, whatever the size of the pages.
 func TestPages(t *testing.T) {
 	d := iam.New(sqltest.SQLite(t))

@@ -1,7 +1,9 @@
 package s3_test
 
 import (
+	"maps"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -9,7 +11,11 @@ import (
 	sdk "github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
+	"github.com/conveyor-cd/conveyor/internal/awsapi"
+	s3 "github.com/conveyor-cd/conveyor/internal/awsapi/s3"
+	"github.com/conveyor-cd/conveyor/internal/iam"
 	"github.com/conveyor-cd/conveyor/internal/objectstore"
+	"github.com/conveyor-cd/conveyor/internal/store/sqlstore/sqltest"
 )
 
 // TestEmptySignaturesAreNone: parameters of a signature without values prove nothing, so whoever sends them is anonymous
@@ -68,6 +74,41 @@ func TestAClientCannotHideItsAddress(t *testing.T) {
 	for _, connection := range []string{"X-Conveyor-Client", "x-conveyor-client, X-Conveyor-Trust", "keep-alive"} {
 		if status, body := w.http(http.MethodGet, w.url+"/bucket?list-type=2", "", http.Header{"Connection": {connection}}); status != 403 {
 			t.Errorf("%v: %d %s", connection, status, body)
+		}
+	}
+}
+
+// TestIdentityPoliciesSeeConditions: a Deny that depends on the client's address holds, at the gateway and at what the
+// front answers itself.
+func TestIdentityPoliciesSeeConditions(t *testing.T) {
+	st := sqltest.SQLite(t)
+	directory := iam.New(st)
+	e, err := directory.Create(t.Context(), iam.Entity{Kind: iam.User, Name: "u"})
+	must(t, err)
+	keys := maps.Clone(everybody)
+	keys["AKIAUSER"] = iam.AccessKey{ID: "AKIAUSER", Secret: "usersecret", Principal: iam.Principal{Arn: e.Arn, UserID: e.ID}}
+	objects, err := objectstore.Open(t.Context(), st, t.TempDir(), objectstore.Options{})
+	must(t, err)
+	h, err := s3.New(t.Context(), s3.Options{Store: objects, Keys: keys, Decider: directory, Verifier: awsapi.NewVerifier(keys, awsapi.Place{})})
+	must(t, err)
+	t.Cleanup(func() { _ = h.Close() })
+	srv := httptest.NewServer(h)
+	t.Cleanup(srv.Close)
+	w := &world{t: t, store: objects, url: srv.URL}
+	w.root = w.client("AKIAROOT")
+	b := w.bucket("bucket")
+	user := w.client("AKIAUSER")
+	for address, denied := range map[string]bool{"127.0.0.0/8": true, "10.0.0.0/8": false} {
+		must(t, directory.PutPolicy(t.Context(), iam.User, "u", "p", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"},
+			{"Effect":"Deny","Action":"s3:*","Resource":"*","Condition":{"IpAddress":{"aws:SourceIp":"`+address+`"}}}]}`))
+		_, list := user.ListObjectsV2(t.Context(), &sdk.ListObjectsV2Input{Bucket: &b})
+		_, logging := user.GetBucketLogging(t.Context(), &sdk.GetBucketLoggingInput{Bucket: &b})
+		for _, err := range []error{list, logging} {
+			if denied {
+				wantCode(t, err, "AccessDenied")
+			} else {
+				must(t, err)
+			}
 		}
 	}
 }

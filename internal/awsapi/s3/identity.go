@@ -72,17 +72,18 @@ func (i *identities) DeriveSigningKey(access, token, date, region, service strin
 }
 
 // EvaluatePolicy implements auth.PolicyEvaluator.
-func (i *identities) EvaluatePolicy(access, token string, actions []auth.Action, resources []string, _ map[string][]string) (auth.PolicyEvaluation, error) {
+func (i *identities) EvaluatePolicy(access, token string, actions []auth.Action, resources []string, conditions map[string][]string) (auth.PolicyEvaluation, error) {
 	key, err := i.key(access, token)
 	if err != nil {
 		return auth.PolicyEvaluation{}, err
 	}
+	ctx := iam.WithConditions(i.base, conditions)
 	out := auth.PolicyEvaluation{PrincipalArn: key.Principal.Arn}
 	err = fill(&out.Decisions, len(resources), len(actions), func(r, a int) (iam.Decision, error) {
 		if i.decider == nil {
 			return iam.NotAllowed, nil
 		}
-		return i.decider.Decide(i.base, key.Principal, string(actions[a]), resources[r])
+		return i.decider.Decide(ctx, key.Principal, string(actions[a]), resources[r])
 	})
 	return out, err
 }

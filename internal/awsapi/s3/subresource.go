@@ -125,7 +125,7 @@ func (h *Handler) admit(r *http.Request, action, resource string) ([]byte, error
 	if err != nil {
 		return nil, err
 	}
-	return body, h.authorizer.Authorize(r.Context(), who, action, []string{resource})
+	return body, h.authorizer.Authorize(awsapi.WithConditions(r.Context(), r), who, action, []string{resource})
 }
 
 // signedPayload is the hash of the body that the signature covers.
