@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/conveyor-cd/conveyor/internal/githost"
 	"github.com/conveyor-cd/conveyor/internal/website"
 )
 
@@ -31,7 +32,7 @@ func (f *front) pick(r *http.Request) http.Handler {
 		return f.json
 	case isHealth(r):
 		return f.health
-	case f.isWebsite(r) && !(isSigned(r) && strings.HasPrefix(path, website.Prefix)):
+	case f.isWebsite(r) && !(isSigned(r) && strings.HasPrefix(path, website.Prefix)) && !isClient(r):
 		return f.websites
 	case strings.HasPrefix(path, "/v1/repos/"):
 		return f.git
@@ -54,6 +55,17 @@ func isHealth(r *http.Request) bool {
 func isSigned(r *http.Request) bool {
 	q := r.URL.Query()
 	return r.Header.Get("Authorization") != "" || q.Has("X-Amz-Signature") || q.Has("Signature")
+}
+
+// isClient recognises what no visitor of a website sends: a signature of AWS's, or git's protocol. Whoever may make a
+// bucket may give it the name of this server's host and make it a website; that must not keep clients from the server.
+func isClient(r *http.Request) bool {
+	path, q := r.URL.Path, r.URL.Query()
+	if strings.HasPrefix(r.Header.Get("Authorization"), "AWS4-HMAC-SHA256 ") || q.Has("X-Amz-Signature") || q.Has("AWSAccessKeyId") {
+		return true
+	}
+	return strings.HasPrefix(path, githost.Prefix) && (strings.HasPrefix(q.Get("service"), "git-") ||
+		strings.HasSuffix(path, "/git-upload-pack") || strings.HasSuffix(path, "/git-receive-pack"))
 }
 
 // isQuery recognises the query protocol: a form post to the root, or a presigned GET with an Action (STS).

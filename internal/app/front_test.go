@@ -43,6 +43,11 @@ func TestEveryClientReachesItsService(t *testing.T) {
 		{"an object named like a website's path", "GET", "/conveyor/websites/a", map[string]string{"Authorization": "AWS4-HMAC-SHA256 ..."}, "s3"},
 		{"it presigned", "GET", "/conveyor/websites/a?AWSAccessKeyId=x&Signature=y", nil, "s3"},
 		{"a website by host that asks for a password", "GET", "http://www.s3-website.localhost/", map[string]string{"Authorization": "Basic x"}, "websites"},
+		{"git at a host that a bucket took as its website", "GET", "http://www.s3-website.localhost/v1/repos/x/info/refs?service=git-upload-pack", nil, "git"},
+		{"a push to such a host", "POST", "http://www.s3-website.localhost/v1/repos/x/git-receive-pack", nil, "git"},
+		{"IAM at such a host", "POST", "http://www.s3-website.localhost/", map[string]string{"Content-Type": "application/x-www-form-urlencoded", "Authorization": "AWS4-HMAC-SHA256 x"}, "query"},
+		{"S3 at such a host", "DELETE", "http://www.s3-website.localhost/bucket?website", map[string]string{"Authorization": "AWS4-HMAC-SHA256 x"}, "s3"},
+		{"a presigned object at such a host", "GET", "http://www.s3-website.localhost/bucket/key?X-Amz-Signature=x", nil, "s3"},
 		{"an object put", "PUT", "/bucket/healthz", nil, "s3"},
 	} {
 		t.Run(test.what, func(t *testing.T) {
