@@ -29,30 +29,63 @@ func Backup(ctx context.Context, c config.Config, dest string) error {
 			return err
 		}
 	}
-	for _, step := range []struct {
-		name string
-		last func(path string) bool // left for a second pass
-	}{
-		{name: iam.CredentialsFile},
-		{name: "objects"},
-		{name: "repositories", last: func(path string) bool { return strings.Contains(path, "/objects/") }},
-	} {
-		from, to := filepath.Join(c.Data, step.name), filepath.Join(dest, step.name)
-		if step.last == nil {
-			step.last = func(string) bool { return false }
-		}
-		if err := copyTree(ctx, from, to, func(path string) bool { return !step.last(path) }); err != nil {
-			return err
-		}
-		if err := copyTree(ctx, from, to, step.last); err != nil {
+	return backupFiles(ctx, c.Data, dest, backupSteps)
+}
+
+func backupFiles(ctx context.Context, data, dest string, steps []backupStep) error {
+	for _, step := range steps {
+		if err := step.run(ctx, filepath.Join(data, step.dir), filepath.Join(dest, step.dir)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// copyTree copies the files below from that are wanted. Files that vanish meanwhile were not needed any more.
-func copyTree(ctx context.Context, from, to string, wanted func(path string) bool) error {
+// backupStep copies those files of a part of the data directory that are wanted, by their path within that part.
+type backupStep struct {
+	dir    string
+	wanted func(path string) bool
+}
+
+// backupSteps are in the order in which a repository that is repacked meanwhile stays whole: a ref moves from its file
+// into packed-refs, and an object from its file, or from an old pack, into a new pack. What is copied later has what is
+// gone from what was copied before.
+var backupSteps = []backupStep{
+	{iam.CredentialsFile, func(string) bool { return true }},
+	{"objects", func(string) bool { return true }},
+	{"repositories", func(path string) bool { return !isPackedRefs(path) && !isGitObject(path) }},
+	{"repositories", isPackedRefs},
+	{"repositories", isGitObject},
+}
+
+func isPackedRefs(path string) bool { return inRepository(path) == "packed-refs" }
+
+func isGitObject(path string) bool { return strings.HasPrefix(inRepository(path), "objects/") }
+
+// inRepository is what follows the repository in SHARD/REPOSITORY/PATH. A branch may be called objects/x, so the place
+// counts.
+func inRepository(path string) string {
+	parts := strings.SplitN(filepath.ToSlash(path), "/", 3)
+	return parts[len(parts)-1]
+}
+
+// maxPasses is how often a part is walked at most because a pack vanished under the walk.
+const maxPasses = 10
+
+func (s backupStep) run(ctx context.Context, from, to string) error {
+	for range maxPasses {
+		lost := false
+		err := copyTree(ctx, from, to, s.wanted, func(path string) { lost = lost || filepath.Base(filepath.Dir(path)) == "pack" })
+		if err != nil || !lost {
+			return err
+		}
+	}
+	return fmt.Errorf("the packs in %s change all the time; try again later", from)
+}
+
+// copyTree copies the files below from that are wanted and not copied yet, and tells of those that vanish meanwhile: all
+// but packs were not needed any more, or come later.
+func copyTree(ctx context.Context, from, to string, wanted func(path string) bool, vanished func(path string)) error {
 	return filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil
@@ -63,23 +96,32 @@ func copyTree(ctx context.Context, from, to string, wanted func(path string) boo
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		target := filepath.Join(to, strings.TrimPrefix(path, from))
+		inside, err := filepath.Rel(from, path)
+		if err != nil {
+			return err
+		}
+		target := filepath.Join(to, inside)
 		switch {
 		case entry.IsDir():
 			return os.MkdirAll(target, 0o700)
-		case !entry.Type().IsRegular() || !wanted(path):
+		case !entry.Type().IsRegular() || !wanted(inside):
 			return nil
 		default:
-			return copyFile(path, target)
+			err := copyFile(path, target)
+			if errors.Is(err, fs.ErrNotExist) {
+				vanished(path)
+				return nil
+			}
+			return err
 		}
 	})
 }
 
 func copyFile(from, to string) (err error) {
-	in, err := os.Open(from)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+	if _, err := os.Lstat(to); err == nil {
+		return nil // by an earlier pass
 	}
+	in, err := os.Open(from)
 	if err != nil {
 		return err
 	}
