@@ -125,7 +125,7 @@ func (r *rooms) openStores(ctx context.Context, db store.Store) error {
 	if r.logs, err = logstore.New(db, logstore.Options{Log: r.log.With("room", "logs")}); err != nil {
 		return err
 	}
-	r.closers = append(r.closers, func() error { return r.logs.Close(context.Background()) })
+	r.closers = append(r.closers, closeWithin(lastLines, r.logs.Close))
 	r.objects, err = objectstore.Open(ctx, db, filepath.Join(r.config.Data, "objects"), objectstore.Options{
 		Logger: r.log.With("room", "objects"), OnPut: r.objectPut,
 	})
@@ -263,6 +263,21 @@ func (r *rooms) stop(ctx context.Context) error {
 	r.endWatching()
 	r.watching.Wait()
 	return err
+}
+
+// lastLines is how long a stop waits for the database to take the last lines of logs. A full disk never does.
+const lastLines = 2 * time.Second
+
+// closeWithin closes a room that waits for the disk, but not for ever.
+func closeWithin(limit time.Duration, closeRoom func(context.Context) error) func() error {
+	return func() error {
+		ctx, cancel := context.WithTimeoutCause(context.Background(), limit, fmt.Errorf("the database did not take it within %s", limit))
+		defer cancel()
+		if err := closeRoom(ctx); err != nil {
+			return fmt.Errorf("the end of some logs could not be written and is lost: %w", err)
+		}
+		return nil
+	}
 }
 
 // close closes what openRooms opened, in reverse.
