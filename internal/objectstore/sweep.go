@@ -3,6 +3,7 @@ package objectstore
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -200,7 +201,23 @@ func (s *Store) namedFiles(ctx context.Context, files []string) (map[string]bool
 	return named, err
 }
 
-func (s *Store) sweepStage() (int, error) {
+// Recover removes what was being staged when the server crashed. Call it at start, before anything is staged, and only
+// when no other server uses the directory: then nobody can be writing what is there. Else Sweep removes it a day later.
+func (s *Store) Recover(ctx context.Context) error {
+	n, err := s.clearStage(s.now().Add(orphanAge))
+	if n > 0 {
+		s.log.InfoContext(ctx, "removed what a crash left of bodies that were never stored", "files", n)
+	}
+	if err != nil {
+		return fmt.Errorf("remove what a crash left of bodies: %w", err)
+	}
+	return nil
+}
+
+func (s *Store) sweepStage() (int, error) { return s.clearStage(s.now().Add(-orphanAge)) }
+
+// clearStage removes entries of the stage directory that were last written before a time.
+func (s *Store) clearStage(before time.Time) (int, error) {
 	entries, err := os.ReadDir(s.stageDir)
 	if err != nil {
 		return 0, err
@@ -214,7 +231,7 @@ func (s *Store) sweepStage() (int, error) {
 		if err != nil {
 			return removed, err
 		}
-		if s.now().Sub(info.ModTime()) < orphanAge {
+		if !info.ModTime().Before(before) {
 			continue
 		}
 		if err := os.RemoveAll(filepath.Join(s.stageDir, e.Name())); err != nil {

@@ -182,3 +182,23 @@ func (c closer) Close() error {
 	c.f()
 	return nil
 }
+
+// At the start of the only server nobody is writing what lies in the stage directory, however young it is. What is stored
+// stays.
+func TestRecoverRemovesWhatACrashLeftStaged(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		o, err := w.Put(t.Context(), "bucket", "key", strings.NewReader("kept"), objectstore.Attributes{})
+		must(t, err)
+		must(t, os.WriteFile(filepath.Join(w.StageDir(), "put-123"), []byte("half a bo"), 0o600))
+		must(t, os.Mkdir(filepath.Join(w.StageDir(), "unpacked"), 0o700))
+		must(t, w.Recover(t.Context()))
+		left, err := os.ReadDir(w.StageDir())
+		must(t, err)
+		if len(left) != 0 {
+			t.Errorf("left: %v", left)
+		}
+		r, err := w.Get(t.Context(), o.Bucket, o.Key, "")
+		must(t, err)
+		must(t, r.Body.Close())
+	})
+}
