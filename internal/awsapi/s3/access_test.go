@@ -113,6 +113,41 @@ func TestIdentityPoliciesSeeConditions(t *testing.T) {
 	}
 }
 
+// TestABucketPolicysDenyHoldsAtTheFront: also for what the gateway never sees.
+func TestABucketPolicysDenyHoldsAtTheFront(t *testing.T) {
+	w := one(t)
+	b := w.bucket("readable")
+	w.put(b, "key", "body")
+	w.put(b, "open", "body")
+	user := w.client("AKIAUSER")
+	acl := func(key string) error {
+		_, err := user.GetObjectAcl(t.Context(), &sdk.GetObjectAclInput{Bucket: &b, Key: &key})
+		return err
+	}
+	logging := func() error {
+		_, err := user.GetBucketLogging(t.Context(), &sdk.GetBucketLoggingInput{Bucket: &b})
+		return err
+	}
+	must(t, acl("key"))
+	for principal, denied := range map[string]bool{
+		`"*"`: true, `{"AWS":"arn:aws:iam::000000000000:user/u"}`: true, `{"AWS":["000000000000"]}`: true,
+		`{"AWS":"arn:aws:iam::000000000000:user/other"}`: false,
+	} {
+		_, err := w.root.PutBucketPolicy(t.Context(), &sdk.PutBucketPolicyInput{Bucket: &b, Policy: aws.String(`{"Version":"2012-10-17","Statement":[
+			{"Effect":"Deny","Principal":` + principal + `,"Action":"s3:GetObjectAcl","Resource":"arn:aws:s3:::readable/key"}]}`)})
+		must(t, err)
+		must(t, acl("open"))
+		must(t, logging())
+		if err := acl("key"); denied {
+			wantCode(t, err, "AccessDenied")
+		} else {
+			must(t, err)
+		}
+		_, err = w.root.GetObjectAcl(t.Context(), &sdk.GetObjectAclInput{Bucket: &b, Key: aws.String("key")})
+		must(t, err)
+	}
+}
+
 // TestADeniedObjectCannotBeCopiedByVersion: naming a version in a copy's source does not make it another object.
 func TestADeniedObjectCannotBeCopiedByVersion(t *testing.T) {
 	w := one(t)

@@ -125,7 +125,10 @@ func (h *Handler) admit(r *http.Request, action, resource string) ([]byte, error
 	if err != nil {
 		return nil, err
 	}
-	return body, h.authorizer.Authorize(awsapi.WithConditions(r.Context(), r), who, action, []string{resource})
+	if err := h.authorizer.Authorize(awsapi.WithConditions(r.Context(), r), who, action, []string{resource}); err != nil {
+		return nil, err
+	}
+	return body, h.refuseDenied(r, who, action, resource)
 }
 
 // signedPayload is the hash of the body that the signature covers.
