@@ -214,6 +214,11 @@ func (r *rooms) begin(ctx context.Context) error {
 	if err := r.builds.Recover(ctx); err != nil {
 		return err
 	}
+	if strings.HasPrefix(r.config.Database, "sqlite:") { // this server alone uses the directory
+		if err := r.objects.Recover(ctx); err != nil {
+			return err
+		}
+	}
 	if err := r.repositories.Recover(ctx); err != nil {
 		return fmt.Errorf("finishing pushes that a crash cut off: %w", err)
 	}
@@ -233,20 +238,23 @@ func (r *rooms) begin(ctx context.Context) error {
 }
 
 const (
-	// sweepInterval is how often what nobody needs any more is cleared away.
+	// sweepInterval is how often what nobody needs any more is cleared away, first after firstSweep: a server that never
+	// runs for an hour must not keep everything.
 	sweepInterval = time.Hour
+	firstSweep    = 2 * time.Minute
 	// keepPushes is how long push events are kept; the last one of each ref stays.
 	keepPushes = 90 * 24 * time.Hour
 )
 
 func (r *rooms) sweep(ctx context.Context) {
-	ticker := time.NewTicker(sweepInterval)
-	defer ticker.Stop()
+	timer := time.NewTimer(firstSweep)
+	defer timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-ticker.C:
+		case <-timer.C:
+			timer.Reset(sweepInterval)
 		}
 		_, err := r.objects.Sweep(ctx)
 		_, errPushes := r.repositories.Prune(ctx, time.Now().Add(-keepPushes))
