@@ -21,8 +21,8 @@ func (c *call) serveJSON() error {
 			Status:  http.StatusUnsupportedMediaType,
 		}
 	}
-	if _, err := parseSignature(c.r); err != nil {
-		return err // before a stranger's body is read
+	if err := c.screen(); err != nil {
+		return err
 	}
 	body, err := c.body(c.limit(o))
 	if err != nil {

@@ -247,6 +247,15 @@ func (c *call) limit(o Operation) int64 {
 	return c.maxBody
 }
 
+// screen refuses strangers before their bodies are kept; what they send is read past, as above.
+func (c *call) screen() error {
+	_, _, err := c.verifier.screen(c.r, c.service)
+	if err != nil {
+		_, _ = io.CopyN(io.Discard, c.r.Body, drained)
+	}
+	return err
+}
+
 func (c *call) verify(payload string) error {
 	id, err := c.verifier.Verify(c.r, c.service, payload)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -236,6 +237,29 @@ func TestNothingIsAnEmptyAnswer(t *testing.T) {
 	}
 	if status, answer, _ := s.post(t, "CodePipeline_20150709.DeletePipeline", `{"name":"a"}`, nil); status != 200 || answer != nil {
 		t.Errorf("%d %v", status, answer)
+	}
+}
+
+// A stranger's body is read past, not kept: any number of them must not fill the memory. Not parallel: it counts what the
+// process allocates.
+func TestStrangersBodiesAreNotKept(t *testing.T) {
+	mux := NewMux(MuxOptions{Verifier: NewVerifier(keyring{}, Place{})})
+	mux.Add(NewJSON("codecommit", "CodeCommit_20150413", Handle(getRepository)))
+	body := strings.Repeat(" ", DefaultMaxBody)
+	r := signed(t, lasting, "POST", "http://localhost/", "", "codecommit", "us-east-1", time.Now())
+	r.Header.Set("X-Amz-Target", "CodeCommit_20150413.GetRepository")
+	resign(t, r, body)
+	r.Body = io.NopCloser(strings.NewReader(body))
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	w := httptest.NewRecorder()
+	mux.ServeHTTP(w, r)
+	runtime.ReadMemStats(&after)
+	if w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), "UnrecognizedClientException") {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	if kept := after.TotalAlloc - before.TotalAlloc; kept > DefaultMaxBody/2 {
+		t.Errorf("%d bytes were allocated for a stranger's %d", kept, DefaultMaxBody)
 	}
 }
 

@@ -43,6 +43,9 @@ func (c *call) serveQuery() error {
 		return err
 	}
 	c.service = scope.Service
+	if err := c.screen(); err != nil {
+		return err
+	}
 	body, err := c.body(c.maxBody)
 	if err != nil {
 		return err

@@ -58,21 +58,8 @@ func (v *Verifier) WithClock(now func() time.Time) *Verifier {
 // X-Amz-Content-Sha256 the caller has checked (or UnsignedPayload). A refusal is an *AuthError; any other error is a
 // failure to look the key up.
 func (v *Verifier) Verify(r *http.Request, service, payload string) (Identity, error) {
-	s, err := parseSignature(r)
+	s, key, err := v.screen(r, service)
 	if err != nil {
-		return Identity{}, err
-	}
-	key, err := v.lookup(r.Context(), s.AccessKeyID, s.token)
-	if err != nil {
-		return Identity{}, err
-	}
-	if err := v.checkScope(s, service); err != nil {
-		return Identity{}, err
-	}
-	if err := v.checkTime(s); err != nil {
-		return Identity{}, err
-	}
-	if err := checkSigned(r, s); err != nil {
 		return Identity{}, err
 	}
 	canonical, err := canonicalRequest(r, s, payload)
@@ -83,6 +70,26 @@ func (v *Verifier) Verify(r *http.Request, service, payload string) (Identity, e
 		return Identity{}, badSignature()
 	}
 	return v.identity(key), nil
+}
+
+// screen is what Verify can tell without the body: that the signature is by a key that exists, for this service and for
+// now. A stranger gets no further, so that only those with a key can make the server keep their bodies in memory.
+func (v *Verifier) screen(r *http.Request, service string) (signature, iam.AccessKey, error) {
+	s, err := parseSignature(r)
+	if err != nil {
+		return s, iam.AccessKey{}, err
+	}
+	key, err := v.lookup(r.Context(), s.AccessKeyID, s.token)
+	if err != nil {
+		return s, key, err
+	}
+	if err := v.checkScope(s, service); err != nil {
+		return s, key, err
+	}
+	if err := v.checkTime(s); err != nil {
+		return s, key, err
+	}
+	return s, key, checkSigned(r, s)
 }
 
 func badSignature() *AuthError {
