@@ -25,14 +25,14 @@ type App struct {
 	rooms    *rooms
 	health   *health
 	http     *http.Server
-	closers  []func() error // in order of opening; closed in reverse
+	closers  closers
 }
 
 // Open takes the data directory and the port, and opens every room. Nothing works on jobs before Run.
 func Open(ctx context.Context, c config.Config, log *slog.Logger) (*App, error) {
 	a := &App{config: c, log: log}
 	if err := a.open(ctx); err != nil {
-		return nil, errors.Join(err, a.close())
+		return nil, errors.Join(err, a.closers.close())
 	}
 	return a, nil
 }
@@ -41,7 +41,7 @@ func (a *App) open(ctx context.Context) error {
 	if err := os.MkdirAll(a.config.Data, 0o700); err != nil {
 		return fmt.Errorf("making the data directory: %w", err)
 	}
-	unlock, err := lock(a.config.Data, a.config.Database)
+	unlock, err := lock(a.config)
 	if err != nil {
 		return err
 	}
@@ -62,7 +62,7 @@ func (a *App) open(ctx context.Context) error {
 	a.health = &health{ping: db.Ping, data: a.config.Data}
 	a.rooms, err = openRooms(ctx, a.config, db, a.log)
 	if a.rooms != nil {
-		a.closers = append(a.closers, a.rooms.close)
+		a.closers = append(a.closers, a.rooms.closers.close)
 	}
 	if err != nil {
 		return err
@@ -82,7 +82,7 @@ func (a *App) open(ctx context.Context) error {
 // Run serves until ctx ends, then drains within the shutdown timeout and closes everything. It returns nil after an
 // orderly stop.
 func (a *App) Run(ctx context.Context) (err error) {
-	defer func() { err = errors.Join(err, a.close()) }()
+	defer func() { err = errors.Join(err, a.closers.close()) }()
 	if err := a.rooms.begin(ctx); err != nil {
 		return err
 	}
@@ -92,12 +92,11 @@ func (a *App) Run(ctx context.Context) (err error) {
 	a.log.Info("serving", "url", a.config.PublicURL, "data", a.config.Data, "region", a.config.Region)
 
 	select {
-	case err := <-served:
-		return err
+	case err = <-served: // the listener broke: what runs is still ended in order
 	case <-ctx.Done():
 	}
 	a.log.Info("stopping", "timeout", a.config.ShutdownTimeout.String())
-	err = a.drain()
+	err = errors.Join(err, a.drain())
 	a.log.Info("stopped")
 	return err
 }
@@ -120,12 +119,14 @@ func (a *App) drain() error {
 	return <-stopped
 }
 
-func (a *App) close() error {
+// closers end what was opened, in reverse order.
+type closers []func() error
+
+func (c closers) close() error {
 	var errs []error
-	for _, closer := range slices.Backward(a.closers) {
+	for _, closer := range slices.Backward(c) {
 		errs = append(errs, closer())
 	}
-	a.closers = nil
 	return errors.Join(errs...)
 }
 

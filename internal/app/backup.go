@@ -24,7 +24,7 @@ func Backup(ctx context.Context, c config.Config, dest string) error {
 	if err := os.Mkdir(dest, 0o700); err != nil {
 		return fmt.Errorf("the backup needs a directory of its own: %w", err)
 	}
-	if path, ok := strings.CutPrefix(c.Database, "sqlite:"); ok {
+	if path, ok := c.SQLite(); ok {
 		if err := sqlstore.BackupFile(ctx, path, filepath.Join(dest, "conveyor.db")); err != nil {
 			return err
 		}

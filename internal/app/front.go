@@ -12,10 +12,10 @@ import (
 // cannot help sending: a target header, a form, a repository path, a website's host.
 type front struct {
 	health    http.Handler             // /healthz, /readyz
-	json      http.Handler             // X-Amz-Target
-	query     http.Handler             // Action=..., for IAM and STS
+	api       http.Handler             // X-Amz-Target, and Action=... for IAM and STS
+	isAPI     func(*http.Request) bool // whether the request is in a protocol of api
 	git       http.Handler             // /v1/repos/
-	websites  http.Handler             // by host, or below websitePath
+	websites  http.Handler             // by host, or below website.Prefix
 	isWebsite func(*http.Request) bool // whether the request is for a website
 	console   http.Handler             // a person's browser
 	s3        http.Handler             // everything else
@@ -29,15 +29,15 @@ func (f *front) pick(r *http.Request) http.Handler {
 	path := r.URL.Path
 	switch {
 	case r.Header.Get("X-Amz-Target") != "":
-		return f.json
+		return f.api
 	case isHealth(r):
 		return f.health
 	case f.isWebsite(r) && !(isSigned(r) && strings.HasPrefix(path, website.Prefix)) && !isClient(r):
 		return f.websites
 	case strings.HasPrefix(path, "/v1/repos/"):
 		return f.git
-	case isQuery(r):
-		return f.query
+	case f.isAPI(r):
+		return f.api
 	case isBrowser(r):
 		return f.console
 	default:
@@ -66,17 +66,6 @@ func isClient(r *http.Request) bool {
 	}
 	return strings.HasPrefix(path, githost.Prefix) && (strings.HasPrefix(q.Get("service"), "git-") ||
 		strings.HasSuffix(path, "/git-upload-pack") || strings.HasSuffix(path, "/git-receive-pack"))
-}
-
-// isQuery recognises the query protocol: a form post to the root, or a presigned GET with an Action (STS).
-func isQuery(r *http.Request) bool {
-	if r.URL.Path != "/" {
-		return false
-	}
-	if r.Method == http.MethodPost {
-		return strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded")
-	}
-	return r.Method == http.MethodGet && r.URL.Query().Has("Action")
 }
 
 // isBrowser recognises a person who opened the address: an unsigned GET of the root or of the console's paths that

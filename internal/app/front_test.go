@@ -6,6 +6,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/conveyor-cd/conveyor/internal/awsapi"
 )
 
 func TestEveryClientReachesItsService(t *testing.T) {
@@ -13,7 +15,7 @@ func TestEveryClientReachesItsService(t *testing.T) {
 		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, name) })
 	}
 	f := &front{
-		health: name("health"), json: name("json"), query: name("query"), git: name("git"), websites: name("websites"),
+		health: name("health"), api: name("api"), isAPI: awsapi.NewMux(awsapi.MuxOptions{}).Matches, git: name("git"), websites: name("websites"),
 		isWebsite: func(r *http.Request) bool {
 			return strings.Contains(r.Host, ".s3-website") || strings.HasPrefix(r.URL.Path, "/conveyor/websites/")
 		},
@@ -24,9 +26,9 @@ func TestEveryClientReachesItsService(t *testing.T) {
 		header            map[string]string
 		want              string
 	}{
-		{"an SDK's JSON service", "POST", "/", map[string]string{"X-Amz-Target": "CodePipeline_20150709.ListPipelines"}, "json"},
-		{"IAM and STS", "POST", "/", map[string]string{"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"}, "query"},
-		{"STS presigned", "GET", "/?Action=GetCallerIdentity&Version=2011-06-15", nil, "query"},
+		{"an SDK's JSON service", "POST", "/", map[string]string{"X-Amz-Target": "CodePipeline_20150709.ListPipelines"}, "api"},
+		{"IAM and STS", "POST", "/", map[string]string{"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"}, "api"},
+		{"STS presigned", "GET", "/?Action=GetCallerIdentity&Version=2011-06-15", nil, "api"},
 		{"git", "GET", "/v1/repos/site/info/refs?service=git-upload-pack", nil, "git"},
 		{"a website by host", "GET", "http://www.s3-website.localhost:4566/", nil, "websites"},
 		{"a website by host under a path like git's", "GET", "http://www.s3-website.localhost/v1/repos/x", nil, "websites"},
@@ -45,7 +47,7 @@ func TestEveryClientReachesItsService(t *testing.T) {
 		{"a website by host that asks for a password", "GET", "http://www.s3-website.localhost/", map[string]string{"Authorization": "Basic x"}, "websites"},
 		{"git at a host that a bucket took as its website", "GET", "http://www.s3-website.localhost/v1/repos/x/info/refs?service=git-upload-pack", nil, "git"},
 		{"a push to such a host", "POST", "http://www.s3-website.localhost/v1/repos/x/git-receive-pack", nil, "git"},
-		{"IAM at such a host", "POST", "http://www.s3-website.localhost/", map[string]string{"Content-Type": "application/x-www-form-urlencoded", "Authorization": "AWS4-HMAC-SHA256 x"}, "query"},
+		{"IAM at such a host", "POST", "http://www.s3-website.localhost/", map[string]string{"Content-Type": "application/x-www-form-urlencoded", "Authorization": "AWS4-HMAC-SHA256 x"}, "api"},
 		{"S3 at such a host", "DELETE", "http://www.s3-website.localhost/bucket?website", map[string]string{"Authorization": "AWS4-HMAC-SHA256 x"}, "s3"},
 		{"a presigned object at such a host", "GET", "http://www.s3-website.localhost/bucket/key?X-Amz-Signature=x", nil, "s3"},
 		{"an object put", "PUT", "/bucket/healthz", nil, "s3"},

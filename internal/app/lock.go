@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/conveyor-cd/conveyor/internal/config"
 	"github.com/conveyor-cd/conveyor/internal/store/sqlstore"
 )
 
@@ -17,12 +17,12 @@ import (
 //
 // The database has a lock of its own because it may lie outside the data directory: two servers with a directory each
 // would take each other's running jobs for those of a dead server.
-func lock(data, database string) (unlock []func() error, err error) {
-	path, ok := strings.CutPrefix(database, "sqlite:")
+func lock(c config.Config) (unlock []func() error, err error) {
+	path, ok := c.SQLite()
 	if !ok {
 		return nil, nil
 	}
-	unlockDir, err := sqlstore.LockDir(data)
+	unlockDir, err := sqlstore.LockDir(c.Data)
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/conveyor-cd/conveyor/internal/config"
 	"github.com/conveyor-cd/conveyor/internal/store/sqlstore"
 )
 
@@ -20,23 +21,23 @@ func TestOneServerForEachSQLiteDatabase(t *testing.T) {
 	if err := os.Symlink(db, link); err != nil {
 		t.Fatal(err)
 	}
-	unlock, err := lock(mine, "sqlite:"+db)
+	unlock, err := lock(config.Config{Data: mine, Database: "sqlite:" + db})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := lock(mine, "sqlite:"+filepath.Join(other, "own.db")); !errors.Is(err, sqlstore.ErrDirInUse) {
+	if _, err := lock(config.Config{Data: mine, Database: "sqlite:" + filepath.Join(other, "own.db")}); !errors.Is(err, sqlstore.ErrDirInUse) {
 		t.Errorf("the same directory: %v", err)
 	}
 	for _, path := range []string{db, link, filepath.Join(mine, ".", "conveyor.db")} {
-		if _, err := lock(other, "sqlite:"+path); err == nil || !strings.Contains(err.Error(), "another server") {
+		if _, err := lock(config.Config{Data: other, Database: "sqlite:" + path}); err == nil || !strings.Contains(err.Error(), "another server") {
 			t.Errorf("the same database as %s: %v", path, err)
 		}
 	}
-	if _, err := lock(mine, "postgres://db/conveyor"); err != nil {
+	if _, err := lock(config.Config{Data: mine, Database: "postgres://db/conveyor"}); err != nil {
 		t.Errorf("PostgreSQL is shared: %v", err)
 	}
 	// What was refused has left nothing locked behind.
-	free, err := lock(other, "sqlite:"+filepath.Join(other, "own.db"))
+	free, err := lock(config.Config{Data: other, Database: "sqlite:" + filepath.Join(other, "own.db")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +46,7 @@ func TestOneServerForEachSQLiteDatabase(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if _, err := lock(other, "sqlite:"+db); err != nil {
+	if _, err := lock(config.Config{Data: other, Database: "sqlite:" + db}); err != nil {
 		t.Errorf("after the first server's end: %v", err)
 	}
 }

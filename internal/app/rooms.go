@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 
@@ -54,7 +53,7 @@ type rooms struct {
 	git          *githost.Host
 	watching     sync.WaitGroup     // what runs beside the queue
 	endWatching  context.CancelFunc // ends it
-	closers      []func() error
+	closers      closers
 }
 
 // lease is how long the jobs of a server that died stay with it before another one, or its next start, takes them over.
@@ -177,7 +176,7 @@ func runtimeDir(c config.Config) string {
 	if err != nil || len(dir) > longest {
 		return ""
 	}
-	if strings.HasPrefix(c.Database, "sqlite:") { // this server alone uses the directory
+	if _, alone := c.SQLite(); alone { // this server alone uses the directory
 		_ = os.RemoveAll(dir)
 	}
 	if os.MkdirAll(dir, 0o700) != nil {
@@ -214,7 +213,7 @@ func (r *rooms) begin(ctx context.Context) error {
 	if err := r.builds.Recover(ctx); err != nil {
 		return err
 	}
-	if strings.HasPrefix(r.config.Database, "sqlite:") { // this server alone uses the directory
+	if _, alone := r.config.SQLite(); alone { // this server alone uses the directory
 		if err := r.objects.Recover(ctx); err != nil {
 			return err
 		}
@@ -288,18 +287,9 @@ func closeWithin(limit time.Duration, closeRoom func(context.Context) error) fun
 	}
 }
 
-// close closes what openRooms opened, in reverse.
-func (r *rooms) close() error {
-	var errs []error
-	for i := len(r.closers) - 1; i >= 0; i-- {
-		errs = append(errs, r.closers[i]())
-	}
-	return errors.Join(errs...)
-}
-
 func (r *rooms) front(h *health) http.Handler {
 	return &front{
-		health: h, json: r.api, query: r.api, git: r.git, websites: r.websites, isWebsite: r.websites.Wants,
+		health: h, api: r.api, isAPI: r.api.Matches, git: r.git, websites: r.websites, isWebsite: r.websites.Wants,
 		console: console.Handler(r.config.PublicURL), s3: r.s3,
 	}
 }

@@ -69,12 +69,12 @@ func (m *Mux) AddQuery(apis ...QueryAPI) {
 }
 
 // Matches reports whether r is in one of the Mux's protocols, so that a server can tell it from S3's requests on the
-// same port: it has X-Amz-Target, or it is at the root and names an Action in its query or form.
+// same port: it has X-Amz-Target, or it is at the root and has a JSON service's body, a form, or an Action in its query.
 func (m *Mux) Matches(r *http.Request) bool {
-	if r.Header.Get("X-Amz-Target") != "" || isJSON(r) {
+	if r.Header.Get("X-Amz-Target") != "" {
 		return true
 	}
-	return r.URL.Path == "/" && (isForm(r) || r.URL.Query().Has("Action"))
+	return r.URL.Path == "/" && (isJSON(r) || isForm(r) || r.URL.Query().Has("Action"))
 }
 
 // call is one request on its way through the Mux.

@@ -383,6 +383,7 @@ func TestWhatTheMuxMatches(t *testing.T) {
 		{"POST", "/bucket", "application/x-www-form-urlencoded", "", false},
 		{"POST", "/bucket", "multipart/form-data", "", false},
 		{"PUT", "/bucket/key?Action=x", "", "", false},
+		{"PUT", "/bucket/key", "application/x-amz-json-1.1", "", false},
 	} {
 		r := httptest.NewRequest(tc.method, tc.address, nil)
 		r.Header.Set("Content-Type", tc.contentType)

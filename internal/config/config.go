@@ -142,9 +142,9 @@ func (c *Config) check() error {
 		return fmt.Errorf("setting public-url: %q is not an http:// or https:// URL", c.PublicURL)
 	}
 	if c.Database == "" {
-		c.Database = "sqlite:" + filepath.Join(c.Data, "conveyor.db")
+		c.Database = sqlite + filepath.Join(c.Data, "conveyor.db")
 	}
-	if !strings.HasPrefix(c.Database, "sqlite:") && !strings.HasPrefix(c.Database, "postgres://") && !strings.HasPrefix(c.Database, "postgresql://") {
+	if _, ok := c.SQLite(); !ok && !strings.HasPrefix(c.Database, "postgres://") && !strings.HasPrefix(c.Database, "postgresql://") {
 		return fmt.Errorf("setting database: %q is neither sqlite:PATH nor postgres://", c.Database)
 	}
 	if c.BuildSlots < 1 {
@@ -158,6 +158,12 @@ func (c *Config) check() error {
 	}
 	return nil
 }
+
+// sqlite begins the URL of a SQLite database.
+const sqlite = "sqlite:"
+
+// SQLite is the path of the database when it is SQLite; then one server alone uses the database and the data directory.
+func (c *Config) SQLite() (path string, ok bool) { return strings.CutPrefix(c.Database, sqlite) }
 
 func (c *Config) level() (slog.Level, error) {
 	var level slog.Level
