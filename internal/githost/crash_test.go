@@ -196,9 +196,10 @@ func TestGitOutlivesServer(t *testing.T) {
 	work := worktree(t)
 	tip := git(t, work, "rev-parse", "HEAD")
 
+	// It starts once it has the whole push: of a server that died earlier it would have half a pack, and refuse it.
 	marks := t.TempDir()
 	slow := filepath.Join(marks, "git")
-	script := fmt.Sprintf("#!/bin/sh\ncase \"$*\" in\n*advertise*) ;;\nreceive-pack*) touch %[1]s/started; while [ ! -e %[1]s/go ]; do sleep 0.01; done ;;\nesac\nexec git \"$@\"\n", marks)
+	script := fmt.Sprintf("#!/bin/sh\ncase \"$*\" in\n*advertise*) ;;\nreceive-pack*) cat >%[1]s/pack; touch %[1]s/started; while [ ! -e %[1]s/go ]; do sleep 0.01; done; exec git \"$@\" <%[1]s/pack ;;\nesac\nexec git \"$@\"\n", marks)
 	if err := os.WriteFile(slow, []byte(script), 0o755); err != nil {
 		t.Fatal(err)
 	}
