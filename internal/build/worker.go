@@ -92,22 +92,10 @@ func (s *Service) watch(ctx context.Context) error {
 // expire ends builds that waited too long.
 func (s *Service) expire(ctx context.Context) error {
 	var overdue []string
-	err := s.cfg.Store.Read(ctx, func(r store.Reader) error {
-		overdue = nil
-		rows, err := r.Query(ctx, `SELECT id FROM builds WHERE status = 'IN_PROGRESS' AND started = 0 AND queued_until < $1 LIMIT 100`,
+	err := s.cfg.Store.Read(ctx, func(r store.Reader) (err error) {
+		overdue, err = store.Strings(ctx, r, `SELECT id FROM builds WHERE status = 'IN_PROGRESS' AND started = 0 AND queued_until < $1 LIMIT 100`,
 			store.Micros(time.Now()))
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			var id string
-			if err := rows.Scan(&id); err != nil {
-				return err
-			}
-			overdue = append(overdue, id)
-		}
-		return rows.Err()
+		return err
 	})
 	for _, id := range overdue {
 		if err != nil {

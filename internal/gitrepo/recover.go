@@ -49,21 +49,9 @@ func (s *Store) Recover(ctx context.Context) error {
 // pendingPushes lists the pushes that have intents.
 func (s *Store) pendingPushes(ctx context.Context) ([]string, error) {
 	var ids []string
-	err := s.db.Read(ctx, func(q store.Reader) error {
-		ids = nil
-		rows, err := q.Query(ctx, `SELECT push_id FROM push_intents GROUP BY push_id ORDER BY min(id)`)
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			var id string
-			if err := rows.Scan(&id); err != nil {
-				return err
-			}
-			ids = append(ids, id)
-		}
-		return rows.Err()
+	err := s.db.Read(ctx, func(q store.Reader) (err error) {
+		ids, err = store.Strings(ctx, q, `SELECT push_id FROM push_intents GROUP BY push_id ORDER BY min(id)`)
+		return err
 	})
 	return ids, err
 }
@@ -194,21 +182,9 @@ func (s *Store) pointHeads(ctx context.Context) error {
 // sweep removes the directories of deleted repositories, and lock files that nobody holds.
 func (s *Store) sweep(ctx context.Context) error {
 	var deleted []string
-	err := s.db.Read(ctx, func(q store.Reader) error {
-		deleted = nil
-		rows, err := q.Query(ctx, `SELECT id FROM deleted_repositories`)
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			var id string
-			if err := rows.Scan(&id); err != nil {
-				return err
-			}
-			deleted = append(deleted, id)
-		}
-		return rows.Err()
+	err := s.db.Read(ctx, func(q store.Reader) (err error) {
+		deleted, err = store.Strings(ctx, q, `SELECT id FROM deleted_repositories`)
+		return err
 	})
 	if err != nil {
 		return err

@@ -82,7 +82,7 @@ func (d *Directory) Policies(ctx context.Context, kind Kind, owner string) ([]st
 		if err != nil {
 			return err
 		}
-		names, err = column(ctx, r, `SELECT name FROM iam_inline_policies WHERE principal_id = $1 ORDER BY name`, e.ID)
+		names, err = store.Strings(ctx, r, `SELECT name FROM iam_inline_policies WHERE principal_id = $1 ORDER BY name`, e.ID)
 		return err
 	})
 	return names, wrap(err, "list the policies of %s %s", kind, owner)
@@ -128,24 +128,7 @@ func (d *Directory) documents(ctx context.Context, id string) (policySet, error)
 }
 
 func documentsOf(ctx context.Context, r store.Reader, id string) ([]string, error) {
-	return column(ctx, r, `SELECT document FROM iam_inline_policies WHERE principal_id = $1 ORDER BY name`, id)
-}
-
-func column(ctx context.Context, r store.Reader, query, id string) ([]string, error) {
-	rows, err := r.Query(ctx, query, id)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var out []string
-	for rows.Next() {
-		var s string
-		if err := rows.Scan(&s); err != nil {
-			return nil, err
-		}
-		out = append(out, s)
-	}
-	return out, rows.Err()
+	return store.Strings(ctx, r, `SELECT document FROM iam_inline_policies WHERE principal_id = $1 ORDER BY name`, id)
 }
 
 // weight is a document's length as quotas count it.

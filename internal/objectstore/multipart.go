@@ -326,19 +326,8 @@ func (s *Store) AbortUpload(ctx context.Context, bucket, key, id string) error {
 
 // dropUploads forgets all uploads of a bucket that is about to be deleted.
 func (s *Store) dropUploads(ctx context.Context, tx store.Tx, b bucketRow) error {
-	rows, err := tx.Query(ctx, `SELECT id FROM multipart_uploads WHERE bucket_id = $1`, b.id)
+	ids, err := store.Strings(ctx, tx, `SELECT id FROM multipart_uploads WHERE bucket_id = $1`, b.id)
 	if err != nil {
-		return err
-	}
-	var ids []string
-	if err := each(rows, func() error {
-		var id string
-		if err := rows.Scan(&id); err != nil {
-			return err
-		}
-		ids = append(ids, id)
-		return nil
-	}); err != nil {
 		return err
 	}
 	for _, id := range ids {

@@ -85,18 +85,7 @@ func (s *Store) sweepRows(ctx context.Context) (files []string, more bool, err e
 		if err != nil {
 			return err
 		}
-		rows, err := tx.Query(ctx, `DELETE FROM blobs WHERE`+some+` AND`+old+` AND NOT`+used+` RETURNING file`, cutoff, sweepBatch)
-		if err != nil {
-			return err
-		}
-		err = each(rows, func() error {
-			var f string
-			if err := rows.Scan(&f); err != nil {
-				return err
-			}
-			files = append(files, f)
-			return nil
-		})
+		files, err = store.Strings(ctx, tx, `DELETE FROM blobs WHERE`+some+` AND`+old+` AND NOT`+used+` RETURNING file`, cutoff, sweepBatch)
 		more = cleared+int64(len(files)) > 0
 		return err
 	})

@@ -126,25 +126,8 @@ func (q *Queue) waitingKinds(ctx context.Context, r store.Reader) ([]string, err
 	if len(args) == 0 {
 		return nil, nil
 	}
-	rows, err := r.Query(ctx, `WITH mine (kind) AS (VALUES `+strings.Join(values, ", ")+`)
+	return store.Strings(ctx, r, `WITH mine (kind) AS (VALUES `+strings.Join(values, ", ")+`)
 		SELECT kind FROM mine WHERE EXISTS (SELECT 1 FROM jobs WHERE jobs.kind = mine.kind AND state = 'available')`, args...)
-	if err != nil {
-		return nil, err
-	}
-	return scanStrings(rows)
-}
-
-func scanStrings(rows *sql.Rows) ([]string, error) {
-	defer func() { _ = rows.Close() }()
-	var list []string
-	for rows.Next() {
-		var s string
-		if err := rows.Scan(&s); err != nil {
-			return nil, err
-		}
-		list = append(list, s)
-	}
-	return list, rows.Err()
 }
 
 // firstDue tells how long it is until the first scheduled job is due.
@@ -228,11 +211,7 @@ func (q *Queue) replan(alarmed bool, kinds []string) {
 
 // promote makes what is due available and returns the kinds of it that are ours.
 func (q *Queue) promote(ctx context.Context, tx store.Tx) ([]string, error) {
-	rows, err := tx.Query(ctx, promoteDue, store.Micros(tx.Now()))
-	if err != nil {
-		return nil, err
-	}
-	all, err := scanStrings(rows)
+	all, err := store.Strings(ctx, tx, promoteDue, store.Micros(tx.Now()))
 	if err != nil {
 		return nil, err
 	}
