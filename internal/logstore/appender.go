@@ -97,9 +97,10 @@ func (s *Store) release(a *appender) {
 	s.forget(a)
 }
 
-// forget drops an appender that nobody uses and that holds nothing. s.mu is held.
+// forget drops an appender that nobody uses and that holds nothing. The flusher may still hold one that was dropped
+// before; its successor must stay, or readers would not see what it has in memory. s.mu is held.
 func (s *Store) forget(a *appender) {
-	if a.refs > 0 || s.dirty[a.id] != nil {
+	if a.refs > 0 || s.dirty[a.id] != nil || s.appenders[a.id] != a {
 		return
 	}
 	a.mu.Lock()
