@@ -1,5 +1,6 @@
 // Package action is the contract between the belt and the providers that do its work: sources, builds, approvals,
-// deployments. Each provider is one small package below this one; internal/app lists them in a Registry.
+// deployments, and the rules of stage conditions. Each provider is one small package below this one; internal/app lists
+// them in a Registry.
 package action
 
 import (
@@ -18,6 +19,10 @@ import (
 // from many goroutines, for different jobs; Start for one id is not called twice at the same time, except when a server
 // lost its lease and has not noticed yet.
 //
+// A rule of a stage condition is run the same way, by a provider whose type has the category pipeline.CategoryRule: Done
+// means that the rule holds, Failed that it does not (its Message says why), Wait that it will be known later, by Report.
+// Job.Action is then the rule's name and Job.ActionExecutionID the rule execution id; there are no outputs.
+//
 // Jobs reach providers through a Registry, which has checked them against Type: configuration keys are known, required
 // ones are there, values are allowed, and artifact counts fit. Every provider passes the suite in actiontest.
 type Provider interface {
@@ -32,7 +37,7 @@ type Provider interface {
 	Cancel(ctx context.Context, job Job) error
 }
 
-// Type is what a provider declares (AWS: ActionType).
+// Type is what a provider declares (AWS: ActionType, RuleType).
 type Type struct {
 	ID             pipeline.ActionTypeID
 	Properties     []Property
@@ -81,6 +86,7 @@ type Job struct {
 	OutputVariables []string
 	Revision        []pipeline.SourceRevisionOverride // for this source action; empty: latest
 	Token           string                            // approvals: the token to decide with
+	Condition       string                            // rules: BEFORE_ENTRY, ON_SUCCESS or ON_FAILURE; "" for actions
 	TimeoutMinutes  int
 	Trigger         pipeline.ExecutionTrigger
 	EncryptionKey   *pipeline.EncryptionKey

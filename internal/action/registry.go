@@ -62,7 +62,7 @@ func (t Type) Property(name string) (Property, bool) {
 }
 
 var (
-	categories    = []string{"Source", "Build", "Test", "Deploy", "Invoke", "Approval", "Compute"}
+	categories    = []string{"Source", "Build", "Test", "Deploy", "Invoke", "Approval", "Compute", pipeline.CategoryRule}
 	owners        = []string{"AWS", "ThirdParty", "Custom"}
 	propertyTypes = []string{"String", "Number", "Boolean"}
 	providerName  = regexp.MustCompile(`^[0-9A-Za-z_-]{1,35}$`)

@@ -148,7 +148,20 @@ func (s *Service) Account() string { return s.account }
 func (s *Service) Region() string { return s.region }
 
 // ActionTypes lists the action types that pipelines can use.
-func (s *Service) ActionTypes() []action.Type { return s.providers.Types() }
+func (s *Service) ActionTypes() []action.Type { return s.types(false) }
+
+// RuleTypes lists the types of rules that stage conditions can use.
+func (s *Service) RuleTypes() []action.Type { return s.types(true) }
+
+func (s *Service) types(rules bool) []action.Type {
+	var list []action.Type
+	for _, t := range s.providers.Types() {
+		if (t.ID.Category == pipeline.CategoryRule) == rules {
+			list = append(list, t)
+		}
+	}
+	return list
+}
 
 // catalog gives validation the facts about the registered action types.
 func (s *Service) catalog(id pipeline.ActionTypeID) (pipeline.ActionTypeFacts, bool) {

@@ -69,11 +69,12 @@ func (a *Action) Order() int { return max(a.RunOrder, 1) }
 // IsSource reports whether the action brings revisions in.
 func (a *Action) IsSource() bool { return a.ActionTypeID.Category == CategorySource }
 
-// The categories of actions that rules treat specially.
+// The categories of actions that the service treats specially, and the only one of rules.
 const (
 	CategorySource   = "Source"
 	CategoryApproval = "Approval"
 	CategoryCompute  = "Compute"
+	CategoryRule     = "Rule"
 )
 
 // StoreFor is the artifact store of a region; ok is false when there is none.
