@@ -60,6 +60,9 @@ type Property struct {
 	Type        string // String, Number or Boolean
 	// Values, when set, lists the only accepted ones.
 	Values []string
+	// Check, when set, says what a value should have been ("a cron expression, ..."), or "" when it is fine. It is asked
+	// when a pipeline is made, and again when the action starts and its variables are known.
+	Check func(value string) string
 }
 
 // Count bounds how many artifacts an action reads or produces.

@@ -62,6 +62,10 @@ func (p Property) problem(value string) string {
 	switch {
 	case value == "":
 		return "" // as if absent: Required has its own check
+	case p.Check != nil:
+		if expected := p.Check(value); expected != "" {
+			return fmt.Sprintf("is %s; it must be %s", shown, expected)
+		}
 	case len(p.Values) > 0 && !slices.Contains(p.Values, value):
 		return fmt.Sprintf("is %s; it must be %s", shown, strings.Join(p.Values, " or "))
 	case p.Type == "Boolean" && value != "true" && value != "false":

@@ -8,13 +8,13 @@ import (
 
 // What actions hand to each other: artifacts (P6), revisions and output variables (P7).
 
-// inputs are the artifacts an action reads, as produced last (E4: a re-run replaces what it produced before).
-func inputs(e *exec, declared *pipeline.Action) []pipeline.Artifact {
-	if len(declared.InputArtifacts) == 0 {
+// inputs are the artifacts an action or a rule reads, as produced last (E4: a re-run replaces what it produced before).
+func inputs(e *exec, declared []pipeline.InputArtifact) []pipeline.Artifact {
+	if len(declared) == 0 {
 		return nil
 	}
-	in := make([]pipeline.Artifact, len(declared.InputArtifacts))
-	for i, ref := range declared.InputArtifacts {
+	in := make([]pipeline.Artifact, len(declared))
+	for i, ref := range declared {
 		in[i].Name = ref.Name
 		if j := artifactIndex(e.Artifacts, ref.Name); j >= 0 {
 			in[i] = e.Artifacts[j]

@@ -230,21 +230,11 @@ func CheckOverride(d *pipeline.Definition, s State, stage, executionID string, s
 		slot, stage, executionID)
 }
 
-// Supports refuses definitions that could not run. CreatePipeline and UpdatePipeline ask it.
-//
-// The engine knows conditions, but nobody evaluates their rules yet: an execution would wait until they time out.
+// Supports refuses definitions that could not run: the source stage cannot be rolled back (E5). CreatePipeline and
+// UpdatePipeline ask it.
 func Supports(d *pipeline.Definition) error {
-	for i := range d.Stages {
-		if f := d.Stages[i].OnFailure; i == 0 && f != nil && f.Result == resultRollback {
-			return refuse(InvalidStructure, "Stage %s declares the result ROLLBACK in onFailure; the source stage cannot be rolled back.",
-				d.Stages[i].Name)
-		}
-		for _, slot := range slots {
-			if len(conditions(&d.Stages[i], slot)) > 0 {
-				return refuse(InvalidStructure, "Stage %s declares a %s condition; conditions are not supported yet.",
-					d.Stages[i].Name, phaseOf(slot))
-			}
-		}
+	if len(d.Stages) > 0 && rollsBack(&d.Stages[0]) {
+		return refuse(InvalidStructure, "Stage %s declares the result ROLLBACK; the source stage cannot be rolled back.", d.Stages[0].Name)
 	}
 	return nil
 }

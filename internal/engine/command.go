@@ -135,9 +135,10 @@ type Announce struct {
 	Declaration *pipeline.Action
 	// Variables are the output variables of an action that SUCCEEDED, also of one without a namespace.
 	Variables map[string]string
-	// Condition and Rule are set for rules.
-	Condition ConditionType
-	Rule      *RuleExecution
+	// Condition and Rule are set for rules; RuleDeclaration when one starts, as Declaration is for actions.
+	Condition       ConditionType
+	Rule            *RuleExecution
+	RuleDeclaration *pipeline.Rule
 	// Snapshot is set when a stage SUCCEEDED: what a rollback to this execution in this stage needs.
 	Snapshot *Snapshot
 }

@@ -57,7 +57,7 @@ func (m *machine) evaluate(e *exec, slot ConditionType) bool {
 	m.setCondition(e, slot, &c)
 	m.setStage(e, stage.Status, Progress, fmt.Sprintf("Evaluates its %s condition.", stage.Phase))
 	for i := range c.Rules {
-		m.askRule(e, slot, &c.Rules[i])
+		m.askRule(e, slot, &c.Rules[i], &list[0].Rules[i])
 	}
 	return true
 }
@@ -70,20 +70,23 @@ func (m *machine) startRule(e *exec, slot ConditionType, declared *pipeline.Rule
 	return RuleExecution{
 		Name: declared.Name, ID: ruleExecutionID(e.ID, e.Stage.Name, slot, declared.Name, e.Attempt),
 		Status: pipeline.StatusInProgress, Started: m.at, Updated: m.at, Deadline: clean(m.at.Add(timeout)),
+		Inputs: inputs(e, declared.InputArtifacts),
 	}
 }
 
-func (m *machine) askRule(e *exec, slot ConditionType, r *RuleExecution) {
-	m.tellRule(e, slot, r)
+func (m *machine) askRule(e *exec, slot ConditionType, r *RuleExecution, declared *pipeline.Rule) {
+	m.tellRule(e, slot, r, declared)
 	m.out = append(m.out, EvaluateRule{
 		Execution: e.ID, Version: e.Version, Stage: e.Stage.Name, Condition: slot, Rule: r.Name, ID: r.ID,
 	}, SetTimer{Timer{Kind: TimerRule, ID: r.ID, At: r.Deadline}})
 }
 
-func (m *machine) tellRule(e *exec, slot ConditionType, r *RuleExecution) {
+// tellRule tells history of a rule; declared is given when it starts.
+func (m *machine) tellRule(e *exec, slot ConditionType, r *RuleExecution, declared *pipeline.Rule) {
 	stage, rule := e.Stage.StageRecord, *r
 	m.out = append(m.out, Announce{
 		Kind: KindRule, At: m.at, Execution: e.ExecutionRecord, Stage: &stage, Condition: slot, Rule: &rule,
+		RuleDeclaration: declared,
 	})
 }
 
@@ -199,7 +202,7 @@ func (m *machine) changeRule(id string, change func(*RuleExecution) bool) {
 		c.Rules[i].Updated, c.Updated = m.at, m.at
 		c.decide()
 		m.setCondition(e, slot, &c)
-		m.tellRule(e, slot, &c.Rules[i])
+		m.tellRule(e, slot, &c.Rules[i], nil)
 		m.decided(e, slot, &c)
 		return
 	}
@@ -293,7 +296,7 @@ func (m *machine) closeCondition(e *exec, slot ConditionType, status pipeline.St
 		overridden := status == pipeline.StatusOverridden && r.Status == pipeline.StatusFailed
 		if r.Status == pipeline.StatusInProgress || overridden {
 			r.Status, r.Updated, r.By = pipeline.StatusAbandoned, m.at, by
-			m.tellRule(e, slot, r)
+			m.tellRule(e, slot, r, nil)
 		}
 	}
 }

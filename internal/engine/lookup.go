@@ -74,8 +74,7 @@ type RuleWork struct {
 	Execution ExecutionRecord
 	Stage     string
 	Condition ConditionType
-	Rule      RuleExecution
-	Artifacts []pipeline.Artifact // all of the execution's, for the rule's input artifacts
+	Rule      RuleExecution // with Inputs, Deadline
 	Variables map[string]map[string]string
 }
 
@@ -89,7 +88,7 @@ func LookupRule(s State, ruleExecutionID string) (RuleWork, bool) {
 		}
 		return RuleWork{
 			Execution: e.ExecutionRecord, Stage: e.Stage.Name, Condition: slot,
-			Rule: e.Stage.Condition(slot).Rules[j], Artifacts: e.Artifacts, Variables: variables(e),
+			Rule: e.Stage.Condition(slot).Rules[j], Variables: variables(e),
 		}, true
 	}
 	return RuleWork{}, false

@@ -241,8 +241,9 @@ type RuleExecution struct {
 	ExternalURL string                 `json:"externalUrl,omitempty"`
 	Error       *pipeline.ErrorDetails `json:"error,omitempty"`
 	// Errored marks a Failed rule that could not be evaluated; its condition is then Errored.
-	Errored  bool      `json:"errored,omitempty"`
-	Deadline time.Time `json:"deadline,omitzero"`
+	Errored  bool                `json:"errored,omitempty"`
+	Deadline time.Time           `json:"deadline,omitzero"`
+	Inputs   []pipeline.Artifact `json:"inputs,omitempty"` // in declaration order
 }
 
 // Snapshot is what a rollback to an execution needs: the state it had when it succeeded in a stage (E5).

@@ -271,12 +271,13 @@ func TestFailedParallelExecutionsAreForgotten(t *testing.T) {
 
 func TestSupports(t *testing.T) {
 	for text, ok := range map[string]bool{
-		"Source: git!Source>Src\nBuild: compile<Src":             true,
-		"Source: git!Source>Src\nBuild: compile<Src retry":       true,
-		"Source: git!Source>Src\nBuild: compile<Src rollback":    true,
-		"Source: git!Source>Src\nBuild: compile<Src before=FAIL": false,
-		"Source: git!Source>Src\nBuild: compile success=FAIL":    false,
-		"Source: git!Source>Src\nBuild: compile failure=FAIL":    false,
+		"Source: git!Source>Src\nBuild: compile<Src":              true,
+		"Source: git!Source>Src\nBuild: compile<Src retry":        true,
+		"Source: git!Source>Src\nBuild: compile<Src rollback":     true,
+		"Source: git!Source>Src\nBuild: compile<Src before=FAIL":  true,
+		"Source: git!Source>Src\nBuild: compile success=FAIL":     true,
+		"Source: git!Source>Src rollback\nBuild: compile<Src":     false,
+		"Source: git!Source>Src success=ROLLBACK\nBuild: compile": false,
 	} {
 		if err := Supports(parseDefinition(t, []string{"v1"}, text)); (err == nil) != ok {
 			t.Errorf("%s: %v", text, err)

@@ -178,6 +178,7 @@ func (s *Service) catalog(id pipeline.ActionTypeID) (pipeline.ActionTypeFacts, b
 	for _, p := range t.Properties {
 		facts.Properties = append(facts.Properties, pipeline.PropertyFacts{
 			Name: p.Name, Required: p.Required, Secret: p.Secret, Queryable: p.Queryable, Type: p.Type, Values: p.Values,
+			Check: p.Check,
 		})
 	}
 	return facts, true

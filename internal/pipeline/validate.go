@@ -1,6 +1,10 @@
 package pipeline
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
 
 // Limits of a definition (pipeline.md section 3).
 const (
@@ -27,6 +31,8 @@ type PropertyFacts struct {
 	Queryable bool
 	Type      string   // String, Number or Boolean; empty is String
 	Values    []string // when set, the only accepted values
+	// Check, when set, says what a value should have been, or "" when it is fine.
+	Check func(value string) string
 }
 
 func (f *ActionTypeFacts) property(name string) *PropertyFacts {
@@ -92,7 +98,7 @@ var structuralRules = []structuralRule{
 	{"7", InvalidStructure, wrongFirstStage},
 	{"8", InvalidStructure, lateSource},
 	{"9", InvalidStructure, onlySources},
-	{"12", InvalidActionDeclaration, eachAction(unknownActionType)},
+	{"12", InvalidActionDeclaration, eachAction(unknownType)},
 	{"13", InvalidActionDeclaration, eachAction(missingConfiguration)},
 	{"14", InvalidActionDeclaration, eachAction(unknownConfiguration)},
 	{"14a", InvalidActionDeclaration, eachAction(wrongConfigurationValue)},
@@ -111,6 +117,14 @@ var structuralRules = []structuralRule{
 	{"24", InvalidStructure, wrongTriggers},
 	{"25", InvalidStructure, rollbackInParallel},
 	{"26", InvalidStageDeclaration, wrongConditions},
+	{"26-12", InvalidStageDeclaration, eachRule(unknownType)},
+	{"26-13", InvalidStageDeclaration, eachRule(missingConfiguration)},
+	{"26-14", InvalidStageDeclaration, eachRule(unknownConfiguration)},
+	{"26-14a", InvalidStageDeclaration, eachRule(wrongConfigurationValue)},
+	{"26-15", InvalidStageDeclaration, eachRule(wrongRuleCommands)},
+	{"26-16", InvalidStageDeclaration, eachRule(wrongArtifactCounts)},
+	{"26-17", InvalidStageDeclaration, eachRule(inputNotProduced)},
+	{"26-21", InvalidStageDeclaration, eachRule(wrongReference)},
 }
 
 // candidate is a definition under examination, with the indexes the rules share.
@@ -118,17 +132,20 @@ type candidate struct {
 	Definition
 	world     World
 	actions   []*placedAction
+	rules     []*placedAction
 	producers map[string]*placedAction // by output artifact
 	spaces    map[string]*placedAction // by namespace
 }
 
-// placedAction is an action and where it stands on the belt.
+// placedAction is an action, or a rule of a condition, and where it stands on the belt.
 type placedAction struct {
 	*Action
+	slot       string // of the rule's condition; "" for actions
 	stage      string
 	stageIndex int
+	order      int // inside the stage: the runOrder; rules come before or after all of them
 	facts      ActionTypeFacts
-	known      bool // the action type exists
+	known      bool // the type exists
 }
 
 func newCandidate(d Definition, w World) *candidate {
@@ -136,6 +153,7 @@ func newCandidate(d Definition, w World) *candidate {
 	for i := range d.Stages {
 		for j := range d.Stages[i].Actions {
 			a := &placedAction{Action: &d.Stages[i].Actions[j], stage: d.Stages[i].Name, stageIndex: i}
+			a.order = a.Order()
 			a.facts, a.known = w.ActionTypes(a.ActionTypeID)
 			c.actions = append(c.actions, a)
 			for _, o := range a.OutputArtifacts {
@@ -145,24 +163,58 @@ func newCandidate(d Definition, w World) *candidate {
 				c.spaces[a.Namespace] = a
 			}
 		}
+		c.rules = append(c.rules, placeRules(&d.Stages[i], i, w)...)
 	}
 	return c
 }
 
 // before reports whether a has certainly ended when b starts.
 func (a *placedAction) before(b *placedAction) bool {
-	return a.stageIndex < b.stageIndex || a.stageIndex == b.stageIndex && a.Order() < b.Order()
+	return a.stageIndex < b.stageIndex || a.stageIndex == b.stageIndex && a.order < b.order
 }
 
-func eachAction(violation func(*candidate, *placedAction) string) func(*candidate) string {
-	return func(c *candidate) string {
-		for _, a := range c.actions {
-			if message := violation(c, a); message != "" {
-				return message
-			}
-		}
-		return ""
+// noun is what a is, as messages of the service call it.
+func (a *placedAction) noun() string {
+	if a.slot != "" {
+		return "Rule"
 	}
+	return "Action"
+}
+
+// subject names a inside a sentence.
+func (a *placedAction) subject() string {
+	if a.slot != "" {
+		return fmt.Sprintf("rule '%s' of the %s condition of stage '%s'", a.Name, a.slot, a.stage)
+	}
+	return fmt.Sprintf("action '%s'", a.Name)
+}
+
+// place is subject with the stage.
+func (a *placedAction) place() string {
+	if a.slot != "" {
+		return a.subject()
+	}
+	return fmt.Sprintf("action '%s' in stage '%s'", a.Name, a.stage)
+}
+
+// capital begins a sentence with s.
+func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
+
+func eachAction(violation func(*candidate, *placedAction) string) func(*candidate) string {
+	return func(c *candidate) string { return firstViolation(c, c.actions, violation) }
+}
+
+func eachRule(violation func(*candidate, *placedAction) string) func(*candidate) string {
+	return func(c *candidate) string { return firstViolation(c, c.rules, violation) }
+}
+
+func firstViolation(c *candidate, list []*placedAction, violation func(*candidate, *placedAction) string) string {
+	for _, a := range list {
+		if message := violation(c, a); message != "" {
+			return message
+		}
+	}
+	return ""
 }
 
 func nameTaken(c *candidate) string {
@@ -184,7 +236,7 @@ func roleNotAssumable(c *candidate) string {
 		return ""
 	}
 	roles := []string{c.RoleArn}
-	for _, a := range c.actions {
+	for _, a := range slices.Concat(c.actions, c.rules) {
 		if a.RoleArn != "" {
 			roles = append(roles, a.RoleArn)
 		}

@@ -7,19 +7,21 @@ import (
 	"strings"
 )
 
-func unknownActionType(c *candidate, a *placedAction) string {
+// Each check looks at one action, or at one rule of a condition (see validate_rule.go).
+
+func unknownType(c *candidate, a *placedAction) string {
 	if a.known {
 		return ""
 	}
 	id := a.ActionTypeID
-	return fmt.Sprintf("ActionType (Category: '%s', Provider: '%s', Owner: '%s', Version: '%s') in action '%s' is not available in region %s",
-		id.Category, id.Provider, id.Owner, id.Version, a.Name, c.world.Region)
+	return fmt.Sprintf("%sType (Category: '%s', Provider: '%s', Owner: '%s', Version: '%s') in %s is not available in region %s",
+		a.noun(), id.Category, id.Provider, id.Owner, id.Version, a.subject(), c.world.Region)
 }
 
 func missingConfiguration(_ *candidate, a *placedAction) string {
 	for _, p := range a.facts.Properties {
 		if p.Required && a.Configuration[p.Name] == "" {
-			return fmt.Sprintf("Action configuration for action '%s' is missing required configuration '%s'", a.Name, p.Name)
+			return fmt.Sprintf("%s configuration for %s is missing required configuration '%s'", a.noun(), a.subject(), p.Name)
 		}
 	}
 	return ""
@@ -28,7 +30,7 @@ func missingConfiguration(_ *candidate, a *placedAction) string {
 func unknownConfiguration(_ *candidate, a *placedAction) string {
 	for _, key := range sortedKeys(a.Configuration) {
 		if a.facts.property(key) == nil {
-			return fmt.Sprintf("Action configuration for action '%s' contains unknown configuration '%s'", a.Name, key)
+			return fmt.Sprintf("%s configuration for %s contains unknown configuration '%s'", a.noun(), a.subject(), key)
 		}
 	}
 	return ""
@@ -41,8 +43,8 @@ func wrongConfigurationValue(_ *candidate, a *placedAction) string {
 			continue // known only when the action starts
 		}
 		if expected := a.facts.property(key).expectation(value); expected != "" {
-			return fmt.Sprintf("Action configuration for action '%s' has the value '%s' for configuration '%s', which must be %s",
-				a.Name, value, key, expected)
+			return fmt.Sprintf("%s configuration for %s has the value '%s' for configuration '%s', which must be %s",
+				a.noun(), a.subject(), value, key, expected)
 		}
 	}
 	return ""
@@ -53,6 +55,8 @@ func (p *PropertyFacts) expectation(value string) string {
 	switch {
 	case p.Secret:
 		return ""
+	case p.Check != nil:
+		return p.Check(value)
 	case len(p.Values) > 0 && !slices.Contains(p.Values, value):
 		return "one of " + strings.Join(p.Values, ", ")
 	case p.Type == "Boolean" && value != "true" && value != "false":
@@ -92,8 +96,8 @@ func wrongArtifactCounts(_ *candidate, a *placedAction) string {
 	in, out, f := len(a.InputArtifacts), len(a.OutputArtifacts), a.facts
 	switch {
 	case in < f.MinInputs || in > f.MaxInputs:
-		return fmt.Sprintf("Action '%s' has %d input artifact(s); %s actions need %s", a.Name, in, a.ActionTypeID.Provider,
-			between(f.MinInputs, f.MaxInputs))
+		return fmt.Sprintf("%s has %d input artifact(s); %s %ss need %s", capital(a.subject()), in, a.ActionTypeID.Provider,
+			strings.ToLower(a.noun()), between(f.MinInputs, f.MaxInputs))
 	case out < f.MinOutputs || out > f.MaxOutputs:
 		return fmt.Sprintf("Action '%s' has %d output artifact(s); %s actions need %s", a.Name, out, a.ActionTypeID.Provider,
 			between(f.MinOutputs, f.MaxOutputs))
@@ -162,14 +166,13 @@ func inputNotProduced(c *candidate, a *placedAction) string {
 		producer := c.producers[in.Name]
 		switch {
 		case seen[in.Name]:
-			return fmt.Sprintf("Action '%s' in stage '%s' has the input artifact '%s' more than once", a.Name, a.stage, in.Name)
+			return fmt.Sprintf("%s has the input artifact '%s' more than once", capital(a.place()), in.Name)
 		case producer == nil:
-			return fmt.Sprintf("Action '%s' in stage '%s' has the input artifact '%s', which no action of the pipeline produces",
-				a.Name, a.stage, in.Name)
+			return fmt.Sprintf("%s has the input artifact '%s', which no action of the pipeline produces", capital(a.place()), in.Name)
 		case !producer.before(a):
-			return fmt.Sprintf("Action '%s' in stage '%s' has the input artifact '%s', but action '%s' in stage '%s' that produces it "+
+			return fmt.Sprintf("%s has the input artifact '%s', but action '%s' in stage '%s' that produces it "+
 				"does not run earlier. An input artifact must be produced in an earlier stage, or in the same stage by an action with a lower runOrder",
-				a.Name, a.stage, in.Name, producer.Name, producer.stage)
+				capital(a.place()), in.Name, producer.Name, producer.stage)
 		}
 		seen[in.Name] = true
 	}
@@ -215,8 +218,9 @@ func wrongReference(c *candidate, a *placedAction) string {
 	for _, t := range a.ResolvableTexts() {
 		for _, r := range References(t.Text) {
 			if problem := c.referenceProblem(a, r); problem != "" {
-				return fmt.Sprintf("%sThe following pipeline execution variables are referencing %s. StageName=[%s], ActionName=[%s], "+
-					"ActionConfigurationKey=[%s], VariableReferenceText=[%s]", referenceFormat, problem, a.stage, a.Name, t.Key, r.Text)
+				return fmt.Sprintf("%sThe following pipeline execution variables are referencing %s. StageName=[%s], %sName=[%s], "+
+					"%sConfigurationKey=[%s], VariableReferenceText=[%s]",
+					referenceFormat, problem, a.stage, a.noun(), a.Name, a.noun(), t.Key, r.Text)
 			}
 		}
 	}

@@ -105,6 +105,15 @@ var catalog = map[pipeline.ActionTypeID]pipeline.ActionTypeFacts{
 	awsType("Deploy", "EKS"):       {MinInputs: 1, MaxInputs: 1},
 	awsType("Approval", "Manual"):  {TimeoutSetable: true, Properties: []pipeline.PropertyFacts{{Name: "CustomData"}}},
 	awsType("Compute", "Commands"): {MinInputs: 1, MaxInputs: 10, MaxOutputs: 1},
+	awsType("Rule", "VariableCheck"): {Properties: properties("Variable Value",
+		pipeline.PropertyFacts{Name: "Operator", Required: true, Values: []string{"EQ", "NE"}})},
+	awsType("Rule", "DeploymentWindow"): {Properties: []pipeline.PropertyFacts{{Name: "Cron", Required: true, Check: func(text string) string {
+		if len(strings.Fields(text)) != 6 {
+			return "six fields"
+		}
+		return ""
+	}}}},
+	awsType("Rule", "Commands"): {MaxInputs: 5},
 	{Category: "Test", Owner: "Custom", Provider: "Jenkins", Version: "1"}: {
 		MaxInputs: 5, MaxOutputs: 5,
 		Properties: []pipeline.PropertyFacts{{Name: "ProjectName", Queryable: true}, {Name: "Token", Secret: true}},
@@ -170,8 +179,29 @@ func withTrigger(g ...pipeline.GitConfiguration) func(*pipeline.Definition, *pip
 	})
 }
 
+// check is a sound rule of a provider, alone.
 func check(provider string) []pipeline.Rule {
-	return []pipeline.Rule{{Name: "r", RuleTypeID: pipeline.RuleTypeID{Category: "Rule", Provider: provider}}}
+	r := pipeline.Rule{Name: "Check", RuleTypeID: pipeline.RuleTypeID{Category: "Rule", Provider: provider}}
+	switch provider {
+	case "VariableCheck":
+		r.Configuration = config("Variable", "x", "Value", "x", "Operator", "EQ")
+	case "Commands":
+		r.Commands = []string{"true"}
+	}
+	return []pipeline.Rule{r}
+}
+
+// onRule guards the entry of Deploy with a rule of a provider, after f has had its way with it.
+func onRule(provider string, f func(*pipeline.Rule)) func(*pipeline.Definition, *pipeline.World) {
+	return onDeployStage(func(s *pipeline.Stage) {
+		rules := check(provider)
+		f(&rules[0])
+		s.BeforeEntry = &pipeline.Conditions{Conditions: []pipeline.Condition{{Result: "FAIL", Rules: rules}}}
+	})
+}
+
+func onStage(index int, f func(*pipeline.Stage)) func(*pipeline.Definition, *pipeline.World) {
+	return func(d *pipeline.Definition, _ *pipeline.World) { f(&d.Stages[index]) }
 }
 
 func branches(names ...string) *pipeline.GlobFilter { return &pipeline.GlobFilter{Includes: names} }
@@ -351,7 +381,7 @@ var breaches = []breach{
 	}), stage, "a condition with the result 'ROLLBACK' in beforeEntry"},
 	{"26", "SKIP with a slow rule", onDeployStage(func(s *pipeline.Stage) {
 		s.BeforeEntry = &pipeline.Conditions{Conditions: []pipeline.Condition{{Result: "SKIP", Rules: check("CloudWatchAlarm")}}}
-	}), stage, "only LambdaInvoke and VariableCheck"},
+	}), stage, "only LambdaInvoke, VariableCheck, DeploymentWindow rules can skip"},
 	{"26", "RETRY and conditions", onDeployStage(func(s *pipeline.Stage) {
 		s.OnFailure = &pipeline.FailureConditions{Result: "RETRY", Conditions: []pipeline.Condition{{Result: "ROLLBACK", Rules: check("VariableCheck")}}}
 	}), stage, "both the result RETRY and conditions"},
@@ -362,6 +392,32 @@ var breaches = []breach{
 		r := check("VariableCheck")[0]
 		s.OnSuccess = &pipeline.Conditions{Conditions: []pipeline.Condition{{Result: "FAIL", Rules: []pipeline.Rule{r, r, r, r, r, r}}}}
 	}), stage, "a condition with 6 rules"},
+	{"26", "two rules of one name", onDeployStage(func(s *pipeline.Stage) {
+		s.OnSuccess = &pipeline.Conditions{Conditions: []pipeline.Condition{{Result: "FAIL", Rules: append(check("VariableCheck"), check("Commands")...)}}}
+	}), stage, "two rules with the name 'Check' in onSuccess"},
+	{"26-12", "unknown rule type", onRule("Tarot", func(*pipeline.Rule) {}), stage,
+		"RuleType (Category: 'Rule', Provider: 'Tarot', Owner: 'AWS', Version: '1') in rule 'Check' of the beforeEntry condition of stage 'Deploy' is not available"},
+	{"26-13", "missing rule configuration", onRule("VariableCheck", func(r *pipeline.Rule) { r.Configuration = config("Value", "x", "Operator", "EQ") }), stage,
+		"Rule configuration for rule 'Check' of the beforeEntry condition of stage 'Deploy' is missing required configuration 'Variable'"},
+	{"26-14", "unknown rule configuration", onRule("VariableCheck", func(r *pipeline.Rule) { r.Configuration["Color"] = "red" }), stage, "unknown configuration 'Color'"},
+	{"26-14a", "wrong rule configuration", onRule("VariableCheck", func(r *pipeline.Rule) { r.Configuration["Operator"] = "GT" }), stage, "must be one of EQ, NE"},
+	{"26-14a", "checked rule configuration", onRule("DeploymentWindow", func(r *pipeline.Rule) { r.Configuration = config("Cron", "never") }), stage,
+		"has the value 'never' for configuration 'Cron', which must be six fields"},
+	{"26-15", "Commands rule without commands", onRule("Commands", func(r *pipeline.Rule) { r.Commands = nil }), stage, "must have a non-empty commands field"},
+	{"26-15", "commands of another rule", onRule("VariableCheck", func(r *pipeline.Rule) { r.Commands = []string{"true"} }), stage, "only Commands rules can have"},
+	{"26-15", "command of two lines", onRule("Commands", func(r *pipeline.Rule) { r.Commands = []string{"a\nb"} }), stage, "a command of several lines"},
+	{"26-16", "rule with too many inputs", onRule("VariableCheck", func(r *pipeline.Rule) { r.InputArtifacts = inputs("Site") }), stage, "has 1 input artifact(s); VariableCheck rules need exactly 0"},
+	{"26-17", "rule's input never produced", onRule("Commands", func(r *pipeline.Rule) { r.InputArtifacts = inputs("Nothing") }), stage, "which no action of the pipeline produces"},
+	{"26-17", "rule before its input", onStage(1, func(s *pipeline.Stage) {
+		s.BeforeEntry = &pipeline.Conditions{Conditions: []pipeline.Condition{{Result: "FAIL", Rules: check("Commands")}}}
+		s.BeforeEntry.Conditions[0].Rules[0].InputArtifacts = inputs("Site")
+	}), stage, "does not run earlier"},
+	{"26-21", "rule refers to nothing", onRule("VariableCheck", func(r *pipeline.Rule) { r.Configuration["Variable"] = "#{Nobody.Knows}" }), stage,
+		"a namespace that does not exist. StageName=[Deploy], RuleName=[Check], RuleConfigurationKey=[Variable]"},
+	{"26-21", "rule refers to its own stage", onStage(1, func(s *pipeline.Stage) {
+		s.BeforeEntry = &pipeline.Conditions{Conditions: []pipeline.Condition{{Result: "FAIL", Rules: check("VariableCheck")}}}
+		s.BeforeEntry.Conditions[0].Rules[0].Configuration["Variable"] = "#{BuildVars.X}"
+	}), stage, "an action that does not run earlier"},
 	{"27", "queryable value too long", onDefinition(func(d *pipeline.Definition) {
 		d.Stages[2].Actions[0] = pipeline.Action{
 			Name: "Test", Configuration: config("ProjectName", strings.Repeat("x", 21)),
@@ -402,6 +458,19 @@ func addStages(d *pipeline.Definition, stages, actions int) {
 			s.Actions = append(s.Actions, pipeline.Action{Name: fmt.Sprint("A", j), ActionTypeID: awsType("Approval", "Manual")})
 		}
 		d.Stages = append(d.Stages, s)
+	}
+}
+
+// A rule may read what its slot is sure to find: onSuccess what its own stage made, beforeEntry what earlier ones made.
+func TestRulesSeeWhatRanBefore(t *testing.T) {
+	d := sound()
+	success, entry := check("Commands"), check("VariableCheck")
+	success[0].InputArtifacts, success[0].Commands = inputs("Site"), []string{"test #{BuildVars.Version} = 1"}
+	entry[0].Configuration["Variable"] = "#{BuildVars.Version}"
+	d.Stages[1].OnSuccess = &pipeline.Conditions{Conditions: []pipeline.Condition{{Result: "FAIL", Rules: success}}}
+	d.Stages[2].BeforeEntry = &pipeline.Conditions{Conditions: []pipeline.Condition{{Result: "SKIP", Rules: entry}}}
+	if err := pipeline.Validate(d, world()); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -101,14 +101,8 @@ func rollbackInParallel(c *candidate) string {
 // conditions are those of all three slots.
 func (s *Stage) conditions() []Condition {
 	var all []Condition
-	if s.BeforeEntry != nil {
-		all = append(all, s.BeforeEntry.Conditions...)
-	}
-	if s.OnSuccess != nil {
-		all = append(all, s.OnSuccess.Conditions...)
-	}
-	if s.OnFailure != nil {
-		all = append(all, s.OnFailure.Conditions...)
+	for _, slot := range s.slots() {
+		all = append(all, slot.conditions...)
 	}
 	return all
 }
@@ -148,6 +142,10 @@ func failureProblem(s *Stage) string {
 	return slotProblem(s.Name, "onFailure", f.Conditions, false, resultRollback, resultFail)
 }
 
+// skippingRules are those whose failure may skip a stage. AWS allows the first two only; a closed deployment window is
+// as quickly answered, and skipping is what one wants of it.
+var skippingRules = []string{"LambdaInvoke", "VariableCheck", "DeploymentWindow"}
+
 func slotProblem(stage, slot string, conditions []Condition, required bool, results ...string) string {
 	if len(conditions) > 1 || required && len(conditions) == 0 {
 		return fmt.Sprintf("Stage '%s' has %d conditions in %s; exactly one is allowed", stage, len(conditions), slot)
@@ -160,11 +158,17 @@ func slotProblem(stage, slot string, conditions []Condition, required bool, resu
 			return fmt.Sprintf("Stage '%s' has a condition with %d rules in %s; between 1 and %d are allowed",
 				stage, len(k.Rules), slot, MaxRulesPerStage)
 		}
+		seen := map[string]bool{}
 		for _, r := range k.Rules {
-			if p := r.RuleTypeID.Provider; k.Result == resultSkip && p != "LambdaInvoke" && p != "VariableCheck" {
-				return fmt.Sprintf("Stage '%s' has a condition with the result SKIP and the rule %s; only LambdaInvoke and VariableCheck "+
-					"rules can skip a stage", stage, p)
+			if p := r.RuleTypeID.Provider; k.Result == resultSkip && !slices.Contains(skippingRules, p) {
+				return fmt.Sprintf("Stage '%s' has a condition with the result SKIP and the rule %s; only %s rules can skip a stage",
+					stage, p, strings.Join(skippingRules, ", "))
 			}
+			if seen[r.Name] {
+				return fmt.Sprintf("Stage '%s' has two rules with the name '%s' in %s; rule names must be unique within a condition",
+					stage, r.Name, slot)
+			}
+			seen[r.Name] = true
 		}
 	}
 	return ""
