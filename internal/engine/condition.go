@@ -40,6 +40,19 @@ func conditions(st *pipeline.Stage, slot ConditionType) []pipeline.Condition {
 	return nil
 }
 
+// Rule finds a rule of a definition; nil when it is not declared.
+func Rule(d *pipeline.Definition, stage string, slot ConditionType, name string) *pipeline.Rule {
+	declared, _ := stageIn(d, stage)
+	for _, c := range conditions(declared, slot) {
+		for i := range c.Rules {
+			if c.Rules[i].Name == name {
+				return &c.Rules[i]
+			}
+		}
+	}
+	return nil
+}
+
 // evaluate begins to evaluate the condition of a slot. It reports false when there is none.
 func (m *machine) evaluate(e *exec, slot ConditionType) bool {
 	declared, _ := stageIn(m.definition(e), e.Stage.Name)

@@ -130,10 +130,10 @@ type effects struct {
 	announced []engine.Announce
 }
 
-// actionRef names an action execution in the payload of a job.
+// actionRef names an action or rule execution in the payload of a job.
 type actionRef struct {
 	Pipeline string `json:"pipeline"`
-	ID       string `json:"id"` // action execution id
+	ID       string `json:"id"` // action execution id, or rule execution id
 }
 
 // StartAction enqueues the job that runs the provider. The key makes it one job however often it is asked for.
@@ -178,9 +178,10 @@ func (e *effects) declaration(c engine.CancelAction) (*pipeline.Action, error) {
 	return nil, nil
 }
 
-// EvaluateRule cannot be asked for yet: definitions with conditions are refused.
+// EvaluateRule enqueues the job that runs the rule's provider, as for an action.
 func (e *effects) EvaluateRule(c engine.EvaluateRule) error {
-	return fmt.Errorf("the rule %s of stage %s cannot be evaluated: this server does not run conditions yet", c.Rule, c.Stage)
+	return e.s.enqueue(e.ctx, e.tx, queue.Job{Kind: jobStartAction, Group: e.p.name, Key: c.ID},
+		actionRef{Pipeline: e.p.name, ID: c.ID})
 }
 
 // SetTimer schedules a job for the time the timer is due.
@@ -199,10 +200,19 @@ const timerMargin = time.Minute
 func (e *effects) Announce(a engine.Announce) error {
 	e.announced = append(e.announced, a)
 	e.history.note(a)
-	if over := a.Action; over != nil && over.Status.Terminal() && over.Deadline.Sub(a.At) > timerMargin {
-		// The timeout is not needed any more. Without this a busy server would carry hours of dead timers.
-		return e.s.jobs.Cancel(e.ctx, e.tx, jobTimer,
-			timerKey(engine.Timer{Kind: engine.TimerAction, ID: over.ID, At: over.Deadline}))
+	// A timeout that is not needed any more is taken back. Without this a busy server would carry hours of dead timers.
+	switch {
+	case a.Action != nil && a.Action.Status.Terminal():
+		return e.dropTimer(engine.Timer{Kind: engine.TimerAction, ID: a.Action.ID, At: a.Action.Deadline}, a.At)
+	case a.Rule != nil && a.Rule.Status.Terminal():
+		return e.dropTimer(engine.Timer{Kind: engine.TimerRule, ID: a.Rule.ID, At: a.Rule.Deadline}, a.At)
 	}
 	return nil
+}
+
+func (e *effects) dropTimer(t engine.Timer, now time.Time) error {
+	if t.At.Sub(now) <= timerMargin {
+		return nil
+	}
+	return e.s.jobs.Cancel(e.ctx, e.tx, jobTimer, timerKey(t))
 }

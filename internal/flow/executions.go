@@ -200,6 +200,16 @@ func (s *Service) Approve(ctx context.Context, a Approval) (time.Time, error) {
 	return at, err
 }
 
+// Override lets an execution pass a condition of a stage that is evaluated or has failed.
+func (s *Service) Override(ctx context.Context, name, stage, executionID string, slot engine.ConditionType, by string) error {
+	return s.change(ctx, name, func(tx store.Tx, p *row, d *pipeline.Definition) (engine.Event, error) {
+		if err := engine.CheckOverride(d, p.state, stage, executionID, slot); err != nil {
+			return nil, err
+		}
+		return engine.ConditionOverridden{At: s.at(tx), By: by, Execution: executionID, Stage: stage, Condition: slot}, nil
+	})
+}
+
 // Transition opens or closes the gate at a stage.
 type Transition struct {
 	Pipeline, Stage string

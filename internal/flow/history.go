@@ -14,10 +14,13 @@ type history struct {
 	executions []engine.Announce
 	stages     []engine.Announce
 	actions    []engine.Announce
+	rules      []engine.Announce
 }
 
 func (h *history) note(a engine.Announce) {
 	switch {
+	case a.Rule != nil:
+		h.rules = keepLast(h.rules, a, func(b engine.Announce) bool { return a.Rule.ID == b.Rule.ID })
 	case a.Action != nil:
 		h.actions = keepLast(h.actions, a, func(b engine.Announce) bool { return a.Action.ID == b.Action.ID })
 	case a.Stage != nil:
@@ -36,6 +39,9 @@ func keepLast(list []engine.Announce, a engine.Announce, same func(engine.Announ
 		}
 		if a.Declaration == nil {
 			a.Declaration = b.Declaration
+		}
+		if a.RuleDeclaration == nil {
+			a.RuleDeclaration = b.RuleDeclaration
 		}
 		if a.Variables == nil {
 			a.Variables = b.Variables
@@ -62,6 +68,11 @@ func (h *history) save(ctx context.Context, tx store.Tx, pipelineID int64) error
 	}
 	for _, a := range h.actions {
 		if err := saveAction(ctx, tx, pipelineID, a); err != nil {
+			return err
+		}
+	}
+	for _, a := range h.rules {
+		if err := saveRule(ctx, tx, pipelineID, a); err != nil {
 			return err
 		}
 	}
@@ -108,6 +119,22 @@ func saveAction(ctx context.Context, tx store.Tx, pipelineID int64, a engine.Ann
 		ON CONFLICT (pipeline_id, id) DO UPDATE SET record = excluded.record, variables = excluded.variables`,
 		pipelineID, a.Action.ID, a.Execution.Number, a.Execution.ID, a.Execution.Version, a.Stage.Name, a.Action.Name,
 		a.Action.Attempt, store.Micros(a.Action.Started), mustJSON(a.Declaration), mustJSON(a.Action), variables)
+	return err
+}
+
+func saveRule(ctx context.Context, tx store.Tx, pipelineID int64, a engine.Announce) error {
+	if a.RuleDeclaration == nil { // it started in an earlier step
+		_, err := tx.Exec(ctx, `UPDATE rule_executions SET record = $1 WHERE pipeline_id = $2 AND id = $3`,
+			mustJSON(a.Rule), pipelineID, a.Rule.ID)
+		return err
+	}
+	_, err := tx.Exec(ctx, `
+		INSERT INTO rule_executions (pipeline_id, id, number, execution_id, version, stage, slot, rule, attempt, started,
+		                             declaration, record)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+		ON CONFLICT (pipeline_id, id) DO UPDATE SET record = excluded.record`,
+		pipelineID, a.Rule.ID, a.Execution.Number, a.Execution.ID, a.Execution.Version, a.Stage.Name, string(a.Condition),
+		a.Rule.Name, a.Execution.Attempt, store.Micros(a.Rule.Started), mustJSON(a.RuleDeclaration), mustJSON(a.Rule))
 	return err
 }
 

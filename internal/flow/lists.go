@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/conveyor-cd/conveyor/internal/engine"
 	"github.com/conveyor-cd/conveyor/internal/pipeline"
@@ -134,10 +135,21 @@ type ActionDetail struct {
 	Variables     map[string]string
 }
 
-// ActionFilter chooses action executions.
+// RuleDetail is one rule execution in history.
+type RuleDetail struct {
+	ExecutionID   string
+	Version       int
+	Stage         string
+	Condition     engine.ConditionType
+	Declaration   pipeline.Rule
+	Rule          engine.RuleExecution
+	Configuration map[string]string // resolved
+}
+
+// ActionFilter chooses action or rule executions.
 type ActionFilter struct {
 	ExecutionID string // only those of this execution
-	LatestOnly  bool   // and of those only the last attempt of each action
+	LatestOnly  bool   // and of those only the last attempt of each action or rule
 }
 
 type afterAction struct {
@@ -145,23 +157,52 @@ type afterAction struct {
 	ID      string
 }
 
+// pastWork is a table of history that is listed newest first, and how its rows are read.
+type pastWork[T any] struct {
+	table, columns string
+	same           string // whether rows a and b are attempts of the same thing
+	scan           func(*Service, *sql.Rows) (T, error)
+	position       func(*T) (started time.Time, id string)
+}
+
+var pastActions = pastWork[ActionDetail]{
+	table: "action_executions", columns: "execution_id, version, stage, declaration, record, configuration, variables",
+	same:     "b.stage = a.stage AND b.action = a.action",
+	scan:     (*Service).scanAction,
+	position: func(d *ActionDetail) (time.Time, string) { return d.Action.Started, d.Action.ID },
+}
+
+var pastRules = pastWork[RuleDetail]{
+	table: "rule_executions", columns: "execution_id, version, stage, slot, declaration, record, configuration",
+	same:     "b.stage = a.stage AND b.slot = a.slot AND b.rule = a.rule",
+	scan:     (*Service).scanRule,
+	position: func(d *RuleDetail) (time.Time, string) { return d.Rule.Started, d.Rule.ID },
+}
+
 // ListActionExecutions lists action executions, newest first.
 func (s *Service) ListActionExecutions(ctx context.Context, name string, filter ActionFilter, page Page) ([]ActionDetail, string, error) {
-	list := fmt.Sprint("actions ", name, " ", filter)
+	return listWork(ctx, s, &pastActions, name, filter, page)
+}
+
+// ListRuleExecutions lists rule executions, newest first.
+func (s *Service) ListRuleExecutions(ctx context.Context, name string, filter ActionFilter, page Page) ([]RuleDetail, string, error) {
+	return listWork(ctx, s, &pastRules, name, filter, page)
+}
+
+func listWork[T any](ctx context.Context, s *Service, past *pastWork[T], name string, filter ActionFilter, page Page) ([]T, string, error) {
+	list := fmt.Sprint(past.table, " ", name, " ", filter)
 	after := afterAction{Started: 1<<63 - 1}
 	if err := page.resume(list, &after); err != nil {
 		return nil, "", err
 	}
 	limit := page.limit(100)
-	var found []ActionDetail
+	var found []T
 	err := s.readInOrder(ctx, func(r store.Reader) error {
 		id, _, err := s.identify(ctx, r, name)
 		if err != nil {
 			return err
 		}
-		query := `
-			SELECT execution_id, version, stage, declaration, record, configuration, variables FROM action_executions a
-			WHERE pipeline_id = $1 AND (started, id) < ($2, $3)`
+		query := `SELECT ` + past.columns + ` FROM ` + past.table + ` a WHERE pipeline_id = $1 AND (started, id) < ($2, $3)`
 		args := []any{id, after.Started, after.ID, limit + 1}
 		if filter.ExecutionID != "" {
 			number, err := s.executionNumber(ctx, r, id, name, filter.ExecutionID)
@@ -172,24 +213,41 @@ func (s *Service) ListActionExecutions(ctx context.Context, name string, filter 
 			args = append(args, number)
 		}
 		if filter.LatestOnly {
-			query += ` AND NOT EXISTS (SELECT 1 FROM action_executions b` + s.byNumber() + ` WHERE b.pipeline_id = a.pipeline_id AND b.number = a.number
-				AND b.stage = a.stage AND b.action = a.action AND b.attempt > a.attempt)`
+			query += ` AND NOT EXISTS (SELECT 1 FROM ` + past.table + ` b` + s.byNumber(past.table) + `
+				WHERE b.pipeline_id = a.pipeline_id AND b.number = a.number AND ` + past.same + ` AND b.attempt > a.attempt)`
 		}
-		found, err = s.readActions(ctx, r, query+` ORDER BY started DESC, id DESC LIMIT $4`, args...)
+		found, err = readWork(ctx, s, r, past, query+` ORDER BY started DESC, id DESC LIMIT $4`, args...)
 		return err
 	})
 	if err != nil || len(found) <= limit {
 		return found, "", err
 	}
 	found = found[:limit]
-	last := found[limit-1].Action
-	return found, token(list, afterAction{Started: store.Micros(last.Started), ID: last.ID}), nil
+	started, id := past.position(&found[limit-1])
+	return found, token(list, afterAction{Started: store.Micros(started), ID: id}), nil
 }
 
-// byNumber keeps SQLite, when it was told that there are few action executions, from reading them all.
-func (s *Service) byNumber() string {
+func readWork[T any](ctx context.Context, s *Service, r store.Reader, past *pastWork[T], query string, args ...any) ([]T, error) {
+	rows, err := r.Query(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var list []T
+	for rows.Next() {
+		one, err := past.scan(s, rows)
+		if err != nil {
+			return nil, fmt.Errorf("a record of history is unreadable: %w", err)
+		}
+		list = append(list, one)
+	}
+	return list, rows.Err()
+}
+
+// byNumber keeps SQLite, when it was told that a table has few rows, from reading them all.
+func (s *Service) byNumber(table string) string {
 	if s.store.Dialect() == store.SQLite {
-		return ` INDEXED BY action_executions_number`
+		return ` INDEXED BY ` + table + `_number`
 	}
 	return ""
 }
@@ -203,38 +261,43 @@ func (s *Service) executionNumber(ctx context.Context, r store.Reader, pipelineI
 	return number, err
 }
 
-func (s *Service) readActions(ctx context.Context, r store.Reader, query string, args ...any) ([]ActionDetail, error) {
-	rows, err := r.Query(ctx, query, args...)
-	if err != nil {
-		return nil, err
+func (s *Service) scanAction(rows *sql.Rows) (ActionDetail, error) {
+	var a ActionDetail
+	var declaration, record string
+	var configuration, variables sql.NullString
+	if err := rows.Scan(&a.ExecutionID, &a.Version, &a.Stage, &declaration, &record, &configuration, &variables); err != nil {
+		return a, err
 	}
-	defer rows.Close()
-	var list []ActionDetail
-	for rows.Next() {
-		var a ActionDetail
-		var declaration, record string
-		var configuration, variables sql.NullString
-		if err := rows.Scan(&a.ExecutionID, &a.Version, &a.Stage, &declaration, &record, &configuration, &variables); err != nil {
-			return nil, err
-		}
-		if err := errors.Join(json.Unmarshal([]byte(declaration), &a.Declaration), json.Unmarshal([]byte(record), &a.Action)); err != nil {
-			return nil, fmt.Errorf("a record of history is unreadable: %w", err)
-		}
-		if err := decodeOptional(configuration, &a.Configuration); err != nil {
-			return nil, err
-		}
-		if err := decodeOptional(variables, &a.Variables); err != nil {
-			return nil, err
-		}
-		if a.Configuration == nil {
-			a.Configuration = a.Declaration.Configuration
-		}
-		id := a.Declaration.ActionTypeID
-		a.Configuration = pipeline.MaskConfiguration(id, a.Configuration, s.catalog)
-		a.Declaration.Configuration = pipeline.MaskConfiguration(id, a.Declaration.Configuration, s.catalog)
-		list = append(list, a)
+	if err := errors.Join(
+		json.Unmarshal([]byte(declaration), &a.Declaration), json.Unmarshal([]byte(record), &a.Action),
+		decodeOptional(configuration, &a.Configuration), decodeOptional(variables, &a.Variables),
+	); err != nil {
+		return a, err
 	}
-	return list, rows.Err()
+	if a.Configuration == nil {
+		a.Configuration = a.Declaration.Configuration
+	}
+	id := a.Declaration.ActionTypeID
+	a.Configuration = pipeline.MaskConfiguration(id, a.Configuration, s.catalog)
+	a.Declaration.Configuration = pipeline.MaskConfiguration(id, a.Declaration.Configuration, s.catalog)
+	return a, nil
+}
+
+func (s *Service) scanRule(rows *sql.Rows) (RuleDetail, error) {
+	var r RuleDetail
+	var declaration, record string
+	var configuration sql.NullString
+	if err := rows.Scan(&r.ExecutionID, &r.Version, &r.Stage, &r.Condition, &declaration, &record, &configuration); err != nil {
+		return r, err
+	}
+	err := errors.Join(
+		json.Unmarshal([]byte(declaration), &r.Declaration), json.Unmarshal([]byte(record), &r.Rule),
+		decodeOptional(configuration, &r.Configuration),
+	)
+	if r.Configuration == nil {
+		r.Configuration = r.Declaration.Configuration
+	}
+	return r, err
 }
 
 func decodeOptional(text sql.NullString, v any) error {

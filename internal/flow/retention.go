@@ -92,7 +92,7 @@ func pruneBatch(ctx context.Context, tx store.Tx, before time.Time) (int, error)
 	}
 	rows.Close()
 	for _, e := range old {
-		for _, table := range []string{"action_executions", "stage_executions", "executions"} {
+		for _, table := range []string{"rule_executions", "action_executions", "stage_executions", "executions"} {
 			if _, err := tx.Exec(ctx, `DELETE FROM `+table+` WHERE pipeline_id = $1 AND number = $2`, e[0], e[1]); err != nil {
 				return 0, err
 			}
@@ -129,6 +129,8 @@ func (s *Service) purge(ctx context.Context, job queue.Job) (queue.Completion, e
 	for _, query := range []string{
 		`DELETE FROM pipeline_events WHERE pipeline_id = $1 AND seq IN
 			(SELECT seq FROM pipeline_events WHERE pipeline_id = $1 ORDER BY seq LIMIT $2)`,
+		`DELETE FROM rule_executions WHERE pipeline_id = $1 AND id IN
+			(SELECT id FROM rule_executions WHERE pipeline_id = $1 LIMIT $2)`,
 		`DELETE FROM action_executions WHERE pipeline_id = $1 AND id IN
 			(SELECT id FROM action_executions WHERE pipeline_id = $1 LIMIT $2)`,
 		`DELETE FROM stage_executions WHERE (pipeline_id, stage, number) IN

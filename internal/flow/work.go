@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strings"
 	"time"
 
 	"github.com/conveyor-cd/conveyor/internal/action"
@@ -19,9 +20,9 @@ import (
 // Failure codes of the shell itself, beside those of pipeline.
 const codeInvalidConfiguration = "InvalidActionConfiguration"
 
-// startAction runs the provider of one action execution and feeds the answer back as an event, in the transaction that
-// ends the job. A delivery too many finds the action ended and does nothing; one after a crash runs the provider again
-// with the same action execution id.
+// startAction runs the provider of one action or rule execution and feeds the answer back as an event, in the
+// transaction that ends the job. A delivery too many finds the execution ended and does nothing; one after a crash runs
+// the provider again with the same execution id.
 func (s *Service) startAction(ctx context.Context, job queue.Job) (queue.Completion, error) {
 	var ref actionRef
 	if err := json.Unmarshal(job.Payload, &ref); err != nil {
@@ -41,10 +42,10 @@ func (s *Service) startAction(ctx context.Context, job queue.Job) (queue.Complet
 	case err != nil && errors.Is(context.Cause(ctx), errTimedOut):
 		return s.completeAction(w, action.Failed{
 			Code:    pipeline.ActionTimeOut,
-			Message: fmt.Sprintf("The action did not end before its timeout at %s.", w.deadline.UTC().Format(time.RFC3339)),
+			Message: fmt.Sprintf("The %s did not end before its timeout at %s.", w.noun(), w.deadline.UTC().Format(time.RFC3339)),
 		}), nil
 	case err != nil:
-		return nil, fmt.Errorf("pipeline %s, action %s of stage %s (%s): %w", w.job.Pipeline, w.job.Action, w.job.Stage,
+		return nil, fmt.Errorf("pipeline %s, %s %s of stage %s (%s): %w", w.job.Pipeline, w.noun(), w.job.Action, w.job.Stage,
 			w.job.ActionExecutionID, err)
 	case result == nil:
 		return nil, queue.Permanent(fmt.Errorf("the provider %s answered with neither a result nor an error", w.job.TypeID.Provider))
@@ -52,7 +53,7 @@ func (s *Service) startAction(ctx context.Context, job queue.Job) (queue.Complet
 	return s.completeAction(w, result), nil
 }
 
-// work is one action execution, ready to be handed to its provider.
+// work is one action or rule execution, ready to be handed to its provider.
 type work struct {
 	pipelineID int64
 	provider   action.Provider
@@ -70,15 +71,11 @@ func (s *Service) prepare(ctx context.Context, ref actionRef) (*work, error) {
 		if err != nil {
 			return err
 		}
-		found, ok := engine.Lookup(p.state, ref.ID)
-		if !ok {
-			return nil
+		if found, ok := engine.Lookup(p.state, ref.ID); ok {
+			w, err = s.assembleAction(ctx, r, p, found)
+		} else if found, ok := engine.LookupRule(p.state, ref.ID); ok {
+			w, err = s.assembleRule(ctx, r, p, found)
 		}
-		d, err := s.definition(ctx, r, p.id, found.Execution.Version)
-		if err != nil {
-			return err
-		}
-		w, err = s.assemble(p, d, found)
 		return err
 	})
 	if isNotFound(err) {
@@ -87,62 +84,108 @@ func (s *Service) prepare(ctx context.Context, ref actionRef) (*work, error) {
 	return w, err
 }
 
-func (s *Service) assemble(p *row, d *pipeline.Definition, found engine.Work) (*work, error) {
+func (s *Service) assembleAction(ctx context.Context, r store.Reader, p *row, found engine.Work) (*work, error) {
+	d, err := s.definition(ctx, r, p.id, found.Execution.Version)
+	if err != nil {
+		return nil, err
+	}
 	stage := d.Stage(found.Stage)
 	if stage == nil || stage.Action(found.Action.Name) == nil {
-		return nil, queue.Permanent(fmt.Errorf("version %d of pipeline %s has no action %s in stage %s",
-			found.Execution.Version, p.name, found.Action.Name, found.Stage))
+		return nil, notDeclared(p, found.Execution, "action "+found.Action.Name, found.Stage)
 	}
-	declared := *stage.Action(found.Action.Name)
-	w := &work{pipelineID: p.id, deadline: found.Action.Deadline}
-	resolved, err := variables.Scope(found.Variables).Action(declared)
+	w := &work{pipelineID: p.id, deadline: found.Action.Deadline, job: action.Job{
+		Pipeline: p.name, PipelineVersion: found.Execution.Version, ExecutionID: found.Execution.ID, Stage: found.Stage,
+		ActionExecutionID: found.Action.ID, Inputs: found.Action.Inputs, Outputs: found.Action.Outputs,
+		Revision: found.Overrides, Token: found.Action.Token, Started: found.Action.Started,
+		Trigger: found.Execution.Trigger, ExternalID: found.Action.ExternalID,
+	}}
+	return w, s.assemble(w, d, *stage.Action(found.Action.Name), found.Variables)
+}
+
+func (s *Service) assembleRule(ctx context.Context, r store.Reader, p *row, found engine.RuleWork) (*work, error) {
+	d, err := s.definition(ctx, r, p.id, found.Execution.Version)
+	if err != nil {
+		return nil, err
+	}
+	declared := engine.Rule(d, found.Stage, found.Condition, found.Rule.Name)
+	if declared == nil {
+		return nil, notDeclared(p, found.Execution, "rule "+found.Rule.Name, found.Stage)
+	}
+	w := &work{pipelineID: p.id, deadline: found.Rule.Deadline, job: action.Job{
+		Pipeline: p.name, PipelineVersion: found.Execution.Version, ExecutionID: found.Execution.ID, Stage: found.Stage,
+		ActionExecutionID: found.Rule.ID, Inputs: found.Rule.Inputs, Condition: string(found.Condition),
+		Started: found.Rule.Started, Trigger: found.Execution.Trigger, ExternalID: found.Rule.ExternalID,
+	}}
+	return w, s.assemble(w, d, declared.AsAction(), found.Variables)
+}
+
+func notDeclared(p *row, e engine.ExecutionRecord, what, stage string) error {
+	return queue.Permanent(fmt.Errorf("version %d of pipeline %s has no %s in stage %s", e.Version, p.name, what, stage))
+}
+
+// assemble completes w with what is declared, its variables resolved, and finds its provider.
+func (s *Service) assemble(w *work, d *pipeline.Definition, declared pipeline.Action, scope variables.Scope) error {
+	resolved, err := scope.Action(declared)
 	switch unresolved, tooLarge := new(variables.Unresolved), new(variables.TooLarge); {
 	case errors.As(err, &unresolved):
-		w.refuse(codeInvalidConfiguration, "An action in this pipeline failed because one of the variables could not be resolved: "+
-			"Action name=%s. This can result when a variable is referenced that does not exist. Validate the pipeline's action "+
-			"definition. The reference is %s.", declared.Name, unresolved.Reference.Text)
+		w.refuse(codeInvalidConfiguration, "%[1]s in this pipeline failed because one of the variables could not be resolved: "+
+			"%[2]s name=%[3]s. This can result when a variable is referenced that does not exist. Validate the pipeline's %[4]s "+
+			"definition. The reference is %[5]s.", w.article(), capital(w.noun()), declared.Name, w.noun(), unresolved.Reference.Text)
 		resolved = declared
 	case errors.As(err, &tooLarge):
-		w.refuse(codeInvalidConfiguration, "The resolved configuration of action %s has %d bytes; at most %d are allowed.",
-			declared.Name, tooLarge.Size, variables.MaxResolved)
+		w.refuse(codeInvalidConfiguration, "The resolved configuration of %s %s has %d bytes; at most %d are allowed.",
+			w.noun(), declared.Name, tooLarge.Size, variables.MaxResolved)
 		resolved = declared
 	case err != nil:
-		return nil, err
+		return err
 	}
 	if !maps.Equal(resolved.Configuration, declared.Configuration) {
 		w.resolved = resolved.Configuration
 	}
-	w.job = s.actionJob(p.name, d, found, resolved)
+	w.declare(s, d, resolved)
 	var known bool
 	if w.provider, known = s.providers.Lookup(declared.ActionTypeID); !known && w.refused == nil {
 		id := declared.ActionTypeID
-		w.refuse(pipeline.ConfigurationError, "ActionType (Category: '%s', Provider: '%s', Owner: '%s', Version: '%s') in action '%s' is "+
-			"not available in region %s", id.Category, id.Provider, id.Owner, id.Version, declared.Name, s.region)
+		w.refuse(pipeline.ConfigurationError, "%sType (Category: '%s', Provider: '%s', Owner: '%s', Version: '%s') in %s '%s' is "+
+			"not available in region %s", capital(w.noun()), id.Category, id.Provider, id.Owner, id.Version, w.noun(), declared.Name, s.region)
 	}
-	return w, nil
+	return nil
 }
+
+func (w *work) isRule() bool { return w.job.Condition != "" }
+
+func (w *work) noun() string {
+	if w.isRule() {
+		return "rule"
+	}
+	return "action"
+}
+
+// article begins AWS's sentence about an action.
+func (w *work) article() string {
+	if w.isRule() {
+		return "A rule"
+	}
+	return "An action"
+}
+
+func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 
 func (w *work) refuse(code, format string, args ...any) {
 	w.refused = &action.Failed{Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
-func (s *Service) actionJob(name string, d *pipeline.Definition, found engine.Work, a pipeline.Action) action.Job {
-	job := action.Job{
-		Pipeline: name, PipelineVersion: found.Execution.Version, ExecutionID: found.Execution.ID,
-		Stage: found.Stage, Action: a.Name, ActionExecutionID: found.Action.ID, TypeID: a.ActionTypeID,
-		Configuration: a.Configuration, Commands: a.Commands, Environment: a.EnvironmentVariables,
-		RoleArn: a.RoleArn, Region: a.Region,
-		Inputs: found.Action.Inputs, Outputs: found.Action.Outputs, OutputVariables: a.OutputVariables,
-		Revision: found.Overrides, Token: found.Action.Token, TimeoutMinutes: a.TimeoutInMinutes,
-		Started: found.Action.Started,
-		Trigger: found.Execution.Trigger, ExternalID: found.Action.ExternalID,
-	}
+// declare takes what the resolved declaration says over into the job.
+func (w *work) declare(s *Service, d *pipeline.Definition, a pipeline.Action) {
+	job := &w.job
+	job.Action, job.TypeID, job.Configuration = a.Name, a.ActionTypeID, a.Configuration
+	job.Commands, job.Environment, job.OutputVariables = a.Commands, a.EnvironmentVariables, a.OutputVariables
+	job.RoleArn, job.Region, job.TimeoutMinutes = a.RoleArn, a.Region, a.TimeoutInMinutes
 	setDefault(&job.RoleArn, d.RoleArn)
 	setDefault(&job.Region, s.region)
 	if artifacts, ok := d.StoreFor(job.Region); ok {
 		job.EncryptionKey = artifacts.EncryptionKey
 	}
-	return job
 }
 
 // errTimedOut is the cause of a context that ended at the action's deadline, and not because the server stops.
@@ -159,25 +202,50 @@ func (s *Service) untilDeadline(ctx context.Context, deadline time.Time) (contex
 	return context.WithTimeoutCause(ctx, deadline.Sub(now), errTimedOut)
 }
 
-// completeAction is the transaction that ends an action's job: its result becomes an event.
+// completeAction is the transaction that ends a job: its result becomes an event.
 func (s *Service) completeAction(w *work, result action.Result) queue.Completion {
 	return func(ctx context.Context, tx store.Tx) error {
-		err := s.applyTx(ctx, tx, w.job.Pipeline, resultEvent(s.at(tx), w.job.ActionExecutionID, result, 0))
-		if isNotFound(err) { // deleted meanwhile
-			return nil
-		}
+		err := s.applyResult(ctx, tx, action.Report{
+			Pipeline: w.job.Pipeline, ActionExecutionID: w.job.ActionExecutionID, Result: result,
+		})
 		if err != nil || w.resolved == nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, `UPDATE action_executions SET configuration = $1 WHERE pipeline_id = $2 AND id = $3`,
+		table := "action_executions"
+		if w.isRule() {
+			table = "rule_executions"
+		}
+		_, err = tx.Exec(ctx, `UPDATE `+table+` SET configuration = $1 WHERE pipeline_id = $2 AND id = $3`,
 			mustJSON(w.resolved), w.pipelineID, w.job.ActionExecutionID)
 		return err
 	}
 }
 
-// resultEvent is what a provider's answer means to the engine.
-func resultEvent(at time.Time, id string, result action.Result, percent int) engine.Event {
-	switch r := result.(type) {
+// applyResult tells the engine how an action or a rule ended, or that it goes on. When the pipeline was deleted
+// meanwhile, nobody waits.
+func (s *Service) applyResult(ctx context.Context, tx store.Tx, r action.Report) error {
+	p, err := s.lock(ctx, tx, r.Pipeline)
+	if isNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	d, err := s.definition(ctx, tx, p.id, p.version)
+	if err != nil {
+		return err
+	}
+	ev := resultEvent(s.at(tx), r)
+	if _, ok := engine.LookupRule(p.state, r.ActionExecutionID); ok {
+		ev = ruleEvent(s.at(tx), r)
+	}
+	return s.apply(ctx, tx, p, d, ev)
+}
+
+// resultEvent is what a provider's answer about an action means to the engine.
+func resultEvent(at time.Time, report action.Report) engine.Event {
+	id := report.ActionExecutionID
+	switch r := report.Result.(type) {
 	case action.Done:
 		if size := variablesSize(r.Variables); size > variables.MaxOutput {
 			return engine.ActionFailed{
@@ -198,14 +266,37 @@ func resultEvent(at time.Time, id string, result action.Result, percent int) eng
 	case action.Wait:
 		return engine.ActionStarted{
 			At: at, Action: id, Summary: r.Summary, ExternalID: r.ExternalID, ExternalURL: r.ExternalURL,
-			LogStream: r.LogStream, Percent: percent,
+			LogStream: r.LogStream, Percent: report.PercentComplete,
 		}
 	default:
 		return engine.ActionFailed{At: at, Action: id, Error: pipeline.ErrorDetails{
 			Code:    pipeline.SystemUnavailable,
-			Message: fmt.Sprintf("The provider answered with a %T, which this server does not know.", result),
+			Message: fmt.Sprintf("The provider answered with a %T, which this server does not know.", r),
 		}}
 	}
+}
+
+// ruleEvent is what a provider's answer about a rule means to the engine. A rule that could not be asked is Errored.
+func ruleEvent(at time.Time, report action.Report) engine.Event {
+	ev := engine.RuleResolved{At: at, Rule: report.ActionExecutionID}
+	switch r := report.Result.(type) {
+	case action.Done:
+		ev.Status, ev.Summary, ev.ExternalID, ev.ExternalURL = pipeline.StatusSucceeded, r.Summary, r.ExternalID, r.ExternalURL
+	case action.Failed:
+		ev.Status, ev.Summary, ev.ExternalID, ev.ExternalURL = pipeline.StatusFailed, r.Summary, r.ExternalID, r.ExternalURL
+		ev.Error = &pipeline.ErrorDetails{Code: r.Code, Message: r.Message}
+		if r.Code == pipeline.SystemUnavailable || r.Code == pipeline.ActionTimeOut {
+			ev.Status = pipeline.StatusErrored
+		}
+	case action.Wait:
+		ev.Status, ev.Summary, ev.ExternalID, ev.ExternalURL = pipeline.StatusInProgress, r.Summary, r.ExternalID, r.ExternalURL
+	default:
+		ev.Status, ev.Error = pipeline.StatusErrored, &pipeline.ErrorDetails{
+			Code:    pipeline.SystemUnavailable,
+			Message: fmt.Sprintf("The provider answered with a %T, which this server does not know.", r),
+		}
+	}
+	return ev
 }
 
 func variablesSize(vars map[string]string) int {
@@ -216,20 +307,16 @@ func variablesSize(vars map[string]string) int {
 	return size
 }
 
-// giveUpAction fails an action that could not be tried, and says why.
+// giveUpAction fails an action or a rule that could not be tried, and says why.
 func (s *Service) giveUpAction(ctx context.Context, tx store.Tx, job queue.Job, cause error) error {
 	var ref actionRef
 	if err := json.Unmarshal(job.Payload, &ref); err != nil {
 		return err
 	}
-	err := s.applyTx(ctx, tx, ref.Pipeline, engine.ActionFailed{At: s.at(tx), Action: ref.ID, Error: pipeline.ErrorDetails{
+	return s.applyResult(ctx, tx, action.Report{Pipeline: ref.Pipeline, ActionExecutionID: ref.ID, Result: action.Failed{
 		Code:    pipeline.SystemUnavailable,
-		Message: fmt.Sprintf("The action could not be run: %v", cause),
+		Message: fmt.Sprintf("It could not be run: %v", cause),
 	}})
-	if isNotFound(err) {
-		return nil
-	}
-	return err
 }
 
 // cancelAction tells a provider that nobody waits for its work any more.
@@ -248,11 +335,7 @@ func (s *Service) cancelAction(ctx context.Context, job queue.Job) (queue.Comple
 // Report implements action.Reporter: waiting work has ended or made progress. It is applied in the transaction in which
 // that became true, so neither can be without the other; the pipeline's row stays locked until that transaction ends.
 func (s *Service) Report(ctx context.Context, tx store.Tx, r action.Report) error {
-	err := s.applyTx(ctx, tx, r.Pipeline, resultEvent(s.at(tx), r.ActionExecutionID, r.Result, r.PercentComplete))
-	if isNotFound(err) { // deleted meanwhile: nobody waits
-		return nil
-	}
-	return err
+	return s.applyResult(ctx, tx, r)
 }
 
 var _ action.Reporter = (*Service)(nil)

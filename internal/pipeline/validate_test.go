@@ -395,14 +395,20 @@ var breaches = []breach{
 	{"26", "two rules of one name", onDeployStage(func(s *pipeline.Stage) {
 		s.OnSuccess = &pipeline.Conditions{Conditions: []pipeline.Condition{{Result: "FAIL", Rules: append(check("VariableCheck"), check("Commands")...)}}}
 	}), stage, "two rules with the name 'Check' in onSuccess"},
-	{"26-12", "unknown rule type", onRule("Tarot", func(*pipeline.Rule) {}), stage,
-		"RuleType (Category: 'Rule', Provider: 'Tarot', Owner: 'AWS', Version: '1') in rule 'Check' of the beforeEntry condition of stage 'Deploy' is not available"},
-	{"26-13", "missing rule configuration", onRule("VariableCheck", func(r *pipeline.Rule) { r.Configuration = config("Value", "x", "Operator", "EQ") }), stage,
-		"Rule configuration for rule 'Check' of the beforeEntry condition of stage 'Deploy' is missing required configuration 'Variable'"},
+	{
+		"26-12", "unknown rule type", onRule("Tarot", func(*pipeline.Rule) {}), stage,
+		"RuleType (Category: 'Rule', Provider: 'Tarot', Owner: 'AWS', Version: '1') in rule 'Check' of the beforeEntry condition of stage 'Deploy' is not available",
+	},
+	{
+		"26-13", "missing rule configuration", onRule("VariableCheck", func(r *pipeline.Rule) { r.Configuration = config("Value", "x", "Operator", "EQ") }), stage,
+		"Rule configuration for rule 'Check' of the beforeEntry condition of stage 'Deploy' is missing required configuration 'Variable'",
+	},
 	{"26-14", "unknown rule configuration", onRule("VariableCheck", func(r *pipeline.Rule) { r.Configuration["Color"] = "red" }), stage, "unknown configuration 'Color'"},
 	{"26-14a", "wrong rule configuration", onRule("VariableCheck", func(r *pipeline.Rule) { r.Configuration["Operator"] = "GT" }), stage, "must be one of EQ, NE"},
-	{"26-14a", "checked rule configuration", onRule("DeploymentWindow", func(r *pipeline.Rule) { r.Configuration = config("Cron", "never") }), stage,
-		"has the value 'never' for configuration 'Cron', which must be six fields"},
+	{
+		"26-14a", "checked rule configuration", onRule("DeploymentWindow", func(r *pipeline.Rule) { r.Configuration = config("Cron", "never") }), stage,
+		"has the value 'never' for configuration 'Cron', which must be six fields",
+	},
 	{"26-15", "Commands rule without commands", onRule("Commands", func(r *pipeline.Rule) { r.Commands = nil }), stage, "must have a non-empty commands field"},
 	{"26-15", "commands of another rule", onRule("VariableCheck", func(r *pipeline.Rule) { r.Commands = []string{"true"} }), stage, "only Commands rules can have"},
 	{"26-15", "command of two lines", onRule("Commands", func(r *pipeline.Rule) { r.Commands = []string{"a\nb"} }), stage, "a command of several lines"},
@@ -412,8 +418,10 @@ var breaches = []breach{
 		s.BeforeEntry = &pipeline.Conditions{Conditions: []pipeline.Condition{{Result: "FAIL", Rules: check("Commands")}}}
 		s.BeforeEntry.Conditions[0].Rules[0].InputArtifacts = inputs("Site")
 	}), stage, "does not run earlier"},
-	{"26-21", "rule refers to nothing", onRule("VariableCheck", func(r *pipeline.Rule) { r.Configuration["Variable"] = "#{Nobody.Knows}" }), stage,
-		"a namespace that does not exist. StageName=[Deploy], RuleName=[Check], RuleConfigurationKey=[Variable]"},
+	{
+		"26-21", "rule refers to nothing", onRule("VariableCheck", func(r *pipeline.Rule) { r.Configuration["Variable"] = "#{Nobody.Knows}" }), stage,
+		"a namespace that does not exist. StageName=[Deploy], RuleName=[Check], RuleConfigurationKey=[Variable]",
+	},
 	{"26-21", "rule refers to its own stage", onStage(1, func(s *pipeline.Stage) {
 		s.BeforeEntry = &pipeline.Conditions{Conditions: []pipeline.Condition{{Result: "FAIL", Rules: check("VariableCheck")}}}
 		s.BeforeEntry.Conditions[0].Rules[0].Configuration["Variable"] = "#{BuildVars.X}"
