@@ -56,6 +56,7 @@ type Property struct {
 	Key         bool
 	Secret      bool
 	Queryable   bool
+	MayBeEmpty  bool // required, but a variable may turn out to be empty
 	Description string
 	Type        string // String, Number or Boolean
 	// Values, when set, lists the only accepted ones.

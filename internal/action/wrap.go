@@ -40,7 +40,7 @@ func misfit(t Type, job Job) string {
 		}
 	}
 	for _, p := range t.Properties {
-		if p.Required && job.Configuration[p.Name] == "" {
+		if value, given := job.Configuration[p.Name]; p.Required && (!given || value == "" && !p.MayBeEmpty) {
 			return fmt.Sprintf("The action %s lacks the configuration key %s.", job.Action, p.Name)
 		}
 	}

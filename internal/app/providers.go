@@ -5,8 +5,10 @@ import (
 	"github.com/conveyor-cd/conveyor/internal/action/approval"
 	"github.com/conveyor-cd/conveyor/internal/action/codebuild"
 	"github.com/conveyor-cd/conveyor/internal/action/codecommit"
+	"github.com/conveyor-cd/conveyor/internal/action/deploymentwindow"
 	"github.com/conveyor-cd/conveyor/internal/action/s3deploy"
 	"github.com/conveyor-cd/conveyor/internal/action/s3source"
+	"github.com/conveyor-cd/conveyor/internal/action/variablecheck"
 	"github.com/conveyor-cd/conveyor/internal/store"
 )
 
@@ -18,6 +20,8 @@ func (r *rooms) providers(db store.Store) (*action.Registry, error) {
 		}),
 		s3source.New(r.objects),
 		approval.New(),
+		variablecheck.New(),
+		deploymentwindow.New(db, r.queue, nil),
 		s3deploy.New(r.objects, s3deploy.Options{}),
 	}
 	for _, p := range codebuild.New(db, r.builds, nil) {

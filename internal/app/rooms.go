@@ -13,6 +13,7 @@ import (
 	"time"
 
 	codebuildaction "github.com/conveyor-cd/conveyor/internal/action/codebuild"
+	"github.com/conveyor-cd/conveyor/internal/action/deploymentwindow"
 	"github.com/conveyor-cd/conveyor/internal/awsapi"
 	codebuildapi "github.com/conveyor-cd/conveyor/internal/awsapi/codebuild"
 	codecommitapi "github.com/conveyor-cd/conveyor/internal/awsapi/codecommit"
@@ -89,6 +90,7 @@ func openRooms(ctx context.Context, c config.Config, db store.Store, log *slog.L
 	})
 	r.builds.Register(r.queue)
 	codebuildaction.Register(r.queue, r.builds, r.flow)
+	deploymentwindow.Register(r.queue, r.flow, nil)
 	r.repositories.OnPush(r.pushed)
 
 	r.api = awsapi.NewMux(awsapi.MuxOptions{Verifier: verifier, Authorizer: authorizer, Log: log.With("room", "api")})

@@ -26,8 +26,8 @@ func phaseOf(slot ConditionType) Phase {
 	return PhaseActing
 }
 
-// conditions are those a stage declares for a slot.
-func conditions(st *pipeline.Stage, slot ConditionType) []pipeline.Condition {
+// Conditions are those a stage declares for a slot.
+func Conditions(st *pipeline.Stage, slot ConditionType) []pipeline.Condition {
 	switch {
 	case st == nil:
 	case slot == BeforeEntry && st.BeforeEntry != nil:
@@ -43,7 +43,7 @@ func conditions(st *pipeline.Stage, slot ConditionType) []pipeline.Condition {
 // Rule finds a rule of a definition; nil when it is not declared.
 func Rule(d *pipeline.Definition, stage string, slot ConditionType, name string) *pipeline.Rule {
 	declared, _ := stageIn(d, stage)
-	for _, c := range conditions(declared, slot) {
+	for _, c := range Conditions(declared, slot) {
 		for i := range c.Rules {
 			if c.Rules[i].Name == name {
 				return &c.Rules[i]
@@ -56,7 +56,7 @@ func Rule(d *pipeline.Definition, stage string, slot ConditionType, name string)
 // evaluate begins to evaluate the condition of a slot. It reports false when there is none.
 func (m *machine) evaluate(e *exec, slot ConditionType) bool {
 	declared, _ := stageIn(m.definition(e), e.Stage.Name)
-	list := conditions(declared, slot)
+	list := Conditions(declared, slot)
 	if len(list) == 0 || len(list[0].Rules) == 0 {
 		return false
 	}

@@ -46,6 +46,7 @@ var (
 	typeBuild  = pipeline.ActionTypeID{Category: "Build", Owner: "AWS", Provider: "CodeBuild", Version: "1"}
 	typeDeploy = pipeline.ActionTypeID{Category: "Deploy", Owner: "AWS", Provider: "S3", Version: "1"}
 	typeManual = pipeline.ActionTypeID{Category: "Approval", Owner: "AWS", Provider: "Manual", Version: "1"}
+	typeRule   = pipeline.ActionTypeID{Category: pipeline.CategoryRule, Owner: "AWS", Provider: "Oracle", Version: "1"}
 	typeSecret = pipeline.ActionTypeID{Category: "Test", Owner: "AWS", Provider: "Vault", Version: "1"}
 )
 
@@ -64,6 +65,7 @@ var registered = []action.Type{
 	{ID: typeBuild, Inputs: action.Count{Min: 1, Max: 5}, Outputs: action.Count{Max: 5}, Properties: text("ProjectName*", "EnvironmentVariables")},
 	{ID: typeDeploy, Inputs: action.Count{Min: 1, Max: 1}, Properties: text("BucketName*", "Extract*")},
 	{ID: typeManual, TimeoutSetable: true, Properties: text("CustomData", "ExternalEntityLink")},
+	{ID: typeRule, Inputs: action.Count{Max: 5}, Properties: text("Question")},
 	{ID: typeSecret, Inputs: action.Count{Max: 1}, Properties: []action.Property{{Name: "Password", Required: true, Secret: true}}},
 }
 

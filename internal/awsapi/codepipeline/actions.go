@@ -34,15 +34,19 @@ func (s *Service) ListActionExecutions(ctx context.Context, in *sdk.ListActionEx
 }
 
 func actionFilter(f *types.ActionExecutionFilter) (flow.ActionFilter, error) {
-	switch {
-	case f == nil:
+	if f == nil {
 		return flow.ActionFilter{}, nil
-	case f.LatestInPipelineExecution == nil:
-		return flow.ActionFilter{ExecutionID: aws.ToString(f.PipelineExecutionId)}, nil
 	}
-	latest := f.LatestInPipelineExecution
+	return executionFilter(f.PipelineExecutionId, f.LatestInPipelineExecution)
+}
+
+// executionFilter is what the filters of actions and of rules have in common.
+func executionFilter(execution *string, latest *types.LatestInPipelineExecutionFilter) (flow.ActionFilter, error) {
+	if latest == nil {
+		return flow.ActionFilter{ExecutionID: aws.ToString(execution)}, nil
+	}
 	id := aws.ToString(latest.PipelineExecutionId)
-	if other := aws.ToString(f.PipelineExecutionId); other != "" && other != id {
+	if other := aws.ToString(execution); other != "" && other != id {
 		return flow.ActionFilter{}, pipeline.Errorf(pipeline.Validation,
 			"The filter names two executions, '%s' in pipelineExecutionId and '%s' in latestInPipelineExecution", other, id)
 	}
@@ -115,15 +119,18 @@ func (s *Service) ListActionTypes(_ context.Context, in *sdk.ListActionTypesInpu
 	if region := aws.ToString(in.RegionFilter); region != "" && region != s.flow.Region() {
 		return out, nil
 	}
-	registered := slices.SortedFunc(slices.Values(s.flow.ActionTypes()), func(a, b action.Type) int {
-		return strings.Compare(sortKey(a.ID), sortKey(b.ID))
-	})
-	for _, t := range registered {
+	for _, t := range sorted(s.flow.ActionTypes()) {
 		if in.ActionOwnerFilter == "" || string(in.ActionOwnerFilter) == t.ID.Owner {
 			out.ActionTypes = append(out.ActionTypes, actionType(t))
 		}
 	}
 	return out, nil
+}
+
+func sorted(list []action.Type) []action.Type {
+	return slices.SortedFunc(slices.Values(list), func(a, b action.Type) int {
+		return strings.Compare(sortKey(a.ID), sortKey(b.ID))
+	})
 }
 
 func sortKey(id pipeline.ActionTypeID) string {

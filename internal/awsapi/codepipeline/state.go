@@ -3,6 +3,7 @@ package codepipeline
 import (
 	"context"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,7 +26,7 @@ func (s *Service) GetPipelineState(ctx context.Context, in *sdk.GetPipelineState
 	out := &sdk.GetPipelineStateOutput{
 		PipelineName: &p.Name, PipelineVersion: number(p.Version), Created: stamp(p.Created), Updated: stamp(p.Updated),
 	}
-	known := typesByID(s.flow.ActionTypes())
+	known := typesByID(slices.Concat(s.flow.ActionTypes(), s.flow.RuleTypes()))
 	for i, v := range engine.View(p.Definition, p.State) {
 		out.StageStates = append(out.StageStates, stageState(&p.Definition.Stages[i], v, known))
 	}
@@ -61,6 +62,7 @@ func stageState(declared *pipeline.Stage, v engine.StageView, known actionTypes)
 	for i := range declared.Actions {
 		out.ActionStates = append(out.ActionStates, actionState(&declared.Actions[i], &v.Actions[i], known))
 	}
+	conditionStates(&out, declared, v, known)
 	return out
 }
 

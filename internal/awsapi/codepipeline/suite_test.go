@@ -18,6 +18,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/conveyor-cd/conveyor/internal/action"
+	"github.com/conveyor-cd/conveyor/internal/action/variablecheck"
 	"github.com/conveyor-cd/conveyor/internal/awsapi"
 	"github.com/conveyor-cd/conveyor/internal/awsapi/codepipeline"
 	"github.com/conveyor-cd/conveyor/internal/flow"
@@ -104,6 +105,7 @@ var known = []action.Type{
 		ID: id("Build", "CodeBuild"), Inputs: action.Count{Min: 1, Max: 5}, Outputs: action.Count{Max: 5}, EntityURL: "http://builds/{Config:ProjectName}",
 		Properties: []action.Property{{Name: "ProjectName", Required: true}, {Name: "Token", Secret: true}},
 	},
+	variablecheck.New().Type(),
 	{ID: id("Approval", "Manual"), TimeoutSetable: true, EntityURL: "/console/approvals", Properties: []action.Property{{Name: "CustomData"}}},
 }
 
@@ -114,6 +116,9 @@ func id(category, provider string) pipeline.ActionTypeID {
 func (c catalog) Types() []action.Type { return known }
 
 func (c catalog) Lookup(want pipeline.ActionTypeID) (action.Provider, bool) {
+	if rule := variablecheck.New(); rule.Type().ID == want {
+		return action.Checked(rule), true
+	}
 	for _, k := range known {
 		if k.ID == want {
 			return provider{c, k}, true
