@@ -46,6 +46,11 @@ func (a *App) open(ctx context.Context) error {
 		return err
 	}
 	a.closers = append(a.closers, unlock...)
+	seat, err := takeSeat(a.config.Data)
+	if err != nil {
+		return err
+	}
+	a.closers = append(a.closers, seat.leave)
 	listener, err := net.Listen("tcp", a.config.Listen)
 	if err != nil {
 		return fmt.Errorf("listening (choose another address with --listen): %w", err)
@@ -60,7 +65,7 @@ func (a *App) open(ctx context.Context) error {
 	}
 	a.closers = append(a.closers, db.Close)
 	a.health = &health{ping: db.Ping, data: a.config.Data}
-	a.rooms, err = openRooms(ctx, a.config, db, a.log)
+	a.rooms, err = openRooms(ctx, a.config, seat, db, a.log)
 	if a.rooms != nil {
 		a.closers = append(a.closers, a.rooms.closers.close)
 	}

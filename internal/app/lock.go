@@ -13,14 +13,15 @@ import (
 )
 
 // lock makes sure that no other server works on what this one is about to open, and returns what ends that. With
-// PostgreSQL several servers may share both database and directory.
+// PostgreSQL several servers may share both database and directory, but not with one that has SQLite.
 //
 // The database has a lock of its own because it may lie outside the data directory: two servers with a directory each
 // would take each other's running jobs for those of a dead server.
 func lock(c config.Config) (unlock []func() error, err error) {
 	path, ok := c.SQLite()
 	if !ok {
-		return nil, nil
+		unlock, err := sqlstore.ShareDir(c.Data)
+		return []func() error{unlock}, err
 	}
 	unlockDir, err := sqlstore.LockDir(c.Data)
 	if err != nil {

@@ -33,8 +33,8 @@ func TestOneServerForEachSQLiteDatabase(t *testing.T) {
 			t.Errorf("the same database as %s: %v", path, err)
 		}
 	}
-	if _, err := lock(config.Config{Data: mine, Database: "postgres://db/conveyor"}); err != nil {
-		t.Errorf("PostgreSQL is shared: %v", err)
+	if _, err := lock(config.Config{Data: mine, Database: "postgres://db/conveyor"}); !errors.Is(err, sqlstore.ErrDirInUse) {
+		t.Errorf("the same directory with PostgreSQL: %v", err)
 	}
 	// What was refused has left nothing locked behind.
 	free, err := lock(config.Config{Data: other, Database: "sqlite:" + filepath.Join(other, "own.db")})
@@ -48,5 +48,29 @@ func TestOneServerForEachSQLiteDatabase(t *testing.T) {
 	}
 	if _, err := lock(config.Config{Data: other, Database: "sqlite:" + db}); err != nil {
 		t.Errorf("after the first server's end: %v", err)
+	}
+}
+
+func TestServersWithPostgreSQLShareADirectory(t *testing.T) {
+	shared := config.Config{Data: t.TempDir(), Database: "postgres://db/conveyor"}
+	var ends []func() error
+	for range 2 {
+		end, err := lock(shared)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ends = append(ends, end...)
+	}
+	alone := config.Config{Data: shared.Data, Database: "sqlite:" + filepath.Join(shared.Data, "conveyor.db")}
+	if _, err := lock(alone); !errors.Is(err, sqlstore.ErrDirInUse) {
+		t.Errorf("with SQLite the directory is not shared: %v", err)
+	}
+	for _, end := range ends {
+		if err := end(); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := lock(alone); err != nil {
+		t.Errorf("after the others' end: %v", err)
 	}
 }

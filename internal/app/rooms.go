@@ -41,7 +41,9 @@ import (
 // rooms are the opened services of one server.
 type rooms struct {
 	config       config.Config
+	seat         *seat
 	log          *slog.Logger
+	identities   *iam.Directory
 	queue        *queue.Queue
 	logs         *logstore.Store
 	objects      *objectstore.Store
@@ -57,13 +59,13 @@ type rooms struct {
 	closers      closers
 }
 
-// lease is how long the jobs of a server that died stay with it before another one, or its next start, takes them over.
-// With SQLite a start takes over at once.
+// lease is how long the jobs of a server that no longer answers stay with it before another one takes them over. When
+// its process has ended they are taken over at once: see clearUp.
 const lease = 10 * time.Second
 
 // openRooms opens everything over one database. After an error the rooms that were opened are returned, to be closed.
-func openRooms(ctx context.Context, c config.Config, db store.Store, log *slog.Logger) (*rooms, error) {
-	r := &rooms{config: c, log: log}
+func openRooms(ctx context.Context, c config.Config, seat *seat, db store.Store, log *slog.Logger) (*rooms, error) {
+	r := &rooms{config: c, seat: seat, log: log}
 	root, err := iam.Root(ctx, c.Data)
 	if err != nil {
 		return r, err
@@ -71,10 +73,14 @@ func openRooms(ctx context.Context, c config.Config, db store.Store, log *slog.L
 	warnOfReaders(filepath.Join(c.Data, iam.CredentialsFile), log)
 	place := awsapi.Place{Region: c.Region, Account: awsapi.DefaultAccount}
 	identities := iam.New(db, iam.WithRoot(root))
+	r.identities = identities
 	verifier := awsapi.NewVerifier(identities, place)
 	authorizer := awsapi.NewAuthorizer(identities)
 
 	r.queue = queue.New(db, queue.Config{Logger: log.With("room", "queue"), Lease: lease, Grace: c.ShutdownTimeout / 5})
+	if err := seat.sign(r.queue.Owner()); err != nil {
+		return r, err
+	}
 	if err := r.openStores(ctx, db); err != nil {
 		return r, err
 	}
@@ -143,10 +149,11 @@ func (r *rooms) openStores(ctx context.Context, db store.Store) error {
 }
 
 func (r *rooms) openBuilds(db store.Store, place awsapi.Place) error {
-	runner, err := host.New(filepath.Join(r.config.Data, "builds"), r.log.With("room", "builds"))
+	runner, err := host.Among(r.seat.builds, r.seat.name, r.seat.lives, r.log.With("room", "builds"))
 	if err != nil {
 		return err
 	}
+	r.closers = append(r.closers, runner.Close)
 	r.builds = build.New(build.Config{
 		Store: db, Queue: r.queue, Runner: runner, Slots: r.config.BuildSlots,
 		Objects: backing.Objects(r.objects), Repositories: backing.Repositories(r.repositories), Logs: backing.Logs(r.logs),
@@ -162,7 +169,7 @@ func (r *rooms) openS3(ctx context.Context, verifier *awsapi.Verifier, identitie
 	r.s3, err = s3api.New(ctx, s3api.Options{
 		Store: r.objects, Verifier: verifier, Keys: identities, Decider: identities, Place: place, Logger: log,
 		Domains:    []string{publicHost(r.config.PublicURL)},
-		RuntimeDir: runtimeDir(r.config),
+		RuntimeDir: runtimeDir(r.seat),
 	})
 	if err == nil {
 		r.closers = append(r.closers, r.s3.Close)
@@ -170,21 +177,14 @@ func (r *rooms) openS3(ctx context.Context, verifier *awsapi.Verifier, identitie
 	return err
 }
 
-// runtimeDir is where the S3 rooms' socket goes: into the data directory, where a crash leaves nothing behind that the
-// next start does not remove, unless that path is too long for a socket.
-func runtimeDir(c config.Config) string {
-	const longest = 60 // of about 108 bytes, what is left beside the names below
-	dir, err := filepath.Abs(filepath.Join(c.Data, "run"))
-	if err != nil || len(dir) > longest {
-		return ""
+// runtimeDir is where the S3 rooms' socket goes: to the server's seat, where a crash leaves nothing behind that is not
+// cleared away, unless that path is too long for a socket.
+func runtimeDir(s *seat) string {
+	const longest = 70 // of about 108 bytes, what is left beside the names below
+	if dir := s.dir(); len(dir) <= longest {
+		return dir
 	}
-	if _, alone := c.SQLite(); alone { // this server alone uses the directory
-		_ = os.RemoveAll(dir)
-	}
-	if os.MkdirAll(dir, 0o700) != nil {
-		return ""
-	}
-	return dir
+	return ""
 }
 
 // publicHost is the host clients use, below which BUCKET.HOST addresses a bucket.
@@ -212,7 +212,7 @@ func (r *rooms) pushed(ctx context.Context, tx store.Tx, p gitrepo.Push) error {
 
 // begin repairs what a crash left and starts the workers.
 func (r *rooms) begin(ctx context.Context) error {
-	if err := r.builds.Recover(ctx); err != nil {
+	if err := errors.Join(r.builds.Recover(ctx), r.clearUp(ctx)); err != nil {
 		return err
 	}
 	if _, alone := r.config.SQLite(); alone { // this server alone uses the directory
@@ -233,8 +233,12 @@ func (r *rooms) begin(ctx context.Context) error {
 	}
 	watching, cancel := context.WithCancel(ctx)
 	r.endWatching = cancel
+	r.identities.Watch(watching)
 	r.watching.Go(func() { r.builds.Watch(watching) })
 	r.watching.Go(func() { r.sweep(watching) })
+	if _, alone := r.config.SQLite(); !alone {
+		r.watching.Go(func() { r.look(watching) })
+	}
 	return nil
 }
 

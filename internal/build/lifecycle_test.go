@@ -93,7 +93,7 @@ func TestStopRunningBuild(t *testing.T) {
 		t.Errorf("stopping it again: %v %v", again.BuildStatus, err)
 	}
 	s.eventually("the workspace to go", func() bool {
-		left, err := filepath.Glob(filepath.Join(s.dir, "builds", "*-*"))
+		left, err := filepath.Glob(filepath.Join(s.dir, "builds", "*", "*-*"))
 		return err == nil && len(left) == 0
 	})
 	s.eventually("the report of the end", func() bool { s.mu.Lock(); defer s.mu.Unlock(); return len(s.finished) == 1 })

@@ -13,11 +13,11 @@ import (
 type Runner interface {
 	// Notice is the line that opens every build's log: where the build runs, and what that means for its image.
 	Notice(image string) string
-	// Prepare makes an empty workspace for the build with that id (a uuid). If an earlier attempt of the same build
-	// left processes or files behind, after a crash, they are killed and removed first.
+	// Prepare makes an empty workspace for the build with that id (a uuid). If an earlier attempt of the same build, also
+	// on another server, left processes or files behind within reach, they are killed and removed first.
 	Prepare(ctx context.Context, id string) (Workspace, error)
-	// Sweep kills and removes what builds left behind that no running server can own: it is called once, before the
-	// first Prepare of this process.
+	// Sweep kills and removes what builds left behind that no running server owns. It is called before the first Prepare
+	// of this process, and whenever another server has ended.
 	Sweep(ctx context.Context) error
 }
 

@@ -31,8 +31,8 @@ func (s *Service) Register(q Handlers) {
 	q.Handle(JobKind, s.handle, queue.Options{Workers: s.cfg.Slots, MaxAttempts: maxRuns, GiveUp: s.giveUp})
 }
 
-// Recover ends the processes and removes the files that builds left behind when this server, or the machine, last
-// crashed. Call it once, before the queue starts: from then on workspaces belong to running builds.
+// Recover ends the processes and removes the files that builds of servers left behind which run no more. Call it before
+// the queue starts, and whenever another server has ended.
 func (s *Service) Recover(ctx context.Context) error {
 	if err := s.cfg.Runner.Sweep(ctx); err != nil {
 		return fmt.Errorf("remove what earlier builds left behind: %w", err)

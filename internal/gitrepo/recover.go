@@ -23,6 +23,19 @@ import (
 // runs are settled in the background when it ends, and so are those of a repository that cannot be read: one damaged
 // repository does not keep all others from being served. Call it at start, after OnPush; calling it again does no harm.
 func (s *Store) Recover(ctx context.Context) error {
+	if err := s.Settle(ctx); err != nil {
+		return err
+	}
+	if err := errors.Join(s.pointHeads(ctx), s.sweep(ctx)); err != nil {
+		return fmt.Errorf("recover repositories: %w", err)
+	}
+	return nil
+}
+
+// Settle is the part of Recover that records the push events which are owed. Call it, too, when another server that
+// shares the repositories has ended. It leaves pushes alone that a living server is about to settle: their lock files are
+// held.
+func (s *Store) Settle(ctx context.Context) error {
 	pushes, err := s.pendingPushes(ctx)
 	if err != nil {
 		return fmt.Errorf("recover pushes: %w", err)
@@ -39,9 +52,6 @@ func (s *Store) Recover(ctx context.Context) error {
 			s.opts.Log.Error("a push that a crash cut off cannot be settled; it is tried again until it can", "push", id, "error", err)
 		}
 		s.background(func(ctx context.Context) { s.resolveUntilDone(ctx, id) })
-	}
-	if err := errors.Join(s.pointHeads(ctx), s.sweep(ctx)); err != nil {
-		return fmt.Errorf("recover repositories: %w", err)
 	}
 	return nil
 }

@@ -104,14 +104,26 @@ func (d *Directory) arn(kind Kind, path, name string) string {
 	return "arn:aws:iam::" + d.account + ":" + string(kind) + path + name
 }
 
-// write runs f in a transaction and makes this process forget what it had cached once that is durable. Other servers
-// on the same database notice within cacheFor.
+// changedChannel is where servers hear that something of IAM has changed.
+const changedChannel = "iam"
+
+// Watch makes this process forget what it has cached as soon as another server on the same database has changed
+// something, until ctx ends. Without it, or while the news does not come through, it notices within cacheFor.
+func (d *Directory) Watch(ctx context.Context) { d.st.Listen(ctx, changedChannel, d.forget) }
+
+func (d *Directory) forget() {
+	d.keys.forget()
+	d.inline.forget()
+}
+
+// write runs f in a transaction and makes this process forget what it had cached once that is durable, and tells the
+// other servers.
 func (d *Directory) write(ctx context.Context, f func(tx store.Tx) error) error {
 	return d.st.InTx(ctx, func(tx store.Tx) error {
-		tx.AfterCommit(func() {
-			d.keys.forget()
-			d.inline.forget()
-		})
+		tx.AfterCommit(d.forget)
+		if err := d.st.Notify(ctx, tx, changedChannel); err != nil {
+			return err
+		}
 		return f(tx)
 	})
 }

@@ -234,6 +234,13 @@ func (q *Queue) freeForeign(ctx context.Context) error {
 	})
 }
 
+// TakeOver frees the running jobs of an owner that has certainly ended: nobody need wait until its leases expire.
+func (q *Queue) TakeOver(ctx context.Context, owner string) error {
+	return q.st.InTx(ctx, func(tx store.Tx) error {
+		return q.takeOver(ctx, tx, "owner = $1", owner)
+	})
+}
+
 // releaseAll frees what handlers that did not stop in time still hold.
 func (q *Queue) releaseAll(ctx context.Context) error {
 	return q.st.InTx(ctx, func(tx store.Tx) error {

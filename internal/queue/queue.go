@@ -137,6 +137,9 @@ func backoff(failures int) time.Duration {
 	return d - rand.N(d/2)
 }
 
+// Owner is the name of this process in the jobs table.
+func (q *Queue) Owner() string { return q.config.Owner }
+
 // Handle registers the handler of a kind of job. Call it before Start; a kind has one handler.
 func (q *Queue) Handle(name string, h Handler, o Options) {
 	q.mu.Lock()

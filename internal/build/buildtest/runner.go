@@ -137,8 +137,13 @@ func (p *place) steps(steps []step) {
 	}
 }
 
-// TestRunner runs the suite. make returns a runner of its own for each test.
-func TestRunner(t *testing.T, make func(t *testing.T) build.Runner) {
+// TestRunner runs the suite. make returns a runner of its own for each test, and how the runner of another server is made
+// that finds the first one's server dead.
+func TestRunner(t *testing.T, makeTwo func(t *testing.T) (r build.Runner, successor func() build.Runner)) {
+	make := func(t *testing.T) build.Runner {
+		r, _ := makeTwo(t)
+		return r
+	}
 	t.Setenv("CONVEYOR_SECRET_OF_SERVER", "leak")
 	for _, shell := range []string{"sh", "bash"} {
 		t.Run(shell, func(t *testing.T) {
@@ -165,12 +170,20 @@ func TestRunner(t *testing.T, make func(t *testing.T) build.Runner) {
 		"StubbornProcess":       stubbornProcess,
 		"CleanupFreesDisk":      cleanupFreesDisk,
 		"PrepareTwice":          prepareTwice,
-		"SweepEndsStrays":       sweepEndsStrays,
 		"ShellKilled":           shellKilled,
 		"Strangers":             strangersLive,
 	} {
 		t.Run(name, func(t *testing.T) {
 			test(t, make(t))
+		})
+	}
+	for name, test := range map[string]func(t *testing.T, r build.Runner, successor func() build.Runner){
+		"SweepEndsStrays":     sweepEndsStrays,
+		"AttemptOnTwoServers": attemptOnTwoServers,
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, successor := makeTwo(t)
+			test(t, r, successor)
 		})
 	}
 }
@@ -582,15 +595,43 @@ func prepareTwice(t *testing.T, r build.Runner) {
 	}
 }
 
-func sweepEndsStrays(t *testing.T, r build.Runner) {
+func sweepEndsStrays(t *testing.T, r build.Runner, successor func() build.Runner) {
 	p := open(t, r, "sh")
 	beats := map[string]func() bool{"stray": p.beat("stray", "setsid LOOP &")}
 	if err := r.Sweep(p.ctx); err != nil {
 		t.Fatal(err)
 	}
+	if !beats["stray"]() {
+		t.Error("sweeping ended a build of this very server")
+	}
+	next := successor()
+	own := open(t, next, "sh")
+	alive := own.beat("own", "setsid LOOP &")
+	if err := next.Sweep(p.ctx); err != nil {
+		t.Fatal(err)
+	}
 	expectDead(t, beats)
 	if _, err := os.Stat(p.ws.Root()); err == nil {
 		t.Error("the workspace is still there")
+	}
+	if !alive() {
+		t.Error("sweeping ended a build of the server that sweeps")
+	}
+}
+
+// A server that stood still and lost its build must not go on with it beside the server that has it now.
+func attemptOnTwoServers(t *testing.T, r build.Runner, successor func() build.Runner) {
+	p, other := open(t, r, "sh"), open(t, r, "sh")
+	beats := map[string]func() bool{"first attempt": p.beat("attempt", "setsid LOOP &")}
+	alive := other.beat("other", "setsid LOOP &")
+	ws, err := successor().Prepare(p.ctx, filepath.Base(p.ws.Root()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ws.Cleanup(p.ctx) //nolint:errcheck // the test is about something else
+	expectDead(t, beats)
+	if !alive() {
+		t.Error("taking one build over ended another")
 	}
 }
 

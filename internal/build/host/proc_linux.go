@@ -57,6 +57,20 @@ func marked(pid int, t target, buf *[]byte) bool {
 	return false
 }
 
+// markers lists the workspaces below a directory in which processes of this machine run.
+func markers(below string) []string {
+	var found []string
+	buf := make([]byte, 64<<10)
+	for _, pid := range find(target{marker: below}) {
+		for _, entry := range bytes.Split(slurp("/proc/"+strconv.Itoa(pid)+"/environ", &buf), []byte{0}) {
+			if value, ok := bytes.CutPrefix(entry, []byte(markerName+"=")); ok && bytes.HasPrefix(value, []byte(below)) {
+				found = append(found, string(value))
+			}
+		}
+	}
+	return found
+}
+
 // zombie reports whether the process has ended and only waits for its parent to notice.
 func zombie(dir string, buf *[]byte) bool {
 	stat := slurp(dir+"/stat", buf)

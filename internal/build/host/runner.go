@@ -12,7 +12,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
+	"syscall"
 
 	"github.com/google/uuid"
 
@@ -28,7 +30,10 @@ const (
 
 // Runner runs builds on this machine. It implements build.Runner.
 type Runner struct {
-	root  string // absolute
+	all   string // the directory of all servers' workspaces, absolute
+	name  string // of this server
+	root  string // this server's workspaces: all/name
+	lives func(server string) bool
 	path  string // PATH of builds
 	log   *slog.Logger
 	trash sync.WaitGroup
@@ -36,13 +41,18 @@ type Runner struct {
 
 var _ build.Runner = (*Runner)(nil)
 
-// New makes a runner whose workspaces lie below root, a directory it owns alone and makes when it is missing. It must be
-// on a disk of its own server: two servers never share one.
-func New(root string, log *slog.Logger) (*Runner, error) {
-	if err := os.MkdirAll(filepath.Join(root, trashDir), 0o700); err != nil {
+// New makes a runner for a server that has dir to itself.
+func New(dir string, log *slog.Logger) (*Runner, error) {
+	return Among(dir, uuid.NewString()[:8], func(string) bool { return false }, log)
+}
+
+// Among makes a runner for one of several servers that share dir. Its workspaces lie in DIR/SERVER; server is a name that
+// no other ever had. lives tells whether another server runs; what those left behind that do not is for Sweep.
+func Among(dir, server string, lives func(server string) bool, log *slog.Logger) (*Runner, error) {
+	if err := os.MkdirAll(filepath.Join(dir, server, trashDir), 0o700); err != nil {
 		return nil, fmt.Errorf("builds directory: %w", err)
 	}
-	abs, err := filepath.Abs(root)
+	abs, err := filepath.Abs(dir)
 	if err == nil {
 		abs, err = filepath.EvalSymlinks(abs)
 	}
@@ -53,7 +63,7 @@ func New(root string, log *slog.Logger) (*Runner, error) {
 	if path == "" {
 		path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 	}
-	return &Runner{root: abs, path: path, log: log}, nil
+	return &Runner{all: abs, name: server, root: filepath.Join(abs, server), lives: lives, path: path, log: log}, nil
 }
 
 // Notice implements build.Runner.
@@ -66,21 +76,34 @@ func (r *Runner) Notice(image string) string {
 
 // Sweep implements build.Runner.
 func (r *Runner) Sweep(context.Context) error {
-	err := r.end(target{marker: r.root + "/"}, nil, 0)
-	names, rerr := os.ReadDir(r.root)
-	if rerr != nil {
-		return errors.Join(err, rerr)
+	left, err := os.ReadDir(r.all)
+	if err != nil {
+		return err
 	}
-	for _, n := range names {
-		if n.Name() != trashDir {
-			err = errors.Join(err, r.discard(filepath.Join(r.root, n.Name())))
+	dead := r.strays()
+	for _, entry := range left {
+		dead[entry.Name()] = true
+	}
+	var errs []error
+	for server := range dead {
+		if server == r.name || r.lives(server) {
+			continue
 		}
+		dir := filepath.Join(r.all, server)
+		errs = append(errs, r.end(target{marker: dir + "/"}, nil, 0), r.discard(dir))
 	}
-	old, rerr := os.ReadDir(filepath.Join(r.root, trashDir))
-	for _, n := range old {
-		r.remove(filepath.Join(r.root, trashDir, n.Name()))
+	return errors.Join(errs...)
+}
+
+// strays are the servers of which processes run on this machine, whether or not their directories are still there: a
+// neighbour on another machine may have removed them.
+func (r *Runner) strays() map[string]bool {
+	servers := map[string]bool{}
+	for _, workspace := range markers(r.all + "/") {
+		server, _, _ := strings.Cut(strings.TrimPrefix(workspace, r.all+"/"), "/")
+		servers[server] = true
 	}
-	return errors.Join(err, rerr)
+	return servers
 }
 
 // Wait returns when all discarded workspaces are off the disk.
@@ -90,6 +113,9 @@ func (r *Runner) Wait() { r.trash.Wait() }
 func (r *Runner) Prepare(_ context.Context, id string) (build.Workspace, error) {
 	if _, err := uuid.Parse(id); err != nil {
 		return nil, fmt.Errorf("%q is not the id of a build: %w", id, err)
+	}
+	if err := r.endElsewhere(id); err != nil {
+		return nil, err
 	}
 	ws := &workspace{runner: r, root: filepath.Join(r.root, id)}
 	err := os.Mkdir(ws.root, 0o700)
@@ -112,6 +138,42 @@ func (r *Runner) Prepare(_ context.Context, id string) (build.Workspace, error) 
 		}
 	}
 	return ws, nil
+}
+
+// endElsewhere ends what an attempt on another server has left running on this machine: that server has ended, or has
+// lost the build while it stood still. The files are for whoever clears up after it.
+func (r *Runner) endElsewhere(id string) error {
+	servers, err := os.ReadDir(r.all)
+	if err != nil {
+		return fmt.Errorf("look for earlier attempts of the build: %w", err)
+	}
+	for _, server := range servers {
+		dir := filepath.Join(r.all, server.Name(), id)
+		if server.Name() == r.name {
+			continue
+		}
+		if _, err := os.Lstat(dir); err != nil {
+			continue
+		}
+		r.log.Info("ending what an earlier attempt of the build left on another server", "build", id, "server", server.Name())
+		if err := r.end(target{marker: dir}, nil, 0); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Close gives the server's directory back, unless something is left in it that a later Sweep has to end or to remove.
+func (r *Runner) Close() error {
+	for _, dir := range []string{filepath.Join(r.root, trashDir), r.root} {
+		if err := os.Remove(dir); err != nil {
+			if errors.Is(err, syscall.ENOTEMPTY) || errors.Is(err, syscall.EEXIST) {
+				return nil
+			}
+			return fmt.Errorf("give the builds directory back: %w", err)
+		}
+	}
+	return nil
 }
 
 // discard takes a workspace out of the way at once and removes it in the background: a tree of many files takes longer

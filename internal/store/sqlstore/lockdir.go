@@ -19,11 +19,32 @@ var ErrDirInUse = errors.New("the data directory is in use")
 // for a dead server's. The lock is the kernel's and ends with the process, however that ends; the file "lock" only
 // carries it and the number of its holder.
 func LockDir(dir string) (unlock func() error, err error) {
+	f, err := lockDir(dir, unix.LOCK_EX)
+	if err != nil {
+		return nil, err
+	}
+	if err := writeHolder(f); err != nil {
+		_ = f.Close()
+		return nil, fmt.Errorf("lock the data directory %s: %w", dir, err)
+	}
+	return func() error { return errors.Join(f.Truncate(0), f.Close()) }, nil
+}
+
+// ShareDir lets servers that share a database share a data directory too, and keeps away those that need it alone.
+func ShareDir(dir string) (unlock func() error, err error) {
+	f, err := lockDir(dir, unix.LOCK_SH)
+	if err != nil {
+		return nil, err
+	}
+	return f.Close, nil
+}
+
+func lockDir(dir string, how int) (*os.File, error) {
 	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("lock the data directory: %w", err)
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+	if err := unix.Flock(int(f.Fd()), how|unix.LOCK_NB); err != nil {
 		defer func() { _ = f.Close() }()
 		if !errors.Is(err, unix.EWOULDBLOCK) {
 			return nil, fmt.Errorf("lock the data directory %s: %w", dir, err)
@@ -31,11 +52,7 @@ func LockDir(dir string) (unlock func() error, err error) {
 		return nil, fmt.Errorf("%w: %s is served by %s; stop that server, or give this one another data directory",
 			ErrDirInUse, dir, holder(f))
 	}
-	if err := writeHolder(f); err != nil {
-		_ = f.Close()
-		return nil, fmt.Errorf("lock the data directory %s: %w", dir, err)
-	}
-	return f.Close, nil
+	return f, nil
 }
 
 func holder(f *os.File) string {
