@@ -64,6 +64,9 @@ func (a *App) open(ctx context.Context) error {
 		return err
 	}
 	a.closers = append(a.closers, db.Close)
+	if err := together(ctx, a.config, db); err != nil {
+		return err
+	}
 	a.health = &health{ping: db.Ping, data: a.config.Data}
 	a.rooms, err = openRooms(ctx, a.config, seat, db, a.log)
 	if a.rooms != nil {

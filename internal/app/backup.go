@@ -52,6 +52,7 @@ type backupStep struct {
 // gone from what was copied before.
 var backupSteps = []backupStep{
 	{iam.CredentialsFile, func(string) bool { return true }},
+	{serviceFile, func(string) bool { return true }},
 	{"objects", func(string) bool { return true }},
 	{"repositories", func(path string) bool { return !isPackedRefs(path) && !isGitObject(path) }},
 	{"repositories", isPackedRefs},

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codebuild/types"
 
 	"github.com/conveyor-cd/conveyor/internal/buildspec"
+	"github.com/conveyor-cd/conveyor/internal/store"
 )
 
 // killGrace is how long a build that is ended has between SIGTERM and SIGKILL.
@@ -24,6 +25,7 @@ type run struct {
 	rec record // as it was when the run began; what changes is in progress
 	*progress
 	log     *buildLog
+	job     context.Context // of the queued job, without its end
 	cancel  context.CancelCauseFunc
 	attempt int
 
@@ -152,6 +154,10 @@ func (r *run) provision(ctx context.Context) error {
 	r.log.Printf("%s", r.s.cfg.Runner.Notice(aws.ToString(r.rec.Build.Environment.Image)))
 	if r.attempt > 1 {
 		r.log.Printf("The server stopped while this build was running; the build starts again from the beginning (attempt %d)", r.attempt)
+	}
+	// Preparing ends other attempts of the build, so it must be for the attempt that counts.
+	if err := store.CheckGuard(ctx, r.s.cfg.Store); err != nil {
+		return err
 	}
 	ws, err := r.s.cfg.Runner.Prepare(ctx, r.rec.ID)
 	r.ws = ws

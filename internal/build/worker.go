@@ -125,7 +125,7 @@ func (s *Service) handle(ctx context.Context, job queue.Job) (queue.Completion, 
 	if err := json.Unmarshal(job.Payload, &payload); err != nil {
 		return nil, fmt.Errorf("job of a build: %w", err)
 	}
-	r := &run{s: s, attempt: job.Attempt}
+	r := &run{s: s, job: context.WithoutCancel(ctx), attempt: job.Attempt}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	r.cancel = cancel
@@ -229,11 +229,11 @@ func (r *run) save() {
 		return // the end is for the transaction that ends the job; what comes late changes nothing then
 	}
 	b := r.snapshot()
-	err := r.s.cfg.Store.InTx(context.Background(), func(tx store.Tx) error {
-		_, err := save(context.Background(), tx, r.rec.ID, &b)
+	err := r.s.cfg.Store.InTx(r.job, func(tx store.Tx) error {
+		_, err := save(r.job, tx, r.rec.ID, &b)
 		return err
 	})
-	if err != nil {
+	if err != nil && !errors.Is(err, queue.ErrLeaseLost) { // another server's run of the build is the one to be seen
 		r.s.cfg.Log.Warn("the state of a running build could not be saved; it is tried again with the next change", "build", *b.Id, "error", err)
 	}
 }

@@ -1,6 +1,9 @@
 package gitrepo
 
 import (
+	"bytes"
+	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -8,6 +11,10 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/conveyor-cd/conveyor/internal/store"
 )
 
 // sync makes a push durable that git has finished: git syncs the files it writes, but not the directories in which it
@@ -42,20 +49,39 @@ func (s *Store) sync(id string, refs []string, since time.Time) error {
 	return nil
 }
 
-// pointHead makes HEAD name the default branch, so that clones check it out.
-func (s *Store) pointHead(id, branch string) error {
-	if branch == "" {
+// pointHead makes HEAD name the default branch, so that clones check it out. branch is what the caller last knew it to
+// be; when HEAD must change, the database is asked again, so that of several servers none goes back to an older branch.
+func (s *Store) pointHead(ctx context.Context, id, branch string) error {
+	if branch == "" || s.headIs(id, branch) {
 		return nil
 	}
-	path := filepath.Join(s.dirOf(id), "HEAD")
-	want := "ref: refs/heads/" + branch + "\n"
-	if have, err := os.ReadFile(path); err == nil && string(have) == want {
+	lock, err := lockFile(filepath.Join(s.dir, headLock), unix.LOCK_EX)
+	if err != nil {
+		return fmt.Errorf("set the default branch: %w", err)
+	}
+	defer lock.Close()
+	err = s.db.Read(ctx, func(q store.Reader) error {
+		return q.QueryRow(ctx, `SELECT default_branch FROM repositories WHERE id = $1`, id).Scan(&branch)
+	})
+	if errors.Is(err, sql.ErrNoRows) || err == nil && s.headIs(id, branch) { // deleted meanwhile, or done by another server
 		return nil
+	}
+	if err != nil {
+		return err
 	}
 	if ValidBranch(branch) != nil || strings.ContainsAny(branch, "\r\n") {
 		return fmt.Errorf("default branch %q: %w", branch, ErrBadBranch)
 	}
-	return writeDurably(path, []byte(want))
+	return writeDurably(s.headOf(id), headText(branch))
+}
+
+func (s *Store) headOf(id string) string { return filepath.Join(s.dirOf(id), "HEAD") }
+
+func headText(branch string) []byte { return []byte("ref: refs/heads/" + branch + "\n") }
+
+func (s *Store) headIs(id, branch string) bool {
+	have, err := os.ReadFile(s.headOf(id))
+	return err == nil && bytes.Equal(have, headText(branch))
 }
 
 // writeDurably replaces a file: its readers see the old or the new content, also after a crash.

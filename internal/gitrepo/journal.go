@@ -229,7 +229,7 @@ func (s *Store) settle(ctx context.Context, repositoryID, push string, lastEvent
 	if err != nil {
 		return err
 	}
-	return s.pointHead(repositoryID, head)
+	return s.pointHead(ctx, repositoryID, head)
 }
 
 // lastEventOf is the id of the newest event of a repository, 0 when there is none.

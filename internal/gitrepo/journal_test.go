@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/conveyor-cd/conveyor/internal/gitrepo"
 	"github.com/conveyor-cd/conveyor/internal/store"
 	"github.com/conveyor-cd/conveyor/internal/store/sqlstore/sqltest"
@@ -149,6 +151,105 @@ func TestRecover(t *testing.T) {
 }
 
 // A repository that cannot be read keeps its own pushes waiting, but neither those of others nor the server.
+// A push that another server is handling is that server's to settle, until it has ended.
+func TestSettleLeavesALivingServersPushesAlone(t *testing.T) {
+	t.Parallel()
+	sqltest.Each(t, func(t *testing.T, db store.Store) {
+		ctx := t.Context()
+		dir := filepath.Join(t.TempDir(), "repos")
+		var stores [2]*gitrepo.Store
+		for i := range stores {
+			s, err := gitrepo.Open(dir, db, gitrepo.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { s.Close() })
+			stores[i] = s
+		}
+		one, other := stores[0], stores[1]
+		repo := create(t, one, "site")
+		c := history(t, one, "site", 2)
+		path, _ := one.Path(ctx, "site")
+		intend := func(ref, id string) *gitrepo.Intent {
+			in, err := one.Intend(ctx, repo, "ada", []gitrepo.RefUpdate{{Ref: ref, New: id}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			git(t, path, "update-ref", ref, id)
+			return in
+		}
+		events := func() int {
+			pushes, err := other.Pushes(ctx, "site", 0, 10)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return len(pushes)
+		}
+		alive, dying := intend("refs/heads/alive", c[0]), intend("refs/heads/dying", c[1])
+		if err := other.Settle(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if n := events(); n != 0 {
+			t.Errorf("%d pushes of a living server were settled by another", n)
+		}
+		dying.Lock().Close()
+		for deadline := time.Now().Add(10 * time.Second); events() == 0; time.Sleep(5 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatal("the push of a server that has ended is not settled")
+			}
+		}
+		if err := alive.Landed(ctx, []string{"refs/heads/alive"}); err != nil {
+			t.Fatal(err)
+		}
+		if err := other.Settle(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if n := events(); n != 2 {
+			t.Errorf("%d events of two pushes", n)
+		}
+	})
+}
+
+// Servers change the default branch side by side; HEAD ends where the database does.
+func TestHeadFollowsTheDatabase(t *testing.T) {
+	t.Parallel()
+	sqltest.Each(t, func(t *testing.T, db store.Store) {
+		ctx := t.Context()
+		dir := filepath.Join(t.TempDir(), "repos")
+		var g errgroup.Group
+		first, err := gitrepo.Open(dir, db, gitrepo.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { first.Close() })
+		create(t, first, "site")
+		c := history(t, first, "site", 1)
+		for _, branch := range []string{"main", "dev"} {
+			if err := first.CreateBranch(ctx, "site", branch, c[0], "ada"); err != nil {
+				t.Fatal(err)
+			}
+			g.Go(func() error {
+				s, err := gitrepo.Open(dir, db, gitrepo.Options{})
+				for range 20 {
+					err = errors.Join(err, s.SetDefaultBranch(ctx, "site", branch))
+				}
+				return errors.Join(err, s.Recover(ctx), s.Close())
+			})
+		}
+		if err := g.Wait(); err != nil {
+			t.Fatal(err)
+		}
+		repo, err := first.Get(ctx, "site")
+		if err != nil {
+			t.Fatal(err)
+		}
+		path, _ := first.Path(ctx, "site")
+		if head := git(t, path, "symbolic-ref", "HEAD"); head != "refs/heads/"+repo.DefaultBranch {
+			t.Errorf("HEAD is %s, the default branch %s", head, repo.DefaultBranch)
+		}
+	})
+}
+
 func TestRecoverGoesPastADamagedRepository(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()

@@ -2,8 +2,31 @@ package gitrepo
 
 import (
 	"context"
+	"os"
 	"sync"
+
+	"golang.org/x/sys/unix"
 )
+
+// The files whose locks servers that share the directory take in turn.
+const (
+	headLock     = "head.lock"     // while HEAD of a repository is changed
+	maintainLock = "maintain.lock" // while repositories are repacked
+)
+
+// lockFile makes a file, if need be, and locks it, as flock's how says. The lock ends with the file's Close, or with the
+// process.
+func lockFile(path string, how int) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(f.Fd()), how); err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	return f, nil
+}
 
 // locks are mutexes by name that can be waited for with a context.
 type locks struct {

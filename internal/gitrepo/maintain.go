@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/conveyor-cd/conveyor/internal/store"
 )
 
@@ -20,8 +22,17 @@ const (
 )
 
 // Maintain repacks the repositories that have become slow to read, and removes objects that nothing has referred to for
-// two weeks. It may run beside pushes and reads; call it now and then, outside of any request.
+// two weeks. It may run beside pushes and reads; call it now and then, outside of any request. While another server is at
+// it, it does nothing.
 func (s *Store) Maintain(ctx context.Context) error {
+	lock, err := lockFile(filepath.Join(s.dir, maintainLock), unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("maintain repositories: %w", err)
+	}
+	defer lock.Close()
 	var failed []error
 	for after := ""; ; {
 		page, err := s.List(ctx, after, 100)

@@ -181,7 +181,7 @@ func (s *Store) pointHeads(ctx context.Context) error {
 			return err
 		}
 		for _, r := range page {
-			if err := s.pointHead(r.ID, r.DefaultBranch); err != nil {
+			if err := s.pointHead(ctx, r.ID, r.DefaultBranch); err != nil {
 				s.opts.Log.Warn("cannot set the default branch of a repository", "repository", r.Name, "error", err)
 			}
 		}

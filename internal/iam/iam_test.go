@@ -149,6 +149,29 @@ func TestChangesAreNoticed(t *testing.T) {
 	})
 }
 
+// With news from the other servers a key that was deleted there stops working here although no time passes.
+func TestChangesOnOtherServersAreHeardOf(t *testing.T) {
+	sqltest.Each(t, func(t *testing.T, st store.Store) {
+		now := time.Now()
+		stands := iam.WithClock(func() time.Time { return now })
+		here, there := iam.New(st, stands), iam.New(st, stands)
+		there.Watch(t.Context())
+		must[iam.Entity](t)(here.Create(ctx, iam.Entity{Kind: iam.User, Name: "u"}))
+		key, _, err := here.CreateAccessKey(ctx, "u")
+		ok(t, err)
+		must[iam.AccessKey](t)(there.AccessKey(ctx, key.ID))
+		ok(t, here.DeleteAccessKey(ctx, "u", key.ID))
+		for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+			if _, err := there.AccessKey(ctx, key.ID); errors.Is(err, iam.ErrNoAccessKey) {
+				return
+			}
+			if time.Now().After(deadline) {
+				t.Fatal("the deleted key still works")
+			}
+		}
+	})
+}
+
 func TestNamesDifferByMoreThanCase(t *testing.T) {
 	sqltest.Each(t, func(t *testing.T, st store.Store) {
 		d := iam.New(st)

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	"pgregory.net/rapid"
 
 	"github.com/conveyor-cd/conveyor/internal/logstore"
@@ -428,6 +429,43 @@ func TestTwoServersWriteOneStream(t *testing.T) {
 			if e.Seq != int64(i) {
 				t.Errorf("event %d has position %d", i, e.Seq)
 			}
+		}
+	})
+}
+
+// Clients write to one stream through several servers: no event is lost or doubled, and none waits for ever.
+func TestServersTakeTurnsOnOneStream(t *testing.T) {
+	sqltest.Each(t, func(t *testing.T, db store.Store) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		const servers, each = 3, 15
+		must(t, open(t, db, logstore.Options{}).EnsureStream(ctx, group, stream))
+		var g errgroup.Group
+		for i := range servers {
+			s := open(t, db, logstore.Options{Delay: time.Millisecond})
+			g.Go(func() error {
+				for n := range each {
+					err := s.Append(ctx, group, stream, []logstore.Event{{Time: 1, Message: fmt.Sprint(i, "/", n)}})
+					if err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		}
+		must(t, g.Wait())
+		p, err := open(t, db, logstore.Options{}).Get(ctx, group, stream, logstore.GetOptions{})
+		must(t, err)
+		var next [servers]int
+		for _, e := range p.Events {
+			var i, n int
+			if _, err := fmt.Sscanf(e.Message, "%d/%d", &i, &n); err != nil || next[i] != n {
+				t.Errorf("got %s, want %d of server %d", e.Message, next[i], i)
+			}
+			next[i]++
+		}
+		if len(p.Events) != servers*each {
+			t.Errorf("%d events of %d", len(p.Events), servers*each)
 		}
 	})
 }

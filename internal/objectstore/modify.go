@@ -20,6 +20,9 @@ type CopyInput struct {
 	Check func(current *Object) error
 	// Algorithm of the copy's checksum; "" keeps the source's.
 	Algorithm string
+	// Token, when set, makes this copy happen once: when something was published under the token before (see
+	// PublishOnce), nothing is copied and both objects returned are empty.
+	Token string
 }
 
 // Copy makes a new object of an existing one. It returns the new object and the source.
@@ -32,6 +35,9 @@ func (s *Store) Copy(ctx context.Context, in CopyInput) (copied, source Object, 
 		return Object{}, Object{}, err
 	}
 	err = s.inTx(ctx, func(tx store.Tx) error {
+		if err := s.redeem(ctx, tx, in.Token); err != nil {
+			return err
+		}
 		from, _, err := findRow(ctx, tx, in.SourceBucket, in.SourceKey, in.SourceVersion)
 		if err != nil {
 			return err
@@ -58,7 +64,7 @@ func (s *Store) Copy(ctx context.Context, in CopyInput) (copied, source Object, 
 		copied, err = s.commitPut(ctx, tx, to, in.Check)
 		return err
 	})
-	return copied, source, err
+	return copied, source, ignorePublished(err)
 }
 
 // recomputed is the checksum of the source when another algorithm is asked for than the one it has, and the ETag of

@@ -16,6 +16,20 @@ import (
 
 // Publish implements Objects. Of a key that occurs several times the last file counts.
 func (s *Store) Publish(ctx context.Context, bucket string, files []File) error {
+	return s.publish(ctx, "", bucket, files)
+}
+
+// PublishOnce is Publish, unless something was published under the token before: then it does nothing, whatever has been
+// published since. Tokens are forgotten after a week.
+func (s *Store) PublishOnce(ctx context.Context, token, bucket string, files []File) error {
+	done, err := s.published(ctx, token)
+	if done || err != nil {
+		return err
+	}
+	return ignorePublished(s.publish(ctx, token, bucket, files))
+}
+
+func (s *Store) publish(ctx context.Context, token, bucket string, files []File) error {
 	if _, err := s.Bucket(ctx, bucket); err != nil {
 		return err
 	}
@@ -42,6 +56,9 @@ func (s *Store) Publish(ctx context.Context, bucket string, files []File) error 
 	return s.withBodies(ctx, bodies, func(tx store.Tx, ids map[string]int64) error {
 		b, err := lockBucket(ctx, tx, bucket, true)
 		if err != nil {
+			return err
+		}
+		if err := s.redeem(ctx, tx, token); err != nil {
 			return err
 		}
 		acls := map[string]bool{}

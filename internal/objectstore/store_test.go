@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/conveyor-cd/conveyor/internal/objectstore"
 	"github.com/conveyor-cd/conveyor/internal/store"
 	"github.com/conveyor-cd/conveyor/internal/store/sqlstore/sqltest"
@@ -408,6 +410,48 @@ func TestPublishFailsWhole(t *testing.T) {
 		}
 		if n := len(w.files("stage")) + len(w.files("bodies")); n != 1 {
 			t.Errorf("%d files on disk, want 1", n)
+		}
+	})
+}
+
+// Many servers deliver one deployment at once, and one of them stored it: the bodies of the others are gone again.
+func TestPublishOnce(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		must(t, w.SetVersioning(t.Context(), "bucket", objectstore.VersioningEnabled))
+		big := strings.Repeat("much ", 50_000)
+		var g errgroup.Group
+		for i := range 8 {
+			g.Go(func() error {
+				return w.PublishOnce(t.Context(), "token", "bucket", files(map[string]string{"a": fmt.Sprint(big, i), "b": fmt.Sprint(i)}))
+			})
+		}
+		must(t, g.Wait())
+		versions := func() int {
+			page, err := w.ListVersions(t.Context(), objectstore.ListInput{Bucket: "bucket", Max: 100})
+			must(t, err)
+			return len(page.Objects)
+		}
+		if n := versions(); n != 2 {
+			t.Errorf("%d versions, want one of each file", n)
+		}
+		if n := len(w.files("stage")) + len(w.files("bodies")); n != 2 {
+			t.Errorf("%d files on disk, want 2", n)
+		}
+		_, _, err := w.Copy(t.Context(), objectstore.CopyInput{
+			SourceBucket: "bucket", SourceKey: "a", Bucket: "bucket", Key: "c", Token: "token",
+			Change: func(objectstore.Object) (objectstore.Attributes, error) { return objectstore.Attributes{}, nil },
+		})
+		must(t, err)
+		must(t, w.PublishOnce(t.Context(), "other", "bucket", files(map[string]string{"a": "next"})))
+		if n := versions(); n != 3 {
+			t.Errorf("%d versions after a copy under the used token and a release under another, want 3", n)
+		}
+		w.pass(8 * 24 * time.Hour)
+		_, err = w.Sweep(t.Context())
+		must(t, err)
+		must(t, w.PublishOnce(t.Context(), "token", "bucket", files(map[string]string{"d": "a week later"})))
+		if got := w.get("d", ""); got != "a week later" {
+			t.Errorf("d is %q", got)
 		}
 	})
 }

@@ -50,6 +50,9 @@ func (s *Store) Sweep(ctx context.Context) (Swept, error) {
 			break
 		}
 	}
+	if err := s.sweepTokens(ctx); err != nil {
+		return out, err
+	}
 	n, err := s.sweepOrphans(ctx)
 	out.Orphan = n
 	if err != nil {

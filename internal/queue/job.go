@@ -40,7 +40,8 @@ type Enqueuer interface {
 // Handler runs one job. It may take hours; the lease is renewed meanwhile. ctx ends when the server stops, when the
 // lease was lost, or when the job was cancelled (Queue.Cancel); context.Cause tells which (ErrStopping, ErrLeaseLost,
 // ErrCancelled). The job of a stopping server is released and runs again elsewhere or after the restart, with Attempt
-// one higher.
+// one higher. Write transactions begun with ctx, or a context made from it, fail with ErrLeaseLost once the job belongs to
+// another server.
 //
 // On success it may return a Completion: a function run in the very transaction that marks the job done, so that the
 // result and the job's end are one fact. When another server took the job over, that transaction rolls back.

@@ -149,6 +149,66 @@ func TestALostLeaseEndsTheContextAndUndoesTheCompletion(t *testing.T) {
 	})
 }
 
+// A server that stood still, and does not yet know that its job is another's, writes nothing for it.
+func TestAHandlerThatLostItsJobWritesNothing(t *testing.T) {
+	sqltest.Each(t, func(t *testing.T, st store.Store) {
+		if st.Dialect() == store.SQLite {
+			t.Skip("a SQLite database has no other server")
+		}
+		mustExec(t, st, "CREATE TABLE results (attempt BIGINT NOT NULL)")
+		q := queue.New(st, queue.Config{})
+		running, write, wrote := make(chan struct{}), make(chan struct{}), make(chan error)
+		q.Handle("k", func(ctx context.Context, job queue.Job) (queue.Completion, error) {
+			for {
+				select {
+				case running <- struct{}{}:
+				case <-ctx.Done():
+					return nil, context.Cause(ctx)
+				}
+				<-write
+				wrote <- st.InTx(ctx, func(tx store.Tx) error {
+					_, err := tx.Exec(ctx, "INSERT INTO results (attempt) VALUES ($1)", job.Attempt)
+					return err
+				})
+			}
+		}, queue.Options{})
+		start(t, q)
+		enqueue(t, st, q, queue.Job{Kind: "k"})
+		attempt := func() error {
+			receive(t, running)
+			write <- struct{}{}
+			return receive(t, wrote)
+		}
+		if err := attempt(); err != nil {
+			t.Errorf("while the job is its own: %v", err)
+		}
+		mustExec(t, st, "UPDATE jobs SET owner = 'thief', attempt = attempt + 1, lease_until = 9000000000000000")
+		if err := attempt(); !errors.Is(err, queue.ErrLeaseLost) {
+			t.Errorf("when it is another's: %v", err)
+		}
+		if n := count(t, st, "results"); n != 1 {
+			t.Errorf("%d rows were written", n)
+		}
+	})
+}
+
+// Who has seen a server end need not wait for its leases.
+func TestTakingOverFromAServerThatHasEnded(t *testing.T) {
+	sqltest.Each(t, func(t *testing.T, st store.Store) {
+		other := queue.New(st, queue.Config{Owner: "other"})
+		for _, owner := range []string{"ended", "alive"} {
+			enqueue(t, st, other, queue.Job{Kind: "k", Payload: []byte(owner)})
+			mustExec(t, st, "UPDATE jobs SET state = 'running', owner = $1, attempt = 1, lease_until = 9000000000000000 WHERE payload = $1", owner)
+		}
+		if err := other.TakeOver(t.Context(), "ended"); err != nil {
+			t.Fatal(err)
+		}
+		if rows(t, st, "state = 'available' AND payload = 'ended' AND failures = 1") != 1 || rows(t, st, "state = 'running' AND owner = 'alive'") != 1 {
+			t.Error("not the jobs of the server that ended, or not they alone, are free")
+		}
+	})
+}
+
 // Even the same process may have claimed the job again: the attempt tells the claims apart.
 func TestACompletionOfAnEarlierClaimIsUndone(t *testing.T) {
 	sqltest.Each(t, func(t *testing.T, st store.Store) {

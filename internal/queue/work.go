@@ -15,6 +15,7 @@ import (
 const mine = `id = $1 AND owner = $2 AND attempt = $3 AND state = 'running'`
 
 const (
+	stillMine  = `SELECT count(*) FROM jobs WHERE ` + mine
 	finishJob  = `DELETE FROM jobs WHERE ` + mine
 	releaseJob = `UPDATE jobs SET state = 'available', owner = '', lease_until = 0 WHERE ` + mine
 	retryJob   = `UPDATE jobs SET state = 'scheduled', owner = '', lease_until = 0, failures = failures + 1,
@@ -87,7 +88,23 @@ func (q *Queue) run(h *held) (completion Completion, err error) {
 			q.log.Error("a job's handler panicked", h.attrs("panic", p, "stack", string(debug.Stack()))...)
 		}
 	}()
-	return h.kind.handler(ctx, h.job)
+	return h.kind.handler(q.guarded(ctx, h), h.job)
+}
+
+// guarded lets the transactions of a handler through only while its job is its own: a server that stood still for longer
+// than the lease goes on where it was before it notices. A SQLite database has no other server.
+func (q *Queue) guarded(ctx context.Context, h *held) context.Context {
+	if q.st.Dialect() == store.SQLite {
+		return ctx
+	}
+	return store.WithGuard(ctx, func(ctx context.Context, tx store.Tx) error {
+		n := 0
+		err := tx.QueryRow(ctx, stillMine, h.job.ID, q.config.Owner, h.attempt).Scan(&n)
+		if err == nil && n == 0 {
+			err = ErrLeaseLost
+		}
+		return err
+	})
 }
 
 // A completion that fails is tried again a few times before the whole job is: the work may have taken hours, and what

@@ -58,7 +58,7 @@ type Tx interface {
 type Store interface {
 	// InTx runs f in one write transaction and commits when it returns nil; any error or panic rolls back and is passed
 	// on. It rolls back too when ctx ends before the commit. When InTx returns nil the change is durable (fsynced).
-	// Serialisation failures and deadlocks of PostgreSQL run f again, so f may not have side effects outside the
+	// A guard in ctx (WithGuard) runs before f. Serialisation failures and deadlocks of PostgreSQL run f again, so f may not have side effects outside the
 	// transaction except through AfterCommit, and must set, not add to, the variables it leaves its result in.
 	InTx(ctx context.Context, f func(Tx) error) error
 	// Read runs f against one consistent snapshot that cannot write and does not wait for writers.

@@ -36,7 +36,7 @@ const succeeded = "Deployment Succeeded"
 type Objects interface {
 	Get(ctx context.Context, bucket, key, version string) (*objectstore.Reader, error)
 	Copy(ctx context.Context, in objectstore.CopyInput) (copied, source objectstore.Object, err error)
-	Publish(ctx context.Context, bucket string, files []objectstore.File) error
+	PublishOnce(ctx context.Context, token, bucket string, files []objectstore.File) error
 }
 
 // Options tune a Provider. The zero value is right for servers.
@@ -84,7 +84,8 @@ func (*Provider) Type() action.Type {
 }
 
 // Start deploys the artifact. A visitor of the bucket sees the release before or this one, never a part of each; objects
-// that the artifact does not have are left alone, as in AWS. Running it again publishes the same again.
+// that the artifact does not have are left alone, as in AWS. Delivered again, it publishes nothing: neither a later release
+// nor whoever hears of new objects is disturbed.
 func (p *Provider) Start(ctx context.Context, job action.Job) (action.Result, error) {
 	d := deployment{Provider: p, job: job, bucket: job.Configuration[keyBucket], key: p.expand(job)}
 	extract := job.Flag(keyExtract, false)
@@ -119,6 +120,9 @@ type deployment struct {
 	key    string
 }
 
+// token is what a deployment is published under, so that it is published once.
+func (d deployment) token() string { return "s3deploy/" + d.job.ActionExecutionID }
+
 // expand fills the placeholders of the object key. The uuid follows from the action execution, and the time is when that
 // began, so that a redelivery replaces what the first delivery wrote.
 func (p *Provider) expand(job action.Job) string {
@@ -148,6 +152,7 @@ func (d deployment) attributes() objectstore.Attributes {
 func (d deployment) whole(ctx context.Context, artifact *objectstore.Reader) (action.Result, error) {
 	_, _, err := d.objects.Copy(ctx, objectstore.CopyInput{
 		SourceBucket: artifact.Bucket, SourceKey: artifact.Key, SourceVersion: artifact.VersionID, Bucket: d.bucket, Key: d.key,
+		Token: d.token(),
 		Change: func(o objectstore.Object) (objectstore.Attributes, error) {
 			a := d.attributes()
 			a.ContentType = o.ContentType
@@ -173,7 +178,7 @@ func (d deployment) extract(ctx context.Context, artifact *objectstore.Reader) (
 	if len(files) == 0 {
 		return action.Fail(pipeline.JobFailed, "The artifact %s holds no files; nothing was deployed to the bucket %s.", d.job.Inputs[0].Name, d.bucket), nil
 	}
-	if err := d.objects.Publish(ctx, d.bucket, files); err != nil {
+	if err := d.objects.PublishOnce(ctx, d.token(), d.bucket, files); err != nil {
 		return d.failure(err)
 	}
 	return action.Done{Summary: succeeded, ExternalID: strings.TrimSuffix(d.bucket+"/"+d.folder(), "/")}, nil

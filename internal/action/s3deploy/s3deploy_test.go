@@ -101,6 +101,10 @@ func configure(pairs ...string) func(*action.Job) {
 	}
 }
 
+func execution(id string) func(*action.Job) {
+	return func(j *action.Job) { j.ActionExecutionID = id }
+}
+
 func (w world) start(t testing.TB, change ...func(*action.Job)) action.Result {
 	t.Helper()
 	j := job()
@@ -268,7 +272,7 @@ func TestAFailedReleaseChangesNothing(t *testing.T) {
 	damaged := []byte(pack(t, "a.txt", text("new a"), "b.txt", text("new b")))
 	damaged[bytes.Index(damaged, []byte("b.txt"))+len("b.txt")+10] ^= 0xff
 	w.artifact(t, string(damaged))
-	got := w.start(t)
+	got := w.start(t, execution("e2"))
 	if f, failed := got.(action.Failed); !failed || !strings.Contains(f.Message, `"b.txt"`) {
 		t.Errorf("%+v", got)
 	}
@@ -276,6 +280,34 @@ func TestAFailedReleaseChangesNothing(t *testing.T) {
 		if body, _ := w.object(t, key); !strings.HasPrefix(body, "old") {
 			t.Errorf("%s holds %.10q", key, body)
 		}
+	}
+}
+
+// A deployment that is delivered again, after a crash between the release and the end of its job, is done: it neither
+// replaces a later release nor makes versions and events a second time.
+func TestARedeliveryPublishesNothing(t *testing.T) {
+	for name, how := range map[string]func(*action.Job){
+		"extracted": func(*action.Job) {},
+		"whole":     configure("Extract", "false", "ObjectKey", "page"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, sqltest.SQLite(t))
+			if err := w.SetVersioning(t.Context(), "site", objectstore.VersioningEnabled); err != nil {
+				t.Fatal(err)
+			}
+			release := func(id, text string) { w.artifact(t, pack(t, "page", text)); w.succeed(t, how, execution(id)) }
+			release("e1", "first")
+			release("e2", "second")
+			second, _ := w.object(t, "page")
+			release("e1", "first")
+			if now, _ := w.object(t, "page"); now != second {
+				t.Error("the older deployment, delivered again, replaced the newer release")
+			}
+			page, err := w.ListVersions(t.Context(), objectstore.ListInput{Bucket: "site", Max: 10})
+			if err != nil || len(page.Objects) != 2 {
+				t.Errorf("%d versions, %v", len(page.Objects), err)
+			}
+		})
 	}
 }
 
@@ -287,7 +319,7 @@ func BenchmarkDeploy(b *testing.B) {
 		pairs = append(pairs, fmt.Sprintf("p%02d/page%05d.html", i%50, i), fmt.Sprintf("<p>%d</p>", i)+strings.Repeat("some text ", 1000))
 	}
 	w.artifact(b, pack(b, pairs...))
-	for b.Loop() {
-		w.succeed(b)
+	for n := 0; b.Loop(); n++ {
+		w.succeed(b, execution(fmt.Sprint(n)))
 	}
 }

@@ -139,7 +139,7 @@ func runPostgres(ctx context.Context, t *tx, f func(store.Tx) error) error {
 			t.undone()
 		}
 	}()
-	if err := t.outcome(ctx, f(t)); err != nil {
+	if err := t.outcome(ctx, t.run(ctx, f)); err != nil {
 		// f may have hidden the reason why its statement failed; what is transient must stay recognisable.
 		if t.failed != nil && isTransient(t.failed) && !isTransient(err) {
 			return fmt.Errorf("%w: %w", err, t.failed)

@@ -135,7 +135,7 @@ func runLite(ctx context.Context, t *tx, f func(store.Tx) error) error {
 			t.undone()
 		}
 	}()
-	if err := t.outcome(ctx, f(t)); err != nil {
+	if err := t.outcome(ctx, t.run(ctx, f)); err != nil {
 		return err
 	}
 	if _, err := t.conn.ExecContext(bare, "COMMIT"); err != nil {

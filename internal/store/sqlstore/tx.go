@@ -19,6 +19,14 @@ type tx struct {
 	rollback []func()
 }
 
+// run runs f if the context's guard lets it.
+func (t *tx) run(ctx context.Context, f func(store.Tx) error) error {
+	if err := store.Guarded(ctx, t); err != nil {
+		return err
+	}
+	return f(t)
+}
+
 func (t *tx) Exec(ctx context.Context, query string, args ...any) (int64, error) {
 	if err := t.ready(ctx); err != nil {
 		return 0, err

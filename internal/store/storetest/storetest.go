@@ -22,6 +22,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 	}{
 		{"what is committed can be read", committed},
 		{"an error rolls back and is passed on", errorRollsBack},
+		{"a guard that refuses keeps a transaction from running", guard},
 		{"a panic rolls back and goes on", panicRollsBack},
 		{"a failed statement spoils the transaction", failedStatementSpoils},
 		{"a failed QueryRow spoils the transaction", failedQueryRowSpoils},
@@ -139,6 +140,34 @@ func errorRollsBack(t *testing.T, s *suite) {
 		t.Errorf("got %v", err)
 	}
 	s.wantCount(t, 0)
+}
+
+func guard(t *testing.T, s *suite) {
+	refused := true
+	ctx := context.WithoutCancel(store.WithGuard(t.Context(), func(ctx context.Context, tx store.Tx) error {
+		if _, err := count(ctx, tx); err != nil || !refused {
+			return err
+		}
+		return errWanted
+	}))
+	insert := func(ctx context.Context) error {
+		return s.InTx(ctx, func(tx store.Tx) error {
+			_, err := tx.Exec(ctx, "INSERT INTO counters (name, n) VALUES ('a', 1)")
+			return err
+		})
+	}
+	if err := insert(ctx); !errors.Is(err, errWanted) {
+		t.Errorf("got %v", err)
+	}
+	if err := store.CheckGuard(ctx, s); !errors.Is(err, errWanted) {
+		t.Errorf("the check says %v", err)
+	}
+	s.wantCount(t, 0)
+	refused = false
+	if err := errors.Join(insert(ctx), store.CheckGuard(ctx, s), store.CheckGuard(t.Context(), s)); err != nil {
+		t.Error(err)
+	}
+	s.wantCount(t, 1)
 }
 
 func panicRollsBack(t *testing.T, s *suite) {
