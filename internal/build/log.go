@@ -133,11 +133,40 @@ func (l *buildLog) endLine(now time.Time) {
 	}
 }
 
+const (
+	openPause    = 50 * time.Millisecond // before a log that could not be opened is tried again; doubling
+	openPatience = time.Minute           // how long that goes on while the build runs
+	closePause   = 3 * time.Second       // and once it has ended
+)
+
+// open opens the log in the store. What keeps it from being opened, such as a lost connection to the database, mostly
+// passes; meanwhile lines gather.
+func (l *buildLog) open(ctx context.Context, logs Logs, group, stream string) (LogStream, error) {
+	var ended time.Time
+	began := time.Now()
+	for pause := openPause; ; pause = min(2*pause, closePause) {
+		to, err := logs.Stream(ctx, group, stream)
+		if l.isClosed() && ended.IsZero() {
+			ended = time.Now()
+		}
+		if err == nil || time.Since(began) > openPatience || !ended.IsZero() && time.Since(ended) > closePause {
+			return to, err
+		}
+		time.Sleep(pause)
+	}
+}
+
+func (l *buildLog) isClosed() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.closed
+}
+
 // hand passes lines on to the store. A log that cannot be written does not fail the build: its lines are dropped and
 // the server's own log says so.
 func (l *buildLog) hand(ctx context.Context, logs Logs, group, stream string) {
 	defer close(l.done)
-	to, err := logs.Stream(ctx, group, stream)
+	to, err := l.open(ctx, logs, group, stream)
 	for open := true; open; {
 		<-l.wake
 		l.mu.Lock()
