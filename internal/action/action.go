@@ -87,6 +87,7 @@ type Job struct {
 	Region          string
 	Inputs          []pipeline.Artifact // in declaration order
 	Outputs         []pipeline.Artifact // pre-allocated: Bucket and Key are where to put them
+	OutputFiles     []string            // patterns of the files of the only output artifact of an action that runs commands; none: all
 	OutputVariables []string
 	Revision        []pipeline.SourceRevisionOverride // for this source action; empty: latest
 	Token           string                            // approvals: the token to decide with

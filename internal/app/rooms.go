@@ -249,6 +249,8 @@ const (
 	firstSweep    = 2 * time.Minute
 	// keepPushes is how long push events are kept; the last one of each ref stays.
 	keepPushes = 90 * 24 * time.Hour
+	// keepCommands is how long builds are kept that belong to pipelines; their actions have been told their end long ago.
+	keepCommands = 30 * 24 * time.Hour
 )
 
 func (r *rooms) sweep(ctx context.Context) {
@@ -263,7 +265,7 @@ func (r *rooms) sweep(ctx context.Context) {
 		}
 		_, err := r.objects.Sweep(ctx)
 		_, errPushes := r.repositories.Prune(ctx, time.Now().Add(-keepPushes))
-		err = errors.Join(err, errPushes, r.logs.Sweep(ctx), r.repositories.Maintain(ctx))
+		err = errors.Join(err, errPushes, r.builds.Prune(ctx, time.Now().Add(-keepCommands)), r.logs.Sweep(ctx), r.repositories.Maintain(ctx))
 		if err != nil && ctx.Err() == nil {
 			r.log.Error("clearing away failed; it is tried again later", "error", err)
 		}

@@ -40,7 +40,7 @@ func effective(p types.Project, r Request) (types.Build, settings, error) {
 		Initiator:               aws.String(r.Initiator),
 		BuildStatus:             types.StatusTypeInProgress,
 	}
-	st := settings{OnFinish: r.OnFinish, Pipeline: r.Pipeline, Logs: orPtr(in.LogsConfigOverride, p.LogsConfig)}
+	st := settings{OnFinish: r.OnFinish, Pipeline: r.Pipeline, Commands: r.Commands, Logs: orPtr(in.LogsConfigOverride, p.LogsConfig)}
 	if r.Pipeline != nil {
 		return b, st, pipelineSources(&b, r.Pipeline)
 	}
@@ -144,6 +144,9 @@ func s3ARN(bucket, key string) string { return "arn:aws:s3:::" + bucket + "/" + 
 // pipelineSources puts a pipeline's artifacts in the place of the project's sources.
 func pipelineSources(b *types.Build, p *Pipeline) error {
 	b.Source = &types.ProjectSource{Type: types.SourceTypeCodepipeline, Buildspec: b.Source.Buildspec}
+	if len(p.Inputs) == 0 { // commands may do without
+		b.Source.Type = types.SourceTypeNoSource
+	}
 	b.SecondarySources, b.SecondarySourceVersions, b.SourceVersion = nil, nil, nil
 	for _, in := range p.Inputs {
 		version := aws.String(s3ARN(in.Bucket, in.Key))
@@ -161,7 +164,7 @@ func pipelineSources(b *types.Build, p *Pipeline) error {
 			SourceIdentifier: aws.String(in.Name), SourceVersion: version,
 		})
 	}
-	if b.SourceVersion == nil {
+	if b.SourceVersion == nil && b.Source.Type != types.SourceTypeNoSource {
 		return Invalidf("The primary source %q is not one of the input artifacts", p.Primary)
 	}
 	if p.EncryptionKey != nil && p.EncryptionKey.ID != "" {

@@ -54,12 +54,14 @@ func (r *run) ownVariables() []buildspec.Variable {
 	}
 	set("CODEBUILD_BUILD_ID", *b.Id)
 	set("CODEBUILD_BUILD_ARN", *b.Arn)
-	set("CODEBUILD_BUILD_NUMBER", strconv.FormatInt(*b.BuildNumber, 10))
+	if !OfPipeline(*b.Id) {
+		set("CODEBUILD_BUILD_NUMBER", strconv.FormatInt(*b.BuildNumber, 10))
+		set("CODEBUILD_PROJECT_ARN", place.ProjectARN(*b.ProjectName))
+	}
 	set("CODEBUILD_BUILD_IMAGE", aws.ToString(b.Environment.Image))
 	set("CODEBUILD_BUILD_SUCCEEDING", "1")
 	set("CODEBUILD_INITIATOR", aws.ToString(b.Initiator))
 	set("CODEBUILD_KMS_KEY_ID", aws.ToString(b.EncryptionKey))
-	set("CODEBUILD_PROJECT_ARN", place.ProjectARN(*b.ProjectName))
 	set("CODEBUILD_RESOLVED_SOURCE_VERSION", aws.ToString(b.ResolvedSourceVersion))
 	set("CODEBUILD_START_TIME", strconv.FormatInt(startTime(&b).UnixMilli(), 10))
 	set("CODEBUILD_SRC_DIR", r.ws.Path(srcDir))

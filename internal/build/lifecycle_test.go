@@ -367,10 +367,19 @@ func TestServerStops(t *testing.T) {
 // TestServerKilled kills a server process in the middle of a build, daemon and all.
 func TestServerKilled(t *testing.T) {
 	t.Parallel()
+	for _, of := range []string{"project", "pipeline"} {
+		t.Run(of, func(t *testing.T) {
+			t.Parallel()
+			testServerKilled(t, of)
+		})
+	}
+}
+
+func testServerKilled(t *testing.T, of string) {
 	dir := t.TempDir()
 	dsn := "sqlite:" + filepath.Join(dir, "db")
 	cmd := exec.Command(os.Args[0], "-test.run=^TestServerProcess$", "-test.v")
-	cmd.Env = append(os.Environ(), "BUILD_TEST_DIR="+dir, "BUILD_TEST_DSN="+dsn)
+	cmd.Env = append(os.Environ(), "BUILD_TEST_DIR="+dir, "BUILD_TEST_DSN="+dsn, "BUILD_TEST_OF="+of)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -419,8 +428,13 @@ func TestServerProcess(t *testing.T) {
 	}
 	s := serveIn(t, dir, options{st: sqltest.Open(t, dsn, sqlstore.Options{})})
 	count := filepath.Join(dir, "count")
-	s.project("killed", spec("echo x >>"+count+"; test $(wc -l <"+count+") -gt 1 || { "+beating(filepath.Join(dir, "beat"))+"; }"))
-	id := *s.start(request("killed")).Id
+	command := "echo x >>" + count + "; test $(wc -l <" + count + ") -gt 1 || { " + beating(filepath.Join(dir, "beat")) + "; }"
+	r := s.commands(build.Commands{Lines: []string{command}}, nil, nil)
+	if os.Getenv("BUILD_TEST_OF") == "project" {
+		s.project("killed", spec(command))
+		r = request("killed")
+	}
+	id := *s.start(r).Id
 	fmt.Println("build " + id)
 	s.wait(id)
 }

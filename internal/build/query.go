@@ -60,9 +60,10 @@ func (s *Service) running(id string) *run {
 	return s.live[id]
 }
 
-// List returns a page of the ids of all builds, newest first unless ascending, and the cursor of the next page.
+// List returns a page of the ids of the builds of all projects, newest first unless ascending, and the cursor of the
+// next page.
 func (s *Service) List(ctx context.Context, ascending bool, after string) (ids []string, next string, err error) {
-	return s.list(ctx, `SELECT project, id, created_at FROM builds WHERE 1 = 1`, "created_at", ascending, after)
+	return s.list(ctx, `SELECT project, id, created_at FROM builds WHERE of_pipeline = 0`, "created_at", ascending, after)
 }
 
 // ListForProject is List of one project's builds, by number. It does not ask whether the project exists.

@@ -27,6 +27,7 @@ type record struct {
 type settings struct {
 	OnFinish  *queue.Job               `json:"onFinish,omitempty"`
 	Pipeline  *Pipeline                `json:"pipeline,omitempty"`
+	Commands  *Commands                `json:"commands,omitempty"`
 	Artifacts []types.ProjectArtifacts `json:"artifacts,omitempty"` // primary first; the shape of a build lacks path, name and packaging
 	Logs      *types.LogsConfig        `json:"logs,omitempty"`
 }
@@ -79,11 +80,15 @@ func insert(ctx context.Context, tx store.Tx, r record, token, fingerprint strin
 		return err
 	}
 	b := &r.Build
+	ofPipeline := 0
+	if r.Settings.Commands != nil {
+		ofPipeline = 1
+	}
 	_, err = tx.Exec(ctx, `INSERT INTO builds
-		(id, project, number, status, queued_until, body, request, token, fingerprint, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+		(id, project, number, status, queued_until, body, request, token, fingerprint, created_at, of_pipeline)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
 		r.ID, *b.ProjectName, *b.BuildNumber, string(b.BuildStatus), store.Micros(queuedUntil(b)),
-		string(body), string(request), sql.NullString{String: token, Valid: token != ""}, fingerprint, store.Micros(tx.Now()))
+		string(body), string(request), sql.NullString{String: token, Valid: token != ""}, fingerprint, store.Micros(tx.Now()), ofPipeline)
 	return err
 }
 

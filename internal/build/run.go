@@ -190,7 +190,9 @@ func (r *run) downloadSource(ctx context.Context) error {
 		shell = "bash"
 	}
 	r.log.Printf("Moving to directory %s", r.ws.Path(srcDir))
-	r.log.Printf("Phases found in YAML: %d", len(r.spec.Phases))
+	if r.rec.Settings.Commands == nil {
+		r.log.Printf("Phases found in YAML: %d", len(r.spec.Phases))
+	}
 	r.session, err = r.ws.Start(ctx, SessionOptions{
 		Shell: shell, Dir: r.ws.Path(srcDir), Env: list, Output: r.log, Grace: killGrace,
 	})
@@ -316,6 +318,11 @@ func (r *run) export(ctx context.Context) error {
 			continue
 		}
 		out = append(out, types.ExportedEnvironmentVariable{Name: aws.String(n), Value: aws.String(strings.ToValidUTF8(v, "\uFFFD"))})
+	}
+	if c := r.rec.Settings.Commands; c != nil {
+		if err := c.checkExported(out); err != nil {
+			return err
+		}
 	}
 	r.set(func(b *types.Build) { b.ExportedEnvironmentVariables = out })
 	return nil

@@ -79,6 +79,9 @@ type Request struct {
 	OnFinish *queue.Job
 	// Pipeline, when set, gives the build a pipeline's artifacts instead of the project's own source and artifacts.
 	Pipeline *Pipeline
+	// Commands, when set, is what to run instead of a project's buildspec: Input names no project then, Pipeline is the
+	// one that the build belongs to, and Key must be set.
+	Commands *Commands
 }
 
 // tokenLife is how long an IdempotencyToken counts.
@@ -91,7 +94,13 @@ func (s *Service) Start(ctx context.Context, tx store.Tx, r Request) (types.Buil
 	if err != nil {
 		return types.Build{}, err
 	}
-	p, number, err := s.nextNumber(ctx, tx, name)
+	var p types.Project
+	var number int64 // stays 0 without a project that would count
+	if r.Commands != nil {
+		p, err = commandsProject(r.Pipeline.Name), r.Commands.check()
+	} else {
+		p, number, err = s.nextNumber(ctx, tx, name)
+	}
 	if err != nil {
 		return types.Build{}, err
 	}

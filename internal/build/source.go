@@ -224,6 +224,9 @@ func (r *run) git(ctx context.Context, dir string, args ...string) (string, erro
 
 // readSpec finds and reads the buildspec (codebuild.md section 1).
 func (r *run) readSpec(ctx context.Context) (*buildspec.Spec, error) {
+	if c := r.rec.Settings.Commands; c != nil {
+		return c.spec(), nil
+	}
 	kind, value := buildspec.Locate(aws.ToString(r.rec.Build.Source.Buildspec))
 	var text []byte
 	var err error

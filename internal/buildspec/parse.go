@@ -146,12 +146,8 @@ func (p *parser) env(key string, n *yaml.Node) error {
 
 func exportable(key string, n *yaml.Node, names []string) error {
 	for i, name := range names {
-		at := fmt.Sprintf("%s[%d]", key, i)
-		if !identifier.MatchString(name) {
-			return fail(n, at, "%q is not a variable name", name)
-		}
-		if strings.HasPrefix(name, "AWS_") {
-			return fail(n, at, "%q cannot be exported: names that start with AWS_ are never handed on", name)
+		if problem := ExportProblem(name); problem != "" {
+			return fail(n, fmt.Sprintf("%s[%d]", key, i), "%s", problem)
 		}
 	}
 	return nil

@@ -1,12 +1,24 @@
 package buildspec
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
 )
 
 // ReservedPrefix starts the names only the build service sets.
 const ReservedPrefix = "CODEBUILD_"
+
+// ExportProblem says why a build cannot hand the variable of that name on, or "".
+func ExportProblem(name string) string {
+	switch {
+	case !identifier.MatchString(name):
+		return fmt.Sprintf("%q is not a variable name", name)
+	case strings.HasPrefix(name, "AWS_"):
+		return fmt.Sprintf("%q cannot be exported: names that start with AWS_ are never handed on", name)
+	}
+	return ""
+}
 
 // Merge lays environments over one another: of two variables with the same name the one in the later layer wins
 // (buildspec, then project, then StartBuild, then the service's own). The result is ordered by first appearance.

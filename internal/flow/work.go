@@ -179,7 +179,8 @@ func (w *work) refuse(code, format string, args ...any) {
 func (w *work) declare(s *Service, d *pipeline.Definition, a pipeline.Action) {
 	job := &w.job
 	job.Action, job.TypeID, job.Configuration = a.Name, a.ActionTypeID, a.Configuration
-	job.Commands, job.Environment, job.OutputVariables = a.Commands, a.EnvironmentVariables, a.OutputVariables
+	job.Commands, job.Environment = a.Commands, a.EnvironmentVariables
+	job.OutputVariables, job.OutputFiles = a.OutputVariables, a.OutputFiles()
 	job.RoleArn, job.Region, job.TimeoutMinutes = a.RoleArn, a.Region, a.TimeoutInMinutes
 	setDefault(&job.RoleArn, d.RoleArn)
 	setDefault(&job.Region, s.region)

@@ -66,6 +66,15 @@ func (s *Stage) Action(name string) *Action {
 // Order is the action's runOrder; an undeclared one is 1.
 func (a *Action) Order() int { return max(a.RunOrder, 1) }
 
+// OutputFiles are the patterns of the files that make the output artifact. Only actions that run commands have them, and
+// those make one artifact at most.
+func (a *Action) OutputFiles() []string {
+	if len(a.OutputArtifacts) == 0 {
+		return nil
+	}
+	return a.OutputArtifacts[0].Files
+}
+
 // IsSource reports whether the action brings revisions in.
 func (a *Action) IsSource() bool { return a.ActionTypeID.Category == CategorySource }
 

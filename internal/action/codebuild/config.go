@@ -7,9 +7,11 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/codebuild"
 	"github.com/aws/aws-sdk-go-v2/service/codebuild/types"
 
 	"github.com/conveyor-cd/conveyor/internal/action"
+	"github.com/conveyor-cd/conveyor/internal/build"
 	"github.com/conveyor-cd/conveyor/internal/pipeline"
 )
 
@@ -21,6 +23,41 @@ const (
 	keyCombine   = "CombineArtifacts"
 	keyVariables = "EnvironmentVariables"
 )
+
+// projectType is the type of actions that run a project. Build and Test differ in name and time alone.
+func projectType(category string, timeout int) action.Type {
+	return action.Type{
+		ID: pipeline.ActionTypeID{Category: category, Owner: "AWS", Provider: "CodeBuild", Version: "1"},
+		Properties: []action.Property{
+			{Name: keyProject, Required: true, Key: true, Queryable: false, Type: "String", Description: "The build project to run"},
+			{Name: keyPrimary, Type: "String", Description: "The input artifact that holds the buildspec; needed with several inputs"},
+			{Name: keyBatch, Type: "Boolean", Values: []string{"true", "false"}, Description: "Run a batch build"},
+			{Name: keyCombine, Type: "Boolean", Values: []string{"true", "false"}, Description: "Put a batch build's artifacts in one place"},
+			{Name: keyVariables, Type: "String", Description: "Environment variables, as a JSON array of name, value and type"},
+		},
+		Inputs:         action.Count{Min: 1, Max: 5},
+		Outputs:        action.Count{Min: 0, Max: 5},
+		TimeoutMinutes: timeout,
+		EntityURL:      "/codebuild/projects/{Config:" + keyProject + "}",
+	}
+}
+
+// projectRule is the rule that holds when a build of the project succeeds. It has no outputs: what the build makes is not
+// kept.
+func projectRule() action.Type {
+	t := projectType(pipeline.CategoryRule, commandsTimeout)
+	t.Outputs, t.TimeoutSetable = action.Count{}, true
+	return t
+}
+
+// projectRequest asks for a build of a project.
+func projectRequest(job action.Job) (build.Request, error) {
+	c, err := parse(job)
+	return build.Request{
+		Input:    sdk.StartBuildInput{ProjectName: aws.String(c.project), EnvironmentVariablesOverride: c.variables},
+		Pipeline: artifacts(job, c.primary),
+	}, err
+}
 
 type config struct {
 	project, primary string

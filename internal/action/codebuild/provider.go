@@ -1,4 +1,5 @@
-// Package codebuild is the provider of build and test actions that run a CodeBuild project.
+// Package codebuild holds the providers whose work is a build: build and test actions and rules that run a CodeBuild
+// project, and Commands actions and rules, which need none.
 package codebuild
 
 import (
@@ -8,7 +9,6 @@ import (
 	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	sdk "github.com/aws/aws-sdk-go-v2/service/codebuild"
 	"github.com/aws/aws-sdk-go-v2/service/codebuild/types"
 
 	"github.com/conveyor-cd/conveyor/internal/action"
@@ -29,51 +29,49 @@ type Builds interface {
 	Get(ctx context.Context, idOrARN string) (types.Build, error)
 }
 
-// Provider runs the actions of one category, Build or Test; they differ in name and time alone.
+// Provider runs the actions, or rules, of one type.
 type Provider struct {
-	category string
-	timeout  int
-	store    store.Store
-	builds   Builds
-	url      func(id string) string
+	kind
+	store  store.Store
+	builds Builds
+	url    func(id string) string
 }
 
 var _ action.Provider = (*Provider)(nil)
 
-// Time limits of the two categories, in minutes (actions.md section 0).
+// kind is what one type declares, and how its jobs become builds. The error of request is the user's mistake.
+type kind struct {
+	declared func() action.Type
+	request  func(job action.Job) (build.Request, error)
+}
+
+// Time limits, in minutes (actions.md section 0).
 const (
-	buildTimeout = 36 * 60
-	testTimeout  = 8 * 60
+	buildTimeout    = 36 * 60
+	testTimeout     = 8 * 60
+	commandsTimeout = 55
 )
 
-// New makes the providers of both categories. url, when set, is the console's page of a build.
+// New makes the providers of all types. url, when set, is the console's page of a project's build.
 func New(st store.Store, builds Builds, url func(id string) string) []*Provider {
 	if url == nil {
 		url = func(string) string { return "" }
 	}
-	return []*Provider{
-		{category: "Build", timeout: buildTimeout, store: st, builds: builds, url: url},
-		{category: "Test", timeout: testTimeout, store: st, builds: builds, url: url},
+	var list []*Provider
+	for _, k := range []kind{
+		{func() action.Type { return projectType("Build", buildTimeout) }, projectRequest},
+		{func() action.Type { return projectType("Test", testTimeout) }, projectRequest},
+		{projectRule, projectRequest},
+		{commandsType, commandsRequest},
+		{commandsRule, commandsRequest},
+	} {
+		list = append(list, &Provider{kind: k, store: st, builds: builds, url: url})
 	}
+	return list
 }
 
 // Type implements action.Provider.
-func (p *Provider) Type() action.Type {
-	return action.Type{
-		ID: pipeline.ActionTypeID{Category: p.category, Owner: "AWS", Provider: "CodeBuild", Version: "1"},
-		Properties: []action.Property{
-			{Name: keyProject, Required: true, Key: true, Queryable: false, Type: "String", Description: "The build project to run"},
-			{Name: keyPrimary, Type: "String", Description: "The input artifact that holds the buildspec; needed with several inputs"},
-			{Name: keyBatch, Type: "Boolean", Values: []string{"true", "false"}, Description: "Run a batch build"},
-			{Name: keyCombine, Type: "Boolean", Values: []string{"true", "false"}, Description: "Put a batch build's artifacts in one place"},
-			{Name: keyVariables, Type: "String", Description: "Environment variables, as a JSON array of name, value and type"},
-		},
-		Inputs:         action.Count{Min: 1, Max: 5},
-		Outputs:        action.Count{Min: 0, Max: 5},
-		TimeoutMinutes: p.timeout,
-		EntityURL:      "/codebuild/projects/{Config:" + keyProject + "}",
-	}
-}
+func (p *Provider) Type() action.Type { return p.declared() }
 
 // What a finished build is told by: who waited for it.
 type finished struct {
@@ -83,7 +81,7 @@ type finished struct {
 
 // Start implements action.Provider.
 func (p *Provider) Start(ctx context.Context, job action.Job) (action.Result, error) {
-	cfg, err := parse(job)
+	request, err := p.request(job)
 	if err != nil {
 		return action.Failed{Code: pipeline.ConfigurationError, Message: err.Error()}, nil //nolint:nilerr // the user's mistake
 	}
@@ -91,28 +89,32 @@ func (p *Provider) Start(ctx context.Context, job action.Job) (action.Result, er
 	if err != nil {
 		return nil, err
 	}
-	request := build.Request{
-		Input:     sdk.StartBuildInput{ProjectName: aws.String(cfg.project), EnvironmentVariablesOverride: cfg.variables},
-		Initiator: "codepipeline/" + job.Pipeline,
-		Key:       job.ActionExecutionID,
-		OnFinish:  &queue.Job{Kind: FinishedKind, Payload: payload, Group: job.Pipeline},
-		Pipeline: &build.Pipeline{
-			Name: job.Pipeline, Inputs: job.Inputs, Primary: cfg.primary, Outputs: job.Outputs, EncryptionKey: job.EncryptionKey,
-		},
-	}
+	request.Initiator = "codepipeline/" + job.Pipeline
+	request.Key = job.ActionExecutionID
+	request.OnFinish = &queue.Job{Kind: FinishedKind, Payload: payload, Group: job.Pipeline}
 	var b types.Build
 	err = p.store.InTx(ctx, func(tx store.Tx) (err error) {
 		b, err = p.builds.Start(ctx, tx, request)
 		return err
 	})
 	if err != nil {
-		return refused(cfg.project, err)
+		return refused(aws.ToString(request.Input.ProjectName), err)
 	}
-	w := action.Wait{ExternalID: *b.Id, ExternalURL: p.url(*b.Id)}
+	w := action.Wait{ExternalID: *b.Id}
+	if !build.OfPipeline(*b.Id) {
+		w.ExternalURL = p.url(*b.Id)
+	}
 	if b.Logs != nil {
 		w.LogStream = aws.ToString(b.Logs.CloudWatchLogsArn)
 	}
 	return w, nil
+}
+
+// artifacts is what a pipeline adds to the build of a job.
+func artifacts(job action.Job, primary string) *build.Pipeline {
+	return &build.Pipeline{
+		Name: job.Pipeline, Inputs: job.Inputs, Primary: primary, Outputs: job.Outputs, EncryptionKey: job.EncryptionKey,
+	}
 }
 
 // refused tells a user's mistake from a failure of the server, which is tried again.

@@ -30,6 +30,9 @@ func (s *Service) StartBuild(ctx context.Context, in *sdk.StartBuildInput) (*sdk
 
 // StopBuild ends a build. One that has ended is returned as it is.
 func (s *Service) StopBuild(ctx context.Context, in *sdk.StopBuildInput) (*sdk.StopBuildOutput, error) {
+	if err := mine(*in.Id); err != nil {
+		return nil, exception(err)
+	}
 	b, err := s.builds.Stop(ctx, *in.Id)
 	if err != nil {
 		return nil, exception(err)
@@ -41,6 +44,9 @@ func (s *Service) StopBuild(ctx context.Context, in *sdk.StopBuildInput) (*sdk.S
 func (s *Service) RetryBuild(ctx context.Context, in *sdk.RetryBuildInput) (*sdk.RetryBuildOutput, error) {
 	if aws.ToString(in.Id) == "" {
 		return nil, invalid("id is missing: name the build to retry")
+	}
+	if err := mine(*in.Id); err != nil {
+		return nil, exception(err)
 	}
 	var b types.Build
 	err := s.store.InTx(ctx, func(tx store.Tx) (err error) {
@@ -57,7 +63,11 @@ func (s *Service) RetryBuild(ctx context.Context, in *sdk.RetryBuildInput) (*sdk
 func (s *Service) BatchGetBuilds(ctx context.Context, in *sdk.BatchGetBuildsInput) (*sdk.BatchGetBuildsOutput, error) {
 	out := &sdk.BatchGetBuildsOutput{Builds: []types.Build{}, BuildsNotFound: []string{}}
 	for _, id := range in.Ids {
-		b, err := s.builds.Get(ctx, id)
+		var b types.Build
+		err := mine(id)
+		if err == nil {
+			b, err = s.builds.Get(ctx, id)
+		}
 		switch {
 		case errors.Is(err, build.ErrNoBuild):
 			out.BuildsNotFound = append(out.BuildsNotFound, id)
@@ -74,7 +84,11 @@ func (s *Service) BatchGetBuilds(ctx context.Context, in *sdk.BatchGetBuildsInpu
 func (s *Service) BatchDeleteBuilds(ctx context.Context, in *sdk.BatchDeleteBuildsInput) (*sdk.BatchDeleteBuildsOutput, error) {
 	out := &sdk.BatchDeleteBuildsOutput{BuildsDeleted: []string{}, BuildsNotDeleted: []types.BuildNotDeleted{}}
 	for _, id := range in.Ids {
-		deleted, err := s.builds.Delete(ctx, id)
+		var deleted bool
+		err := mine(id)
+		if err == nil {
+			deleted, err = s.builds.Delete(ctx, id)
+		}
 		switch {
 		case errors.Is(err, build.ErrNoBuild):
 			out.BuildsNotDeleted = append(out.BuildsNotDeleted, notDeleted(id, "BUILD_NOT_FOUND"))

@@ -359,6 +359,44 @@ variable "value" { default = "1" }
 `
 
 // TestTerraform applies, plans again, changes and destroys projects with the real Terraform.
+// What a pipeline's Commands action runs is none of CodeBuild's builds.
+func TestBuildsOfPipelinesAreNotShown(t *testing.T) {
+	ctx := context.Background()
+	st := sqltest.SQLite(t)
+	c, _ := serve(t, st)
+	inside := build.New(build.Config{Store: st, Queue: queue.New(st, queue.Config{}), Log: slog.New(slog.DiscardHandler)})
+	var b types.Build
+	err := st.InTx(ctx, func(tx store.Tx) (err error) {
+		b, err = inside.Start(ctx, tx, build.Request{
+			Key: "action", Pipeline: &build.Pipeline{Name: "pipe"}, Commands: &build.Commands{Lines: []string{"sleep 60"}},
+		})
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []*string{b.Id, b.Arn} {
+		got, err := c.BatchGetBuilds(ctx, &sdk.BatchGetBuildsInput{Ids: []string{*id}})
+		if err != nil || len(got.Builds) != 0 || !reflect.DeepEqual(got.BuildsNotFound, []string{*id}) {
+			t.Errorf("%+v, %v", got, err)
+		}
+		_, err = c.StopBuild(ctx, &sdk.StopBuildInput{Id: id})
+		is(t, "stop", err, "ResourceNotFoundException", *id)
+		_, err = c.RetryBuild(ctx, &sdk.RetryBuildInput{Id: id})
+		is(t, "retry", err, "ResourceNotFoundException", *id)
+		gone, err := c.BatchDeleteBuilds(ctx, &sdk.BatchDeleteBuildsInput{Ids: []string{*id}})
+		if err != nil || len(gone.BuildsDeleted) != 0 || *gone.BuildsNotDeleted[0].StatusCode != "BUILD_NOT_FOUND" {
+			t.Errorf("%+v, %v", gone, err)
+		}
+	}
+	if all, err := c.ListBuilds(ctx, &sdk.ListBuildsInput{}); err != nil || len(all.Ids) != 0 {
+		t.Errorf("%+v, %v", all, err)
+	}
+	if b, err := inside.Stop(ctx, *b.Id); err != nil || b.BuildStatus == types.StatusTypeSucceeded {
+		t.Errorf("%s, %v", b.BuildStatus, err)
+	}
+}
+
 func TestTerraform(t *testing.T) {
 	if testing.Short() {
 		t.Skip("Terraform takes several seconds")

@@ -6,6 +6,7 @@ package codebuild
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -73,6 +74,15 @@ func detail(err error) string {
 		return name
 	}
 	return text
+}
+
+// mine refuses the ids of builds that belong to a pipeline itself: whoever may use CodeBuild may not therefore read, stop
+// or delete what CodePipeline runs.
+func mine(id string) error {
+	if build.OfPipeline(id) {
+		return fmt.Errorf("%w: %s", build.ErrNoBuild, id)
+	}
+	return nil
 }
 
 func invalid(format string, args ...any) error { return exception(build.Invalidf(format, args...)) }
