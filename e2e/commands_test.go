@@ -139,6 +139,10 @@ func (b *beltBuilder) action(stage string, index int, text, input string) (map[s
 		typeID("Build", "CodeBuild")
 		action["configuration"] = map[string]any{"ProjectName": arg(1)}
 		action["inputArtifacts"], action["outputArtifacts"] = in, out
+	case "Commands": // what to run is set in the file afterwards
+		typeID("Compute", "Commands")
+		action["inputArtifacts"], action["outputArtifacts"] = in, out
+		action["namespace"] = stage
 	case "Manual":
 		typeID("Approval", "Manual")
 		output = ""

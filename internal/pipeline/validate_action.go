@@ -69,13 +69,10 @@ func (p *PropertyFacts) expectation(value string) string {
 	return ""
 }
 
+// wrongCommands looks at the fields that only actions have which run commands.
 func wrongCommands(_ *candidate, a *placedAction) string {
-	id := a.ActionTypeID
-	if id.Category == CategoryCompute {
-		if id.Provider == "Commands" && len(a.Commands) == 0 {
-			return fmt.Sprintf("Action %s must have a non-empty commands field", a.Name)
-		}
-		return ""
+	if a.ActionTypeID.Category == CategoryCompute {
+		return computeProblem(a)
 	}
 	for _, given := range []struct {
 		field string
@@ -83,6 +80,7 @@ func wrongCommands(_ *candidate, a *placedAction) string {
 	}{
 		{"commands", len(a.Commands) > 0},
 		{"outputVariables", len(a.OutputVariables) > 0},
+		{"environmentVariables", len(a.EnvironmentVariables) > 0},
 		{"outputArtifacts.files", slices.ContainsFunc(a.OutputArtifacts, func(o OutputArtifact) bool { return len(o.Files) > 0 })},
 	} {
 		if given.set {
@@ -90,6 +88,36 @@ func wrongCommands(_ *candidate, a *placedAction) string {
 		}
 	}
 	return ""
+}
+
+func computeProblem(a *placedAction) string {
+	if a.ActionTypeID.Provider == "Commands" && len(a.Commands) == 0 {
+		return fmt.Sprintf("Action %s must have a non-empty commands field", a.Name)
+	}
+	if problem := severalLines(a); problem != "" {
+		return problem
+	}
+	for _, name := range a.OutputVariables {
+		if !isEnvironmentName(name) {
+			return fmt.Sprintf("Action '%s' has the output variable '%s', which cannot be the name of an environment variable", a.Name, name)
+		}
+	}
+	return ""
+}
+
+// severalLines refuses commands that are not on one line each.
+func severalLines(a *placedAction) string {
+	for _, c := range a.Commands {
+		if strings.ContainsAny(c, "\r\n") {
+			return fmt.Sprintf("%s has a command of several lines: %q. Give each command a list entry of its own", capital(a.subject()), c)
+		}
+	}
+	return ""
+}
+
+// isEnvironmentName tells whether s is a name that a shell can give a variable: [A-Za-z_][A-Za-z0-9_]*.
+func isEnvironmentName(s string) bool {
+	return isVariableName(s) && !strings.ContainsAny(s, "@-") && (s[0] < '0' || s[0] > '9')
 }
 
 func wrongArtifactCounts(_ *candidate, a *placedAction) string {

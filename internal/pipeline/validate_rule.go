@@ -1,9 +1,7 @@
 package pipeline
 
 import (
-	"fmt"
 	"math"
-	"strings"
 )
 
 // Rules are checked the way actions are. They stand before all actions of their stage, except those of onSuccess, which
@@ -78,10 +76,5 @@ func wrongRuleCommands(_ *candidate, r *placedAction) string {
 	case !runs && len(r.Commands) > 0:
 		return capital(r.subject()) + " has the field commands, which only Commands rules can have"
 	}
-	for _, c := range r.Commands {
-		if strings.ContainsAny(c, "\r\n") {
-			return fmt.Sprintf("%s has a command of several lines: %q. Give each command a list entry of its own", capital(r.subject()), c)
-		}
-	}
-	return ""
+	return severalLines(r)
 }

@@ -130,7 +130,11 @@ func world() pipeline.World {
 }
 
 func TestTheSoundDefinitionIsAccepted(t *testing.T) {
-	for name, d := range map[string]pipeline.Definition{"as written": sound(), "normalised": pipeline.Normalise(sound())} {
+	commands := sound()
+	asCommands(&commands)
+	for name, d := range map[string]pipeline.Definition{
+		"as written": sound(), "normalised": pipeline.Normalise(sound()), "with commands": commands,
+	} {
 		if err := pipeline.Validate(d, world()); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -159,6 +163,23 @@ func onSource(f func(*pipeline.Action)) func(*pipeline.Definition, *pipeline.Wor
 
 func onBuild(f func(*pipeline.Action)) func(*pipeline.Definition, *pipeline.World) {
 	return func(d *pipeline.Definition, _ *pipeline.World) { f(&d.Stages[1].Actions[0]) }
+}
+
+// onCommands makes the build a Commands action first.
+func onCommands(f func(*pipeline.Action)) func(*pipeline.Definition, *pipeline.World) {
+	return func(d *pipeline.Definition, _ *pipeline.World) {
+		asCommands(d)
+		f(&d.Stages[1].Actions[0])
+	}
+}
+
+func asCommands(d *pipeline.Definition) {
+	d.PipelineType = pipeline.V2
+	a := &d.Stages[1].Actions[0]
+	a.ActionTypeID, a.Configuration = awsType("Compute", "Commands"), nil
+	a.Commands, a.OutputVariables = []string{"make", "export A_1=1"}, []string{"A_1"}
+	a.EnvironmentVariables = []pipeline.EnvironmentVariable{{Name: "A", Value: "1"}}
+	a.OutputArtifacts[0].Files = []string{"**/*"}
 }
 
 func onDeploy(f func(*pipeline.Action)) func(*pipeline.Definition, *pipeline.World) {
@@ -287,10 +308,23 @@ var breaches = []breach{
 	},
 	{"14a", "not a boolean", onSource(func(a *pipeline.Action) { a.Configuration["PollForSourceChanges"] = "no" }), act, "must be true or false"},
 	{"14a", "not a number", onBuild(func(a *pipeline.Action) { a.Configuration["Attempts"] = "many" }), act, "must be a number"},
-	{"15", "no commands", onDefinition(func(d *pipeline.Definition) {
-		d.PipelineType = pipeline.V2
-		d.Stages[1].Actions[0].ActionTypeID, d.Stages[1].Actions[0].Configuration = awsType("Compute", "Commands"), nil
-	}), act, "Action Build must have a non-empty commands field"},
+	{"15", "no commands", onCommands(func(a *pipeline.Action) { a.Commands = nil }), act, "Action Build must have a non-empty commands field"},
+	{
+		"15", "a command of two lines", onCommands(func(a *pipeline.Action) { a.Commands = []string{"make", "make\ninstall"} }), act,
+		`Action 'Build' has a command of several lines: "make\ninstall"`,
+	},
+	{"15", "a command that ends a line", onCommands(func(a *pipeline.Action) { a.Commands = []string{"make\r"} }), act, "several lines"},
+	{
+		"15", "an output variable that is none", onCommands(func(a *pipeline.Action) { a.OutputVariables = []string{"A", "B;rm -rf /"} }), act,
+		"Action 'Build' has the output variable 'B;rm -rf /', which cannot be the name of an environment variable",
+	},
+	{"15", "an output variable that begins with a digit", onCommands(func(a *pipeline.Action) { a.OutputVariables = []string{"1A"} }), act, "'1A'"},
+	{"15", "an output variable that only a pipeline could name", onCommands(func(a *pipeline.Action) { a.OutputVariables = []string{"A-B"} }), act, "'A-B'"},
+	{"15", "output variables where no commands run", onBuild(func(a *pipeline.Action) { a.OutputVariables = []string{"A"} }), act, "has the field outputVariables"},
+	{"15", "an environment where no commands run", onBuild(func(a *pipeline.Action) {
+		a.EnvironmentVariables = []pipeline.EnvironmentVariable{{Name: "A", Value: "1"}}
+	}), act, "has the field environmentVariables"},
+	{"15", "files where no commands run", onBuild(func(a *pipeline.Action) { a.OutputArtifacts[0].Files = []string{"*"} }), act, "has the field outputArtifacts.files"},
 	{"15", "commands where none run", onBuild(func(a *pipeline.Action) { a.Commands = []string{"make"} }), act, "has the field commands"},
 	{
 		"16", "too many inputs", onDeploy(func(a *pipeline.Action) { a.InputArtifacts = inputs("Site", "Assets") }), act,

@@ -37,9 +37,9 @@ func commandsType() action.Type {
 				Name: keyCompute, Type: "String", Description: "How large the machine is that the commands run on",
 				Values: []string{"BUILD_GENERAL1_SMALL", "BUILD_GENERAL1_MEDIUM", "BUILD_GENERAL1_LARGE"},
 			},
-			{Name: keyVpc, Type: "String", Description: "Not supported: commands run in the server's own network"},
-			{Name: keySubnets, Type: "String", Description: "Not supported, as VpcId"},
-			{Name: keyGroups, Type: "String", Description: "Not supported, as VpcId"},
+			{Name: keyVpc, Type: "String", Check: noVpc, Description: "Not supported: commands run in the server's own network"},
+			{Name: keySubnets, Type: "String", Check: noVpc, Description: "Not supported, as VpcId"},
+			{Name: keyGroups, Type: "String", Check: noVpc, Description: "Not supported, as VpcId"},
 		},
 		Inputs:         action.Count{Min: 1, Max: 10},
 		Outputs:        action.Count{Min: 0, Max: 1},
@@ -57,15 +57,12 @@ func commandsRule() action.Type {
 	}
 }
 
+func noVpc(string) string { return "left out, because commands run in the server's own network" }
+
 // commandsRequest asks for a build that belongs to the pipeline.
 func commandsRequest(job action.Job) (build.Request, error) {
 	if job.Configuration[keyEnvironment] == windows {
 		return build.Request{}, fmt.Errorf("%s is %s: this server runs commands on its own host; use %s", keyEnvironment, windows, linux)
-	}
-	for _, key := range []string{keyVpc, keySubnets, keyGroups} {
-		if job.Configuration[key] != "" {
-			return build.Request{}, fmt.Errorf("%s is not supported: commands run in the server's own network; remove the key", key)
-		}
 	}
 	environment, err := environment(job.Environment)
 	if err != nil {

@@ -29,9 +29,10 @@ import (
 type belt struct {
 	t       *testing.T
 	ctx     context.Context
+	store   store.Store
 	builds  *build.Service
 	objects *objectstore.Store
-	p       action.Provider
+	p       action.Provider // of build actions
 	reports chan action.Report
 }
 
@@ -56,7 +57,7 @@ func newBelt(t *testing.T) *belt {
 		t.Fatal(err)
 	}
 	q := queue.New(st, queue.Config{})
-	b := &belt{t: t, ctx: ctx, objects: objects, reports: make(chan action.Report, 10)}
+	b := &belt{t: t, ctx: ctx, store: st, objects: objects, reports: make(chan action.Report, 10)}
 	b.builds = build.New(build.Config{
 		Store: st, Queue: q, Runner: runner, Objects: backing.Objects(objects), Repositories: backing.Repositories(nil),
 		Place: build.Place{Region: "us-east-1", Account: "000000000000"}, Log: log,
@@ -72,8 +73,33 @@ func newBelt(t *testing.T) *belt {
 		}
 		runner.Wait()
 	})
-	b.p = codebuild.New(st, b.builds, func(id string) string { return "http://console/" + id })[0]
+	b.p = b.provider("Build", "CodeBuild")
 	return b
+}
+
+// provider is the one of a type.
+func (b *belt) provider(category, name string) action.Provider {
+	b.t.Helper()
+	for _, p := range codebuild.New(b.store, b.builds, func(id string) string { return "http://console/" + id }) {
+		if p.Type().ID == (pipeline.ActionTypeID{Category: category, Owner: "AWS", Provider: name, Version: "1"}) {
+			return p
+		}
+	}
+	b.t.Fatalf("there is no provider %s/%s", category, name)
+	return nil
+}
+
+// started counts all builds.
+func (b *belt) started() int {
+	b.t.Helper()
+	var n int
+	err := b.store.Read(b.ctx, func(r store.Reader) error {
+		return r.QueryRow(b.ctx, `SELECT COUNT(*) FROM builds`).Scan(&n)
+	})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return n
 }
 
 func (b *belt) project(name, spec string) {
@@ -254,36 +280,85 @@ func TestConfiguration(t *testing.T) {
 }
 
 func TestTypes(t *testing.T) {
-	for i, category := range []string{"Build", "Test"} {
-		p := codebuild.New(nil, nil, nil)[i].Type()
-		if p.ID != (pipeline.ActionTypeID{Category: category, Owner: "AWS", Provider: "CodeBuild", Version: "1"}) || p.Inputs != (action.Count{Min: 1, Max: 5}) || p.Outputs != (action.Count{Min: 0, Max: 5}) {
+	b := newBelt(t)
+	for _, c := range []struct {
+		category, provider string
+		inputs, outputs    action.Count
+		minutes            int
+	}{
+		{"Build", "CodeBuild", action.Count{Min: 1, Max: 5}, action.Count{Max: 5}, 36 * 60},
+		{"Test", "CodeBuild", action.Count{Min: 1, Max: 5}, action.Count{Max: 5}, 8 * 60},
+		{"Rule", "CodeBuild", action.Count{Min: 1, Max: 5}, action.Count{}, 55},
+		{"Compute", "Commands", action.Count{Min: 1, Max: 10}, action.Count{Max: 1}, 55},
+		{"Rule", "Commands", action.Count{Max: 10}, action.Count{}, 55},
+	} {
+		p := b.provider(c.category, c.provider).Type()
+		if p.Inputs != c.inputs || p.Outputs != c.outputs || p.TimeoutMinutes != c.minutes || p.TimeoutSetable != (c.category == "Rule") {
 			t.Errorf("%+v", p)
 		}
 	}
 }
 
+// The suite, for each of the types; Test differs from Build in name and time alone.
 func TestSuite(t *testing.T) {
-	actiontest.Run(t, func(t *testing.T) actiontest.Fixture {
-		b := newBelt(t)
-		b.project("p", "version: 0.2\nphases: {build: {commands: ['sleep 60']}}\nartifacts: {files: [f]}")
-		return actiontest.Fixture{
-			Provider: b.p,
-			Job: func() action.Job {
-				j := b.job("a-1", map[string]string{"ProjectName": "p"})
-				j.TypeID = b.p.Type().ID
-				return j
-			},
-			Mistakes: []actiontest.Mistake{
-				{Name: "unknown project", Make: func(j *action.Job) { j.Configuration["ProjectName"] = "q" }, Says: "q"},
-				{Name: "unknown primary source", Make: func(j *action.Job) { j.Configuration["PrimarySource"] = "X" }, Says: "PrimarySource"},
-			},
-			Started: func(t *testing.T, id string) int {
-				ids, _, err := b.builds.List(b.ctx, false, "")
-				if err != nil {
-					t.Fatal(err)
-				}
-				return len(ids)
-			},
-		}
-	})
+	unknownProject := actiontest.Mistake{Name: "unknown project", Make: func(j *action.Job) { j.Configuration["ProjectName"] = "q" }, Says: "q"}
+	unknownSource := actiontest.Mistake{
+		Name: "unknown primary source", Make: func(j *action.Job) { j.Configuration["PrimarySource"] = "X" }, Says: "PrimarySource",
+	}
+	commands := []actiontest.Mistake{
+		{Name: "no commands", Make: func(j *action.Job) { j.Commands = nil }, Says: "no commands", Code: pipeline.ConfigurationError},
+		{Name: "a secret", Make: func(j *action.Job) {
+			j.Environment = []pipeline.EnvironmentVariable{{Name: "TOKEN", Value: "s:k", Type: "SECRETS_MANAGER"}}
+		}, Says: "TOKEN has the type SECRETS_MANAGER", Code: pipeline.ConfigurationError},
+	}
+	compute := append(commands[:2:2],
+		actiontest.Mistake{Name: "Windows", Make: func(j *action.Job) {
+			j.Configuration = map[string]string{"EnvironmentType": "WINDOWS_SERVER_2022_CONTAINER"}
+		}, Says: "use LINUX_CONTAINER", Code: pipeline.ConfigurationError},
+		actiontest.Mistake{Name: "a VPC", Make: func(j *action.Job) {
+			j.Configuration = map[string]string{"VpcId": "vpc-1"}
+		}, Says: "VpcId", Code: pipeline.ConfigurationError},
+		actiontest.Mistake{Name: "an output variable that is a command", Make: func(j *action.Job) {
+			j.OutputVariables = []string{"A;touch x"}
+		}, Says: "A;touch x", Code: pipeline.ConfigurationError},
+		actiontest.Mistake{Name: "files from elsewhere", Make: func(j *action.Job) {
+			j.OutputFiles = []string{"../../etc/*"}
+		}, Says: "../../etc/*", Code: pipeline.ConfigurationError})
+	for _, c := range []struct {
+		category, provider string
+		mistakes           []actiontest.Mistake
+	}{
+		{"Build", "CodeBuild", []actiontest.Mistake{unknownProject, unknownSource}},
+		{"Rule", "CodeBuild", []actiontest.Mistake{unknownProject, unknownSource}},
+		{"Compute", "Commands", compute},
+		{"Rule", "Commands", commands},
+	} {
+		t.Run(c.category+c.provider, func(t *testing.T) {
+			actiontest.Run(t, func(t *testing.T) actiontest.Fixture { return fixture(t, c.category, c.provider, c.mistakes) })
+		})
+	}
+}
+
+func fixture(t *testing.T, category, provider string, mistakes []actiontest.Mistake) actiontest.Fixture {
+	b := newBelt(t)
+	b.project("p", "version: 0.2\nphases: {build: {commands: ['sleep 60']}}\nartifacts: {files: [f]}")
+	p := b.provider(category, provider)
+	return actiontest.Fixture{
+		Provider: p,
+		Job: func() action.Job {
+			j := b.job("a-1", nil)
+			if provider == "CodeBuild" {
+				j.Configuration = map[string]string{"ProjectName": "p"}
+			} else {
+				j.Commands = []string{"sleep 60"}
+			}
+			if category == pipeline.CategoryRule {
+				j.Outputs = nil
+			}
+			j.TypeID = p.Type().ID
+			return j
+		},
+		Mistakes: mistakes,
+		Started:  func(*testing.T, string) int { return b.started() },
+	}
 }
