@@ -92,7 +92,7 @@ func openRooms(ctx context.Context, c config.Config, seat *seat, db store.Store,
 		return r, err
 	}
 	r.flow = flow.New(flow.Options{
-		Store: db, Jobs: r.queue, Providers: registry, Region: place.Region, Account: place.Account, Logger: log.With("room", "flow"),
+		Store: db, Jobs: r.queue, Providers: registry, Repositories: r.repositories, Region: place.Region, Account: place.Account, Logger: log.With("room", "flow"),
 	})
 	r.builds.Register(r.queue)
 	codebuildaction.Register(r.queue, r.builds, r.flow)
@@ -202,12 +202,16 @@ func (r *rooms) objectPut(ctx context.Context, tx store.Tx, o objectstore.Object
 }
 
 func (r *rooms) pushed(ctx context.Context, tx store.Tx, p gitrepo.Push) error {
-	if p.Branch == "" || p.Deleted {
+	c := flow.SourceChange{
+		Provider: "CodeCommit", Resource: p.Repository, Ref: p.Branch, Revision: p.New, Before: p.Old, Actor: p.PusherArn,
+	}
+	if p.Tag != "" {
+		c.Ref, c.Tag = p.Tag, true
+	}
+	if c.Ref == "" || p.Deleted {
 		return nil
 	}
-	return r.flow.SourceChanged(ctx, tx, flow.SourceChange{
-		Provider: "CodeCommit", Resource: p.Repository, Ref: p.Branch, Revision: p.New, Actor: p.PusherArn,
-	})
+	return r.flow.SourceChanged(ctx, tx, c)
 }
 
 // begin repairs what a crash left and starts the workers.

@@ -83,6 +83,9 @@ func (s *Service) check(d *pipeline.Definition, w pipeline.World) error {
 			}
 		}
 	}
+	if err := checkGlobs(d); err != nil {
+		return err
+	}
 	return refusal(engine.Supports(d))
 }
 

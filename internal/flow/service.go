@@ -39,7 +39,9 @@ type Options struct {
 	Store     store.Store
 	Jobs      Jobs
 	Providers Providers
-	Logger    *slog.Logger // nil discards
+	// Repositories is asked what a push brought when a pipeline's triggers filter pushes.
+	Repositories Repositories
+	Logger       *slog.Logger // nil discards
 
 	Account string // default 000000000000
 	Region  string // default us-east-1
@@ -63,19 +65,20 @@ type Options struct {
 // Service is the shell. Make one per process with New, before the queue starts. All methods may be called from many
 // goroutines, on any number of servers that share the store.
 type Service struct {
-	store       store.Store
-	jobs        Jobs
-	providers   Providers
-	log         *slog.Logger
-	account     string
-	region      string
-	quota       int
-	events      time.Duration
-	history     time.Duration
-	roleProblem func(string) string
-	now         func() time.Time
-	definitions *definitionCache
-	watchers    *watchers
+	store        store.Store
+	jobs         Jobs
+	providers    Providers
+	repositories Repositories
+	log          *slog.Logger
+	account      string
+	region       string
+	quota        int
+	events       time.Duration
+	history      time.Duration
+	roleProblem  func(string) string
+	now          func() time.Time
+	definitions  *definitionCache
+	watchers     *watchers
 }
 
 // The kinds of jobs flow handles.
@@ -91,7 +94,7 @@ const (
 // New makes a Service and registers its job handlers.
 func New(o Options) *Service {
 	s := &Service{
-		store: o.Store, jobs: o.Jobs, providers: o.Providers, log: o.Logger,
+		store: o.Store, jobs: o.Jobs, providers: o.Providers, repositories: o.Repositories, log: o.Logger,
 		account: o.Account, region: o.Region, quota: o.MaxPipelines,
 		events: o.EventRetention, history: o.HistoryRetention,
 		roleProblem: o.RoleProblem, now: o.Now,

@@ -21,17 +21,20 @@ const (
 	providerS3         = "S3"
 )
 
-// SourceChange is a new revision of a source: a branch of a hosted repository moved, or an object was put.
+// SourceChange is a new revision of a source: a ref of a hosted repository moved, or an object was put.
 type SourceChange struct {
-	Provider string `json:"provider"` // "CodeCommit" or "S3"
-	Resource string `json:"resource"` // repository name, bucket
-	Ref      string `json:"ref"`      // branch name (without refs/heads/), object key
-	Revision string `json:"revision"` // commit id, object version id
-	Actor    string `json:"actor"`    // ARN of who made the change, if known
+	Provider string `json:"provider"`         // "CodeCommit" or "S3"
+	Resource string `json:"resource"`         // repository name, bucket
+	Ref      string `json:"ref"`              // branch or tag name (without refs/...), object key
+	Tag      bool   `json:"tag,omitempty"`    // Ref is a tag
+	Revision string `json:"revision"`         // commit id (of a tag: what it names), object version id
+	Before   string `json:"before,omitempty"` // the commit a branch named until now; "" for a new one
+	Actor    string `json:"actor"`            // ARN of who made the change, if known
 }
 
 // SourceChanged records, in the transaction in which a source changed, one request for each pipeline that watches it.
-// When tx commits, each of them will start exactly one execution, in the order of the changes.
+// When tx commits, each of them will start exactly one execution, in the order of the changes, unless its triggers filter
+// the change out.
 //
 // The requests lie in a table and the jobs only say "look there", because a pipeline's changes must become executions in
 // the order in which they happened, and queued jobs may overtake each other. Each change brings its own job, so that
@@ -49,7 +52,7 @@ func (s *Service) SourceChanged(ctx context.Context, tx store.Tx, c SourceChange
 		if err != nil {
 			return err
 		}
-		if err := s.enqueue(ctx, tx, queue.Job{Kind: jobChange, Group: w.name}, changeRef{Pipeline: w.name}); err != nil {
+		if err := s.enqueue(ctx, tx, queue.Job{Kind: jobChange, Group: w.name}, changeRef{w.name, w.filtered}); err != nil {
 			return err
 		}
 	}
@@ -59,6 +62,7 @@ func (s *Service) SourceChanged(ctx context.Context, tx store.Tx, c SourceChange
 // changeRef is the payload of the job that looks for changes.
 type changeRef struct {
 	Pipeline string `json:"pipeline"`
+	Filtered bool   `json:"filtered,omitempty"` // what the changes brought has to be looked at
 }
 
 // isDeletion recognises the end of a branch: nothing is left to build.
@@ -67,14 +71,22 @@ func isDeletion(c SourceChange) bool {
 }
 
 type watchingPipeline struct {
-	id   int64
-	name string
+	id       int64
+	name     string
+	filtered bool
 }
 
+// watching finds the pipelines that a change concerns: those that watch its very ref, and those that filter all of them.
 func (s *Service) watching(ctx context.Context, tx store.Tx, c SourceChange) ([]watchingPipeline, error) {
+	ref := c.Ref
+	if c.Tag {
+		ref = anyRef
+	}
 	rows, err := tx.Query(ctx, `
-		SELECT DISTINCT p.id, p.name FROM source_watches w JOIN pipelines p ON p.id = w.pipeline_id
-		WHERE w.provider = $1 AND w.resource = $2 AND w.ref = $3 ORDER BY p.id`, c.Provider, c.Resource, c.Ref)
+		SELECT p.id, p.name, MAX(CASE WHEN w.ref = '' THEN 1 ELSE 0 END)
+		FROM source_watches w JOIN pipelines p ON p.id = w.pipeline_id
+		WHERE w.provider = $1 AND w.resource = $2 AND w.ref IN ($3, '') GROUP BY p.id, p.name ORDER BY p.id`,
+		c.Provider, c.Resource, ref)
 	if err != nil {
 		return nil, err
 	}
@@ -82,19 +94,28 @@ func (s *Service) watching(ctx context.Context, tx store.Tx, c SourceChange) ([]
 	var list []watchingPipeline
 	for rows.Next() {
 		var w watchingPipeline
-		if err := rows.Scan(&w.id, &w.name); err != nil {
+		var filtered int
+		if err := rows.Scan(&w.id, &w.name, &filtered); err != nil {
 			return nil, err
 		}
+		w.filtered = filtered == 1
 		list = append(list, w)
 	}
 	return list, rows.Err()
 }
 
 // applyChanges turns the recorded changes of a pipeline into executions.
-func (s *Service) applyChanges(_ context.Context, job queue.Job) (queue.Completion, error) {
+func (s *Service) applyChanges(ctx context.Context, job queue.Job) (queue.Completion, error) {
 	var ref changeRef
 	if err := json.Unmarshal(job.Payload, &ref); err != nil {
 		return nil, queue.Permanent(err)
+	}
+	var seen lookedAt
+	if ref.Filtered {
+		var err error
+		if seen, err = s.lookAtChanges(ctx, ref.Pipeline); err != nil {
+			return nil, err
+		}
 	}
 	return func(ctx context.Context, tx store.Tx) error {
 		p, err := s.lock(ctx, tx, ref.Pipeline)
@@ -104,7 +125,7 @@ func (s *Service) applyChanges(_ context.Context, job queue.Job) (queue.Completi
 		if err != nil {
 			return err
 		}
-		changes, err := takeChanges(ctx, tx, p.id)
+		changes, err := pendingChanges(ctx, tx, p.id)
 		if err != nil || len(changes) == 0 {
 			return err
 		}
@@ -112,68 +133,90 @@ func (s *Service) applyChanges(_ context.Context, job queue.Job) (queue.Completi
 		if err != nil {
 			return err
 		}
-		for _, c := range changes {
-			if err := s.apply(ctx, tx, p, d, s.changeEvent(tx, d, c)); err != nil {
-				return err
-			}
-		}
-		return nil
+		return s.takeChanges(ctx, tx, p, d, changes, seen)
 	}, nil
 }
 
-// takeChanges removes the recorded changes of a locked pipeline and returns them in order.
-func takeChanges(ctx context.Context, tx store.Tx, pipelineID int64) ([]SourceChange, error) {
-	rows, err := tx.Query(ctx, `SELECT id, change FROM source_changes WHERE pipeline_id = $1 ORDER BY id`, pipelineID)
+// takeChanges applies the recorded changes of a locked pipeline, in order. One that has to be looked at first stays for a
+// job that does so.
+func (s *Service) takeChanges(ctx context.Context, tx store.Tx, p *row, d *pipeline.Definition, changes []pendingChange, seen lookedAt) error {
+	unseen := false
+	for _, c := range changes {
+		started, known := startedBy(d, c, seen)
+		if !known {
+			unseen = true
+			continue
+		}
+		// By id: a change that arrives meanwhile stays for its own job.
+		if _, err := tx.Exec(ctx, `DELETE FROM source_changes WHERE id = $1`, c.id); err != nil {
+			return err
+		}
+		if len(started.actions) == 0 {
+			continue
+		}
+		if err := s.apply(ctx, tx, p, d, s.changeEvent(tx, d, c.SourceChange, started)); err != nil {
+			return err
+		}
+	}
+	if unseen {
+		return s.enqueue(ctx, tx, queue.Job{Kind: jobChange, Group: p.name}, changeRef{p.name, true})
+	}
+	return nil
+}
+
+// pendingChange is a recorded change.
+type pendingChange struct {
+	id int64
+	SourceChange
+}
+
+// pendingChanges reads the recorded changes of a pipeline, in order.
+func pendingChanges(ctx context.Context, r store.Reader, pipelineID int64) ([]pendingChange, error) {
+	rows, err := r.Query(ctx, `SELECT id, change FROM source_changes WHERE pipeline_id = $1 ORDER BY id`, pipelineID)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var changes []SourceChange
-	var ids []int64
+	var changes []pendingChange
 	for rows.Next() {
-		var id int64
+		var c pendingChange
 		var text string
-		if err := rows.Scan(&id, &text); err != nil {
+		if err := rows.Scan(&c.id, &text); err != nil {
 			return nil, err
 		}
-		var c SourceChange
-		if err := json.Unmarshal([]byte(text), &c); err != nil {
-			return nil, fmt.Errorf("source change %d is unreadable: %w", id, err)
+		if err := json.Unmarshal([]byte(text), &c.SourceChange); err != nil {
+			return nil, fmt.Errorf("source change %d is unreadable: %w", c.id, err)
 		}
-		changes, ids = append(changes, c), append(ids, id)
+		changes = append(changes, c)
 	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	rows.Close()
-	for _, id := range ids { // by id: a change that arrives while we read stays for its own job
-		if _, err := tx.Exec(ctx, `DELETE FROM source_changes WHERE id = $1`, id); err != nil {
-			return nil, err
-		}
-	}
-	return changes, nil
+	return changes, rows.Err()
+}
+
+// started is what a change starts: the source actions it is for, and the trigger.
+type started struct {
+	actions  []string
+	revision string
+	trigger  pipeline.ExecutionTrigger // empty: a plain change
 }
 
 // changeEvent starts an execution that builds exactly the revision that was pushed, whatever is newest by the time its
-// source action runs. The trigger is what an EventBridge rule would give (CloudWatchEvent); as there is no rule here,
-// its detail is the ARN of what changed: the repository or the bucket.
-func (s *Service) changeEvent(tx store.Tx, d *pipeline.Definition, c SourceChange) engine.Event {
+// source action runs. The trigger of a plain change is what an EventBridge rule would give (CloudWatchEvent); as there is
+// no rule here, its detail is the ARN of what changed: the repository or the bucket.
+func (s *Service) changeEvent(tx store.Tx, d *pipeline.Definition, c SourceChange, by started) engine.Event {
 	values, failure := resolveVariables(d, nil)
 	ev := engine.ExecutionRequested{
 		At: s.at(tx), By: c.Actor, ID: uuid.NewString(), Nonce: rand.Text(), Region: s.region,
-		Trigger:   pipeline.ExecutionTrigger{TriggerType: pipeline.TriggerSourceChange, TriggerDetail: s.sourceARN(c)},
-		Variables: values,
+		Trigger: by.trigger, Variables: values,
+	}
+	if ev.Trigger.TriggerType == "" {
+		ev.Trigger = pipeline.ExecutionTrigger{TriggerType: pipeline.TriggerSourceChange, TriggerDetail: s.sourceARN(c)}
 	}
 	if failure != "" {
 		ev.Failure = "The change could not start the pipeline: " + failure
 	}
 	if kind := revisionKind(c); kind != "" {
-		for _, w := range watchesOf(d) {
-			if w.provider == c.Provider && w.resource == c.Resource && w.ref == c.Ref {
-				ev.Overrides = append(ev.Overrides, pipeline.SourceRevisionOverride{
-					ActionName: w.action, RevisionType: kind, RevisionValue: c.Revision,
-				})
-			}
+		for _, a := range by.actions {
+			ev.Overrides = append(ev.Overrides, pipeline.SourceRevisionOverride{ActionName: a, RevisionType: kind, RevisionValue: by.revision})
 		}
 	}
 	return ev
@@ -197,24 +240,33 @@ func revisionKind(c SourceChange) string {
 }
 
 // watch is a source action that starts its pipeline when what it fetches changes.
-type watch struct{ action, provider, resource, ref string }
+type watch struct {
+	action, provider, resource, ref string
+	filter                          *pipeline.GitConfiguration // of a trigger: decides about every ref (anyRef)
+}
 
-// watchesOf lists the sources of d whose changes start it: those with PollForSourceChanges omitted or "true". With
-// "false" the owner starts the pipeline otherwise.
+// anyRef is the ref of watches that a filter decides about. No branch and no key is empty.
+const anyRef = ""
+
+// watchesOf lists the sources of d whose changes start it: those of triggers, and those with PollForSourceChanges omitted
+// or "true". With "false" the owner starts the pipeline otherwise.
 func watchesOf(d *pipeline.Definition) []watch {
 	var list []watch
 	for _, stage := range d.Stages {
 		for i := range stage.Actions {
 			a := &stage.Actions[i]
-			c := a.Configuration
-			if !a.IsSource() || a.ActionTypeID.Owner != "AWS" || c["PollForSourceChanges"] == "false" {
+			if !a.IsSource() || a.ActionTypeID.Owner != "AWS" {
 				continue
 			}
-			switch a.ActionTypeID.Provider {
-			case providerCodeCommit:
-				list = append(list, watch{a.Name, providerCodeCommit, c["RepositoryName"], c["BranchName"]})
-			case providerS3:
-				list = append(list, watch{a.Name, providerS3, c["S3Bucket"], c["S3ObjectKey"]})
+			c, filter := a.Configuration, filterOf(d, a.Name)
+			watched := c["PollForSourceChanges"] != "false"
+			switch {
+			case a.ActionTypeID.Provider == providerCodeCommit && filter != nil:
+				list = append(list, watch{a.Name, providerCodeCommit, c["RepositoryName"], anyRef, filter})
+			case a.ActionTypeID.Provider == providerCodeCommit && watched:
+				list = append(list, watch{a.Name, providerCodeCommit, c["RepositoryName"], c["BranchName"], nil})
+			case a.ActionTypeID.Provider == providerS3 && watched:
+				list = append(list, watch{a.Name, providerS3, c["S3Bucket"], c["S3ObjectKey"], nil})
 			}
 		}
 	}

@@ -137,10 +137,11 @@ type Difference struct {
 // Diff lists the files that differ between the trees before and after ("" is an empty tree), sorted by path. A renamed
 // file is one removed and one added.
 func (v *View) Diff(before, after string) ([]Difference, error) {
-	return v.diff(nil, "", before, after)
+	return v.diff(nil, "", before, after, 0)
 }
 
-func (v *View) diff(found []Difference, prefix, before, after string) ([]Difference, error) {
+// diff adds to found what differs below prefix; with a limit it stops there.
+func (v *View) diff(found []Difference, prefix, before, after string, limit int) ([]Difference, error) {
 	if before == after {
 		return found, nil
 	}
@@ -152,7 +153,7 @@ func (v *View) diff(found []Difference, prefix, before, after string) ([]Differe
 	if err != nil {
 		return nil, err
 	}
-	for len(old) > 0 || len(now) > 0 {
+	for (len(old) > 0 || len(now) > 0) && (limit == 0 || len(found) < limit) {
 		var a, b Entry
 		switch order := compareHeads(old, now); {
 		case order < 0:
@@ -170,7 +171,7 @@ func (v *View) diff(found []Difference, prefix, before, after string) ([]Differe
 			name = prefix + b.Name
 		}
 		if a.Mode == ModeFolder || b.Mode == ModeFolder {
-			found, err = v.diff(found, name+"/", a.ID, b.ID)
+			found, err = v.diff(found, name+"/", a.ID, b.ID, limit)
 			if err != nil {
 				return nil, err
 			}

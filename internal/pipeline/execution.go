@@ -8,6 +8,7 @@ const (
 	TriggerStart          = "StartPipelineExecution"
 	TriggerSourceChange   = "CloudWatchEvent" // a push or an upload, delivered as an event
 	TriggerWebhook        = "Webhook"
+	TriggerGit            = "WebhookV2" // an event that passed a filter of the pipeline's triggers
 	TriggerManualRollback = "ManualRollback"
 	TriggerAutoRollback   = "AutomatedRollback"
 	TriggerActionRevision = "PutActionRevision"

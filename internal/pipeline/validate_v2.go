@@ -7,8 +7,9 @@ import (
 	"strings"
 )
 
-// providerConnection is both the only provider type of triggers and the provider of the source actions they name.
-const providerConnection = "CodeStarSourceConnection"
+// triggerable are the providers of the source actions that triggers can name. AWS's own is the first; filters on hosted
+// repositories are ours.
+var triggerable = []string{"CodeStarSourceConnection", "CodeCommit"}
 
 func wrongTriggers(c *candidate) string {
 	seen := map[string]bool{}
@@ -31,11 +32,11 @@ func wrongTriggers(c *candidate) string {
 func (c *candidate) triggerProblem(g *GitConfiguration) string {
 	source := false
 	for _, a := range c.actions {
-		source = source || a.Name == g.SourceActionName && a.IsSource() && a.ActionTypeID.Provider == providerConnection
+		source = source || a.Name == g.SourceActionName && a.IsSource() && slices.Contains(triggerable, a.ActionTypeID.Provider)
 	}
 	if !source {
 		return fmt.Sprintf("The trigger for source action '%s' does not name a source action of provider %s",
-			g.SourceActionName, providerConnection)
+			g.SourceActionName, strings.Join(triggerable, " or "))
 	}
 	if len(g.Push) == 0 && len(g.PullRequest) == 0 {
 		return fmt.Sprintf("The trigger for source action '%s' has neither a push nor a pullRequest filter", g.SourceActionName)

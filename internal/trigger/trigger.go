@@ -29,12 +29,8 @@ type Event struct {
 // MaxFiles is how many changed files of an event are looked at (pipeline.md section 8.1).
 const MaxFiles = 100
 
-// Matches reports whether the event starts the pipeline that declares g: any of its filters is enough. Without any
-// filter every push to the branch that the source action is configured with starts it.
-func Matches(g *pipeline.GitConfiguration, configured string, e Event) bool {
-	if len(g.Push) == 0 && len(g.PullRequest) == 0 {
-		return e.Kind == BranchPushed && e.Name == configured
-	}
+// Matches reports whether the event starts the pipeline that declares g: any of its filters is enough.
+func Matches(g *pipeline.GitConfiguration, e Event) bool {
 	for i := range g.Push {
 		if push(&g.Push[i], e) {
 			return true
@@ -42,21 +38,6 @@ func Matches(g *pipeline.GitConfiguration, configured string, e Event) bool {
 	}
 	for i := range g.PullRequest {
 		if pullRequest(&g.PullRequest[i], e) {
-			return true
-		}
-	}
-	return false
-}
-
-// NeedsFiles reports whether g can only be decided when the changed files are known.
-func NeedsFiles(g *pipeline.GitConfiguration) bool {
-	for i := range g.Push {
-		if g.Push[i].FilePaths != nil {
-			return true
-		}
-	}
-	for i := range g.PullRequest {
-		if g.PullRequest[i].FilePaths != nil {
 			return true
 		}
 	}

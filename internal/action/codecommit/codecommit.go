@@ -105,6 +105,7 @@ func (p *Provider) Start(ctx context.Context, job action.Job) (action.Result, er
 		return action.Fail(pipeline.ConfigurationError, "%v", err), nil
 	}
 	s.pinned = pinned[commitRevision]
+	s.follow(job)
 	c, err := p.find(ctx, s)
 	if err != nil {
 		return s.failure(err)
@@ -122,6 +123,19 @@ func (p *Provider) Cancel(context.Context, action.Job) error { return nil }
 type source struct {
 	repository, branch, format string
 	pinned                     string // a commit; "" is the branch's tip
+	tag                        string // that started the execution
+}
+
+// follow takes the branch or tag from the event that started the execution, when a filter let it through: it need not be
+// the configured branch.
+func (s *source) follow(job action.Job) {
+	g, ok := job.Trigger.Git()
+	if !ok || g.SourceAction != job.Action || g.Commit != s.pinned {
+		return
+	}
+	if s.tag = g.Tag; g.Branch != "" {
+		s.branch = g.Branch
+	}
 }
 
 // find resolves s to its commit.
@@ -203,7 +217,7 @@ func (s source) failure(err error) (action.Result, error) {
 // done is the result of a fetched commit.
 func (p *Provider) done(s source, c gitrepo.Commit) action.Done {
 	url := p.opts.RevisionURL(s.repository, c.ID)
-	return action.Done{
+	done := action.Done{
 		ExternalID:  c.ID,
 		ExternalURL: url,
 		Revision:    &pipeline.Revision{ID: c.ID, Summary: cut(c.Message, maxSummary), URL: url, Created: c.CommitterDate.UTC()},
@@ -216,6 +230,10 @@ func (p *Provider) done(s source, c gitrepo.Commit) action.Done {
 			"RepositoryName": s.repository,
 		},
 	}
+	if s.tag != "" {
+		done.Variables["TagName"] = s.tag
+	}
+	return done
 }
 
 // cut is at most n bytes of s, without a broken character at the end.

@@ -1,0 +1,40 @@
+package gitrepo
+
+import (
+	"context"
+	"errors"
+)
+
+// Brought is what a push brought to a ref.
+type Brought struct {
+	Commit Commit   // the one the ref names now
+	Files  []string // that differ from before, sorted
+}
+
+// Brought reads what a push from before to after brought. after is the id of a commit or of an annotated tag; before is the
+// commit the ref named until then. At most limit files are listed, and none when the ref is new (before is "") or when
+// before is gone since. ErrNoRepository, ErrNoRef.
+func (s *Store) Brought(ctx context.Context, repository, before, after string, limit int) (Brought, error) {
+	var c Brought
+	if !ValidID(after) {
+		return c, noRef{after}
+	}
+	err := s.View(ctx, repository, func(v *View) (err error) {
+		if c.Commit, err = v.r.commit(after); err != nil || !ValidID(before) {
+			return err
+		}
+		old, err := v.r.commit(before)
+		if errors.Is(err, ErrNoRef) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		differences, err := v.diff(nil, "", old.Tree, c.Commit.Tree, limit)
+		for _, d := range differences {
+			c.Files = append(c.Files, d.Path)
+		}
+		return err
+	})
+	return c, err
+}
