@@ -72,13 +72,15 @@ func setUp(env *testscript.Env) error {
 	} {
 		env.Setenv(name, value)
 	}
-	s := &session{}
-	env.Values[sessionKey{}] = s
+	both := &sessions{first: session{name: "server"}, second: session{name: "second"}}
+	env.Values[sessionKey{}] = both
 	env.Defer(func() {
-		s.close()
-		if s.raced() {
-			env.T().Fatal("the server's log reports a data race:\n" + s.tail())
-		}
+		both.each((*session).close)
+		both.each(func(s *session) {
+			if s.raced() {
+				env.T().Fatal("the server's log reports a data race:\n" + s.tail())
+			}
+		})
 	})
 	return nil
 }

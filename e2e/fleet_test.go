@@ -208,6 +208,7 @@ func (n *node) start() error {
 	cmd := exec.Command(binary, "server", "--data", n.f.data(), "--listen", n.listen, "--database", u.String(), "--build-slots", "2")
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + n.f.dir}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
 		return err
 	}
@@ -231,12 +232,15 @@ func (n *node) start() error {
 	return fmt.Errorf("server %s did not become ready", n.name)
 }
 
-// kill is kill -9.
+// kill is kill -9: of the server alone, or, as a container ends, of its git processes too, in the middle of whatever they do.
 func (n *node) kill() {
 	n.up.Store(false)
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.cmd != nil {
+		if rand.N(2) == 0 {
+			_ = syscall.Kill(-n.cmd.Process.Pid, syscall.SIGKILL)
+		}
 		_ = n.cmd.Process.Kill()
 		<-n.exited
 		n.cmd = nil

@@ -17,8 +17,14 @@ import (
 
 type sessionKey struct{}
 
-// session is the one server of a script. It may be killed and started again on the same data.
+// sessions are the servers of a script. Nearly all have one; a second shares its data.
+type sessions struct{ first, second session }
+
+func (s *sessions) each(f func(*session)) { f(&s.first); f(&s.second) }
+
+// session is a server. It may be killed and started again on the same data.
 type session struct {
+	name    string
 	cmd     *exec.Cmd
 	exited  chan error
 	listen  string
@@ -26,12 +32,19 @@ type session struct {
 }
 
 func cmdServer(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, len(args) >= 1, "server start [FLAG...] | stop | kill")
-	s, ok := ts.Value(sessionKey{}).(*session)
+	const synopsis = "server [second] start [FLAG...] | use | stop | kill"
+	both, ok := ts.Value(sessionKey{}).(*sessions)
 	if !ok {
 		ts.Fatalf("no session")
 	}
+	s := &both.first
+	if len(args) > 0 && args[0] == "second" {
+		s, args = &both.second, args[1:]
+	}
+	usage(ts, len(args) >= 1, synopsis)
 	switch args[0] {
+	case "use":
+		check(ts, setEnvironment(ts, ts.MkAbs("data"), s.listen))
 	case "start":
 		err := s.start(ts, args[1:])
 		if neg && err == nil {
@@ -45,7 +58,7 @@ func cmdServer(ts *testscript.TestScript, neg bool, args []string) {
 	case "kill":
 		check(ts, s.kill())
 	default:
-		usage(ts, false, "server start [FLAG...] | stop | kill")
+		usage(ts, false, synopsis)
 	}
 }
 
@@ -60,7 +73,7 @@ func (s *session) start(ts *testscript.TestScript, flags []string) error {
 		_ = listener.Close()
 	}
 	data := ts.MkAbs("data")
-	s.logFile = ts.MkAbs("server.log")
+	s.logFile = ts.MkAbs(s.name + ".log")
 	log, err := os.OpenFile(s.logFile, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err

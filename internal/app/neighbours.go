@@ -13,7 +13,7 @@ const lookInterval = time.Second
 // pushes they owe an event get it, and their jobs run again, here or elsewhere, without waiting for the leases.
 func (r *rooms) clearUp(ctx context.Context) error {
 	return r.seat.deserted(ctx, func(name, owner string) error {
-		r.log.Warn("a server has ended without saying so; its work is taken over", "server", name, "owner", owner)
+		r.log.Info("clearing up after a server that has ended", "server", name, "owner", owner)
 		// In this order: a build must not begin again before its processes are gone, and all this is done again unless
 		// everything succeeds.
 		if err := errors.Join(r.builds.Recover(ctx), r.repositories.Settle(ctx)); err != nil {

@@ -100,14 +100,20 @@ func (g *git) command(ctx context.Context, dir string, args ...string) *exec.Cmd
 // run runs git to its end and returns its output. What git says on stderr becomes the error.
 func (g *git) run(ctx context.Context, dir string, in io.Reader, args ...string) ([]byte, error) {
 	cmd := g.command(ctx, dir, args...)
+	cmd.Stdin = in
+	return g.finish(ctx, cmd)
+}
+
+// finish is run for a command that was prepared with command.
+func (g *git) finish(ctx context.Context, cmd *exec.Cmd) ([]byte, error) {
 	var out bytes.Buffer
 	errs := &Tail{Max: 4 << 10}
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = in, &out, errs
+	cmd.Stdout, cmd.Stderr = &out, errs
 	if err := cmd.Run(); err != nil {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
-		return nil, &gitError{verb: args[0], said: strings.TrimSpace(errs.String()), err: err}
+		return nil, &gitError{verb: cmd.Args[1], said: strings.TrimSpace(errs.String()), err: err}
 	}
 	return out.Bytes(), nil
 }

@@ -210,6 +210,59 @@ func TestSettleLeavesALivingServersPushesAlone(t *testing.T) {
 	})
 }
 
+// git was killed while it held its locks: they go with the push, unless somebody else may be holding them.
+func TestLocksOfAKilledGitAreRemoved(t *testing.T) {
+	t.Parallel()
+	sqltest.Each(t, func(t *testing.T, db store.Store) {
+		ctx := t.Context()
+		s := open(t, db)
+		repo := create(t, s, "site")
+		c := history(t, s, "site", 2)
+		path, _ := s.Path(ctx, "site")
+		if err := s.CreateBranch(ctx, "site", "main", c[0], "ada"); err != nil {
+			t.Fatal(err)
+		}
+		intend := func(ref string) *gitrepo.Intent {
+			in, err := s.Intend(ctx, repo, "ada", []gitrepo.RefUpdate{{Ref: ref, Old: c[0], New: c[1]}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return in
+		}
+		locks := []string{"refs/heads/main.lock", "HEAD.lock", "packed-refs.lock"}
+		there := func() (n int) {
+			for _, name := range locks {
+				if _, err := os.Stat(filepath.Join(path, name)); err == nil {
+					n++
+				}
+			}
+			return n
+		}
+		for _, name := range locks {
+			write(t, path, map[string]string{name: ""})
+		}
+		killed, other := intend("refs/heads/main"), intend("refs/heads/other")
+		killed.Lock().Close()
+		if err := s.Recover(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if there() != len(locks) {
+			t.Fatal("locks were removed although a git process that may hold them lives")
+		}
+		if err := other.Landed(ctx, nil); err != nil {
+			t.Fatal(err)
+		}
+		for deadline := time.Now().Add(10 * time.Second); there() > 0; time.Sleep(5 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatal("locks of a killed git stay")
+			}
+		}
+		if err := s.CreateBranch(ctx, "site", "next", c[1], "ada"); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // Servers change the default branch side by side; HEAD ends where the database does.
 func TestHeadFollowsTheDatabase(t *testing.T) {
 	t.Parallel()

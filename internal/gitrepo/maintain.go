@@ -43,7 +43,7 @@ func (s *Store) Maintain(ctx context.Context) error {
 			return errors.Join(failed...)
 		}
 		for _, r := range page {
-			if err := s.maintain(ctx, s.dirOf(r.ID)); err != nil {
+			if err := s.maintain(ctx, s.dirOf(r.ID), lock); err != nil {
 				failed = append(failed, fmt.Errorf("maintain repository %s: %w", r.Name, err))
 			}
 			if ctx.Err() != nil {
@@ -54,7 +54,7 @@ func (s *Store) Maintain(ctx context.Context) error {
 	}
 }
 
-func (s *Store) maintain(ctx context.Context, dir string) error {
+func (s *Store) maintain(ctx context.Context, dir string, lock *os.File) error {
 	out, err := s.git.run(ctx, dir, nil, "count-objects", "-v")
 	if err != nil {
 		return err
@@ -69,7 +69,9 @@ func (s *Store) maintain(ctx context.Context, dir string) error {
 	}
 	defer s.readers.drop(dir)
 	removeStale(dir)
-	_, err = s.git.run(ctx, dir, nil, "gc", "--quiet", "--prune=2.weeks.ago")
+	cmd := s.git.command(ctx, dir, "gc", "--quiet", "--prune=2.weeks.ago")
+	cmd.ExtraFiles = []*os.File{lock} // it may outlive this server
+	_, err = s.git.finish(ctx, cmd)
 	return err
 }
 

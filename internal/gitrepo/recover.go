@@ -97,8 +97,16 @@ func (s *Store) resolveUntilDone(ctx context.Context, push string) {
 	}
 }
 
-// resolve settles a push by looking at what its refs are now.
+// resolve settles a push whose git process has ended, by looking at what its refs are now.
 func (s *Store) resolve(ctx context.Context, push string) error {
+	var mine []intent
+	err := s.db.Read(ctx, func(q store.Reader) (err error) {
+		mine, err = intents(ctx, q, `push_id = $1`, push)
+		return err
+	})
+	if err != nil {
+		return err
+	}
 	for range 10 {
 		repositoryID, event, err := s.journalState(ctx, push)
 		if err != nil || repositoryID == "" {
@@ -118,6 +126,13 @@ func (s *Store) resolve(ctx context.Context, push string) error {
 		err = s.settle(ctx, repositoryID, push, event, func(i intent) outcome { return outcome{now: orZero(refs[i.ref])} })
 		if errors.Is(err, ErrNoRepository) {
 			return s.forgetDeleted(ctx, repositoryID)
+		}
+		if err == nil {
+			touched := make([]string, len(mine))
+			for k, i := range mine {
+				touched[k] = i.ref
+			}
+			s.unlock(ctx, repositoryID, touched)
 		}
 		if !errors.Is(err, errMoved) {
 			return err
@@ -173,7 +188,7 @@ func (s *Store) forgetDeleted(ctx context.Context, repositoryID string) error {
 	})
 }
 
-// pointHeads sets HEAD of every repository.
+// pointHeads sets HEAD of every repository, which needs that no lock is left on it.
 func (s *Store) pointHeads(ctx context.Context) error {
 	for after := ""; ; {
 		page, err := s.List(ctx, after, 1000)
@@ -184,6 +199,7 @@ func (s *Store) pointHeads(ctx context.Context) error {
 			if err := s.pointHead(ctx, r.ID, r.DefaultBranch); err != nil {
 				s.opts.Log.Warn("cannot set the default branch of a repository", "repository", r.Name, "error", err)
 			}
+			s.unlock(ctx, r.ID, nil) // also maintenance may have been killed
 		}
 		after = page[len(page)-1].Name
 	}
