@@ -2,12 +2,15 @@ package build_test
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"maps"
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -313,6 +316,45 @@ artifacts: {base-directory: dir, files: ['**/*']}
 		defer s.mu.Unlock()
 		return len(s.finished) == 1
 	})
+}
+
+// unsteady loses its connection at the first of each.
+type unsteady struct {
+	build.Objects
+	opened, put atomic.Bool
+}
+
+func (u *unsteady) Open(ctx context.Context, bucket, key, version string) (build.Object, error) {
+	if !u.opened.Swap(true) {
+		return build.Object{}, errors.New("unexpected EOF")
+	}
+	return u.Objects.Open(ctx, bucket, key, version)
+}
+
+func (u *unsteady) PutFile(ctx context.Context, bucket, key, path string, a build.Attributes) error {
+	if !u.put.Swap(true) { // the worst that can happen: it is stored, and nobody is told
+		return errors.Join(u.Objects.PutFile(ctx, bucket, key, path, a), errors.New("conn closed"))
+	}
+	return u.Objects.PutFile(ctx, bucket, key, path, a)
+}
+
+// A connection that is lost for a moment does not fail a build, and does not make its commands run twice.
+func TestAMomentsTroubleOfTheServerIsNotTheBuilds(t *testing.T) {
+	t.Parallel()
+	s := serve(t, options{objects: func(o build.Objects) build.Objects { return &unsteady{Objects: o} }})
+	in := s.putZip("App", map[string]string{"buildspec.yml": `
+version: 0.2
+phases: {build: {commands: [echo ran | tee out]}}
+artifacts: {files: [out]}
+`})
+	out := s.out("Site")
+	b := s.expect(s.inPipeline("", []pipeline.Artifact{in}, []pipeline.Artifact{out}), types.StatusTypeSucceeded)
+	if got := s.said(b); got != "ran\n" {
+		t.Errorf("printed %q", got)
+	}
+	if got := s.unzip(out.Key); !maps.Equal(got, map[string]string{"out": "ran\n"}) {
+		t.Errorf("the artifact holds %v", got)
+	}
 }
 
 func TestPipelineOutputs(t *testing.T) {

@@ -26,7 +26,6 @@ import (
 	"github.com/conveyor-cd/conveyor/internal/build"
 	"github.com/conveyor-cd/conveyor/internal/build/backing"
 	"github.com/conveyor-cd/conveyor/internal/build/host"
-	"github.com/conveyor-cd/conveyor/internal/gitrepo"
 	"github.com/conveyor-cd/conveyor/internal/logstore"
 	"github.com/conveyor-cd/conveyor/internal/objectstore"
 	"github.com/conveyor-cd/conveyor/internal/pipeline"
@@ -59,6 +58,8 @@ type options struct {
 	minute time.Duration
 	st     store.Store
 	wrap   func(build.Runner) build.Runner
+	// objects, when set, replaces the object store.
+	objects func(build.Objects) build.Objects
 }
 
 // gitDir is the hosted repositories of a test: bare repositories in one directory.
@@ -67,7 +68,7 @@ type gitDir string
 func (g gitDir) Path(_ context.Context, name string) (string, error) {
 	path := filepath.Join(string(g), name+".git")
 	if _, err := os.Stat(path); err != nil {
-		return "", gitrepo.ErrNoRepository
+		return "", build.ErrNoRepository
 	}
 	return path, nil
 }
@@ -103,9 +104,13 @@ func serveIn(t testing.TB, dir string, o options) *server {
 	if o.wrap != nil {
 		runner = o.wrap(runner)
 	}
+	objects := backing.Objects(s.objects)
+	if o.objects != nil {
+		objects = o.objects(objects)
+	}
 	s.queue = queue.New(s.st, queue.Config{Backoff: func(int) time.Duration { return time.Millisecond }})
 	s.builds = build.New(build.Config{
-		Store: s.st, Queue: s.queue, Runner: runner, Objects: backing.Objects(s.objects),
+		Store: s.st, Queue: s.queue, Runner: runner, Objects: objects,
 		Repositories: gitDir(filepath.Join(s.dir, "git")), Logs: backing.Logs(s.logs),
 		Place: build.Place{Region: "us-east-1", Account: "000000000000"}, Log: log, Slots: o.slots,
 	})

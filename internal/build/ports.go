@@ -9,8 +9,9 @@ import (
 
 // Errors the ports report, whatever is behind them.
 var (
-	ErrNoBucket = errors.New("no such bucket")
-	ErrNoObject = errors.New("no such object")
+	ErrNoBucket     = errors.New("no such bucket")
+	ErrNoObject     = errors.New("no such object")
+	ErrNoRepository = errors.New("no such repository")
 )
 
 // Objects is what builds need of the object store: they read sources from it and put artifacts there.
@@ -51,7 +52,7 @@ type Upload struct {
 
 // Repositories is what builds need of hosted Git repositories.
 type Repositories interface {
-	// Path is the directory of the bare repository, on this machine.
+	// Path is the directory of the bare repository, on this machine. ErrNoRepository.
 	Path(ctx context.Context, repository string) (string, error)
 	// CloneRef reads an artifact that stands for a clone; ok is false for any other artifact, such as a zip.
 	CloneRef(artifact []byte) (ref CloneRef, ok bool, err error)

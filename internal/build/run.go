@@ -156,7 +156,7 @@ func (r *run) provision(ctx context.Context) error {
 		r.log.Printf("The server stopped while this build was running; the build starts again from the beginning (attempt %d)", r.attempt)
 	}
 	// Preparing ends other attempts of the build, so it must be for the attempt that counts.
-	if err := store.CheckGuard(ctx, r.s.cfg.Store); err != nil {
+	if err := r.again(ctx, func() error { return store.CheckGuard(ctx, r.s.cfg.Store) }); err != nil {
 		return err
 	}
 	ws, err := r.s.cfg.Runner.Prepare(ctx, r.rec.ID)

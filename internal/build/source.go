@@ -88,13 +88,17 @@ func (r *run) fetch(ctx context.Context, src *types.ProjectSource, version, dir 
 }
 
 func (r *run) open(ctx context.Context, bucket, key, version string) (Object, error) {
-	o, err := r.s.cfg.Objects.Open(ctx, bucket, key, version)
-	switch {
-	case errors.Is(err, ErrNoBucket):
-		err = clientFailure("the bucket %s does not exist", bucket)
-	case errors.Is(err, ErrNoObject):
-		err = clientFailure("the object %s does not exist in the bucket %s", key, bucket)
-	}
+	var o Object
+	err := r.again(ctx, func() (err error) {
+		o, err = r.s.cfg.Objects.Open(ctx, bucket, key, version)
+		switch {
+		case errors.Is(err, ErrNoBucket):
+			err = clientFailure("the bucket %s does not exist", bucket)
+		case errors.Is(err, ErrNoObject):
+			err = clientFailure("the object %s does not exist in the bucket %s", key, bucket)
+		}
+		return err
+	})
 	return o, err
 }
 
@@ -159,9 +163,15 @@ func (r *run) fetchObject(ctx context.Context, bucket, key, version, dest string
 // clone makes a full clone of a hosted repository, on this machine, and checks a version out: a commit, a branch or a
 // tag, or the default branch. A project's clone depth is not looked at: the whole history costs nothing here.
 func (r *run) clone(ctx context.Context, ref CloneRef, version, dest string) (commit string, err error) {
-	from, err := r.s.cfg.Repositories.Path(ctx, ref.Repository)
+	from := ""
+	err = r.again(ctx, func() (err error) {
+		if from, err = r.s.cfg.Repositories.Path(ctx, ref.Repository); errors.Is(err, ErrNoRepository) {
+			err = clientFailure("the repository %s cannot be cloned: %v", ref.Repository, err)
+		}
+		return err
+	})
 	if err != nil {
-		return "", clientFailure("the repository %s cannot be cloned: %v", ref.Repository, err)
+		return "", err
 	}
 	if strings.HasPrefix(version, "-") {
 		return "", clientFailure("%q is not a version of the repository %s", version, ref.Repository)

@@ -148,7 +148,7 @@ func (r *run) upload(ctx context.Context) error {
 		r.log.Printf("Found %d file(s)", len(o.files))
 	}
 	for i := range outs {
-		if err := r.put(ctx, &outs[i]); err != nil {
+		if err := r.again(ctx, func() error { return r.put(ctx, &outs[i]) }); err != nil {
 			return named(&outs[i], err)
 		}
 	}

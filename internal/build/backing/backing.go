@@ -62,7 +62,11 @@ func Repositories(s gitrepo.Source) build.Repositories { return repositories{s} 
 type repositories struct{ source gitrepo.Source }
 
 func (r repositories) Path(ctx context.Context, repository string) (string, error) {
-	return r.source.Path(ctx, repository)
+	path, err := r.source.Path(ctx, repository)
+	if errors.Is(err, gitrepo.ErrNoRepository) {
+		err = fmt.Errorf("%w: %w", build.ErrNoRepository, err)
+	}
+	return path, err
 }
 
 func (r repositories) CloneRef(artifact []byte) (build.CloneRef, bool, error) {
