@@ -17,6 +17,7 @@ type Handler interface {
 	StartAction(StartAction) error
 	CancelAction(CancelAction) error
 	EvaluateRule(EvaluateRule) error
+	CancelRule(CancelRule) error
 	SetTimer(SetTimer) error
 	Announce(Announce) error
 }
@@ -66,6 +67,18 @@ type EvaluateRule struct {
 	Condition ConditionType
 	Rule      string // name
 	ID        string // rule execution id: the idempotency token
+}
+
+// CancelRule tells that nobody waits for a rule any more, though it has not answered: its condition was overridden, its
+// stage ended from outside, or its time is over. What was started for it is of no use and may be ended.
+type CancelRule struct {
+	Execution  string
+	Version    int
+	Stage      string
+	Condition  ConditionType
+	Rule       string // name
+	ID         string // rule execution id
+	ExternalID string
 }
 
 // TimerKind says what a timer is for.
@@ -146,5 +159,6 @@ type Announce struct {
 func (c StartAction) dispatch(h Handler) error  { return h.StartAction(c) }
 func (c CancelAction) dispatch(h Handler) error { return h.CancelAction(c) }
 func (c EvaluateRule) dispatch(h Handler) error { return h.EvaluateRule(c) }
+func (c CancelRule) dispatch(h Handler) error   { return h.CancelRule(c) }
 func (c SetTimer) dispatch(h Handler) error     { return h.SetTimer(c) }
 func (c Announce) dispatch(h Handler) error     { return h.Announce(c) }

@@ -151,7 +151,7 @@ func runningRule(e *Execution, id string) (ConditionType, int) {
 
 // apply takes the answer of a rule, or its progress.
 func (ev RuleResolved) apply(m *machine) {
-	m.changeRule(ev.Rule, func(r *RuleExecution) bool { return r.resolve(ev) })
+	m.changeRule(ev.Rule, func(_ *exec, _ ConditionType, r *RuleExecution) bool { return r.resolve(ev) })
 }
 
 func (r *RuleExecution) resolve(ev RuleResolved) bool {
@@ -188,10 +188,11 @@ func clipError(e *pipeline.ErrorDetails) *pipeline.ErrorDetails {
 }
 
 func (m *machine) timeOutRule(id string, due time.Time) {
-	m.changeRule(id, func(r *RuleExecution) bool {
+	m.changeRule(id, func(e *exec, slot ConditionType, r *RuleExecution) bool {
 		if !r.Deadline.Equal(due) {
 			return false
 		}
+		m.cancelRule(e, slot, r)
 		r.Status, r.Errored = pipeline.StatusFailed, true
 		r.Error = &pipeline.ErrorDetails{
 			Code: pipeline.ActionTimeOut, Message: fmt.Sprintf("The rule did not answer within %s.", duration(due.Sub(r.Started))),
@@ -201,7 +202,7 @@ func (m *machine) timeOutRule(id string, due time.Time) {
 }
 
 // changeRule lets change act on a running rule; when that was the last one, the condition is decided.
-func (m *machine) changeRule(id string, change func(*RuleExecution) bool) {
+func (m *machine) changeRule(id string, change func(*exec, ConditionType, *RuleExecution) bool) {
 	for _, e := range m.execs {
 		slot, i := runningRule(&e.Execution, id)
 		if i < 0 {
@@ -209,7 +210,7 @@ func (m *machine) changeRule(id string, change func(*RuleExecution) bool) {
 		}
 		c := *e.Stage.Condition(slot)
 		c.Rules = slices.Clone(c.Rules)
-		if !change(&c.Rules[i]) {
+		if !change(e, slot, &c.Rules[i]) {
 			return
 		}
 		c.Rules[i].Updated, c.Updated = m.at, m.at
@@ -307,11 +308,20 @@ func (m *machine) closeCondition(e *exec, slot ConditionType, status pipeline.St
 	for i := range c.Rules {
 		r := &c.Rules[i]
 		overridden := status == pipeline.StatusOverridden && r.Status == pipeline.StatusFailed
+		if r.Status == pipeline.StatusInProgress {
+			m.cancelRule(e, slot, r)
+		}
 		if r.Status == pipeline.StatusInProgress || overridden {
 			r.Status, r.Updated, r.By = pipeline.StatusAbandoned, m.at, by
 			m.tellRule(e, slot, r, nil)
 		}
 	}
+}
+
+func (m *machine) cancelRule(e *exec, slot ConditionType, r *RuleExecution) {
+	m.out = append(m.out, CancelRule{
+		Execution: e.ID, Version: e.Version, Stage: e.Stage.Name, Condition: slot, Rule: r.Name, ID: r.ID, ExternalID: r.ExternalID,
+	})
 }
 
 // apply lets an execution pass a condition that is being evaluated or has failed (E8).

@@ -26,6 +26,9 @@ func newHistory() history {
 
 // follow takes over the commands of one step and checks the rules about how things may change.
 func (h *history) follow(prev, next State, ev Event, cmds []Command) error {
+	if err := h.cancelled(cmds); err != nil {
+		return fmt.Errorf("%s: %w", ev.Name(), err)
+	}
 	for _, c := range cmds {
 		var err error
 		switch c := c.(type) {
@@ -86,6 +89,33 @@ func revived(ev Event) string {
 		return ev.Execution
 	}
 	return ""
+}
+
+// cancelled: the shell is told once of every rule that is given up while it runs, and of no other.
+func (h *history) cancelled(cmds []Command) error {
+	given, told := map[string]bool{}, map[string]int{}
+	for _, c := range cmds {
+		switch c := c.(type) {
+		case CancelRule:
+			told[c.ID]++
+		case Announce:
+			if c.Rule == nil || h.rules[c.Rule.ID].Status != pipeline.StatusInProgress {
+				continue
+			}
+			timedOut := c.Rule.Error != nil && c.Rule.Error.Code == pipeline.ActionTimeOut
+			given[c.Rule.ID] = given[c.Rule.ID] || c.Rule.Status == pipeline.StatusAbandoned || timedOut
+		}
+	}
+	for id, up := range given {
+		if up != (told[id] == 1) {
+			return fmt.Errorf("rule %s: given up is %v, and the shell is told %d times", id, up, told[id])
+		}
+		delete(told, id)
+	}
+	if len(told) > 0 {
+		return fmt.Errorf("the shell is told of rules that go on: %v", told)
+	}
+	return nil
 }
 
 func (h *history) action(a Announce) error {

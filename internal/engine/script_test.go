@@ -379,6 +379,11 @@ func (r *renderer) EvaluateRule(c EvaluateRule) error {
 	return nil
 }
 
+func (r *renderer) CancelRule(c CancelRule) error {
+	fmt.Fprintf(&r.out, "-> cancel %s\n", c.ID)
+	return nil
+}
+
 func (r *renderer) SetTimer(c SetTimer) error {
 	key, _, _ := strings.Cut(r.name(c.Timer.ID), "#")
 	r.timer[key] = c.Timer

@@ -151,31 +151,52 @@ func (e *effects) CancelAction(c engine.CancelAction) error {
 	if err := e.s.jobs.Cancel(e.ctx, e.tx, jobStartAction, c.ID); err != nil {
 		return err
 	}
-	declared, err := e.declaration(c)
-	if err != nil || declared == nil {
+	d, err := e.definition(c.Version)
+	if err != nil {
 		return err
 	}
-	// The job carries all the provider needs, since the pipeline itself may be gone when it runs.
-	return e.s.enqueue(e.ctx, e.tx, queue.Job{Kind: jobCancelAction, Group: e.p.name, Key: c.ID}, action.Job{
-		Pipeline: e.p.name, PipelineVersion: c.Version, ExecutionID: c.Execution,
-		Stage: c.Stage, Action: c.Action, ActionExecutionID: c.ID, ExternalID: c.ExternalID,
-		TypeID: declared.ActionTypeID, Configuration: declared.Configuration,
+	stage := d.Stage(c.Stage)
+	if stage == nil || stage.Action(c.Action) == nil {
+		return nil
+	}
+	return e.cancel(*stage.Action(c.Action), action.Job{
+		PipelineVersion: c.Version, ExecutionID: c.Execution, Stage: c.Stage, ActionExecutionID: c.ID, ExternalID: c.ExternalID,
 	})
 }
 
-// declaration finds the declaration a cancelled action started with.
-func (e *effects) declaration(c engine.CancelAction) (*pipeline.Action, error) {
-	d := e.d
-	if c.Version != d.Version {
-		var err error
-		if d, err = e.s.definition(e.ctx, e.tx, e.p.id, c.Version); err != nil {
-			return nil, err
-		}
+// CancelRule ends the work of a rule nobody waits for any more.
+func (e *effects) CancelRule(c engine.CancelRule) error {
+	if err := e.s.jobs.Cancel(e.ctx, e.tx, jobStartAction, c.ID); err != nil {
+		return err
 	}
-	if stage := d.Stage(c.Stage); stage != nil {
-		return stage.Action(c.Action), nil
+	d, err := e.definition(c.Version)
+	if err != nil {
+		return err
 	}
-	return nil, nil
+	declared := engine.Rule(d, c.Stage, c.Condition, c.Rule)
+	if declared == nil {
+		return nil
+	}
+	return e.cancel(declared.AsAction(), action.Job{
+		PipelineVersion: c.Version, ExecutionID: c.Execution, Stage: c.Stage, Condition: string(c.Condition),
+		ActionExecutionID: c.ID, ExternalID: c.ExternalID,
+	})
+}
+
+// cancel enqueues the job that tells a provider. It carries all the provider needs, since the pipeline itself may be gone
+// when it runs.
+func (e *effects) cancel(declared pipeline.Action, job action.Job) error {
+	job.Pipeline, job.Action = e.p.name, declared.Name
+	job.TypeID, job.Configuration = declared.ActionTypeID, declared.Configuration
+	return e.s.enqueue(e.ctx, e.tx, queue.Job{Kind: jobCancelAction, Group: e.p.name, Key: job.ActionExecutionID}, job)
+}
+
+// definition is the one that a cancelled action or rule started with.
+func (e *effects) definition(version int) (*pipeline.Definition, error) {
+	if version == e.d.Version {
+		return e.d, nil
+	}
+	return e.s.definition(e.ctx, e.tx, e.p.id, version)
 }
 
 // EvaluateRule enqueues the job that runs the rule's provider, as for an action.

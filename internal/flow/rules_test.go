@@ -161,8 +161,13 @@ func TestAnOverriddenConditionLetsTheExecutionOn(t *testing.T) {
 			t.Fatal(err)
 		}
 		b.await("web", id, pipeline.StatusSucceeded)
-		if r := b.rules(id)[0].Rule; r.Status != pipeline.StatusAbandoned || r.By != caller {
+		r := b.rules(id)[0].Rule
+		if r.Status != pipeline.StatusAbandoned || r.By != caller {
 			t.Errorf("history has %+v", r)
+		}
+		b.until(func() bool { return len(b.providers.cancelled()) == 1 }, func() string { return "the provider is not told" })
+		if j := b.providers.cancelled()[0]; j.ActionExecutionID != r.ID || j.TypeID != typeRule || j.Action != "Ask" || j.Condition != "BEFORE_ENTRY" || j.Pipeline != "web" {
+			t.Errorf("the provider is told of %+v", j)
 		}
 		err := b.Override(t.Context(), "web", "Deploy", id, engine.BeforeEntry, caller)
 		wantKind(t, err, pipeline.ConditionNotOverridable)
