@@ -388,6 +388,9 @@ func cmdSet(ts *testscript.TestScript, neg bool, args []string) {
 			if err != nil || n >= len(node) {
 				ts.Fatalf("%s has no %s", args[0], args[1])
 			}
+			if i == len(path)-1 {
+				node[n] = value
+			}
 			at = node[n]
 		default:
 			ts.Fatalf("%s has no %s", args[0], args[1])

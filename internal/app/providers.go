@@ -1,14 +1,18 @@
 package app
 
 import (
+	"context"
+
 	"github.com/conveyor-cd/conveyor/internal/action"
 	"github.com/conveyor-cd/conveyor/internal/action/approval"
 	"github.com/conveyor-cd/conveyor/internal/action/codebuild"
 	"github.com/conveyor-cd/conveyor/internal/action/codecommit"
 	"github.com/conveyor-cd/conveyor/internal/action/deploymentwindow"
+	"github.com/conveyor-cd/conveyor/internal/action/invoke"
 	"github.com/conveyor-cd/conveyor/internal/action/s3deploy"
 	"github.com/conveyor-cd/conveyor/internal/action/s3source"
 	"github.com/conveyor-cd/conveyor/internal/action/variablecheck"
+	"github.com/conveyor-cd/conveyor/internal/flow"
 	"github.com/conveyor-cd/conveyor/internal/store"
 )
 
@@ -20,6 +24,7 @@ func (r *rooms) providers(db store.Store) (*action.Registry, error) {
 		}),
 		s3source.New(r.objects),
 		approval.New(),
+		invoke.New(r.startPipeline),
 		variablecheck.New(),
 		deploymentwindow.New(db, r.queue, nil),
 		s3deploy.New(r.objects, s3deploy.Options{}),
@@ -28,4 +33,11 @@ func (r *rooms) providers(db store.Store) (*action.Registry, error) {
 		list = append(list, p)
 	}
 	return action.NewRegistry(r.log.With("room", "actions"), list...)
+}
+
+// startPipeline lets an action start another pipeline.
+func (r *rooms) startPipeline(ctx context.Context, q invoke.Request) (string, error) {
+	return r.flow.Start(ctx, flow.StartRequest{
+		Pipeline: q.Pipeline, ClientToken: q.Token, Variables: q.Variables, Revisions: q.Revisions, By: q.By,
+	})
 }

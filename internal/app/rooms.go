@@ -92,7 +92,7 @@ func openRooms(ctx context.Context, c config.Config, seat *seat, db store.Store,
 		return r, err
 	}
 	r.flow = flow.New(flow.Options{
-		Store: db, Jobs: r.queue, Providers: registry, Repositories: r.repositories, Region: place.Region, Account: place.Account, Logger: log.With("room", "flow"),
+		Store: db, Jobs: r.queue, Providers: registry, Repositories: r.repositories, Artifacts: r.objects, Region: place.Region, Account: place.Account, Logger: log.With("room", "flow"),
 	})
 	r.builds.Register(r.queue)
 	codebuildaction.Register(r.queue, r.builds, r.flow)

@@ -94,7 +94,7 @@ func (m *machine) start(e *exec, a *ActionExecution, declared *pipeline.Action) 
 		Name: a.Name, ID: id, Attempt: a.Attempt + 1, RunOrder: a.RunOrder,
 		Status: pipeline.StatusInProgress, Started: m.at, Updated: m.at,
 		Deadline: clean(m.at.Add(Timeout(declared))),
-		Inputs:   inputs(e, declared.InputArtifacts),
+		Inputs:   inputs(d, e, declared.InputArtifacts, declared.Region),
 		Outputs:  outputs(d, declared, e.Region, id),
 	}
 	if isApproval(declared) {

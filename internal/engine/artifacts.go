@@ -9,18 +9,33 @@ import (
 // What actions hand to each other: artifacts (P6), revisions and output variables (P7).
 
 // inputs are the artifacts an action or a rule reads, as produced last (E4: a re-run replaces what it produced before).
-func inputs(e *exec, declared []pipeline.InputArtifact) []pipeline.Artifact {
+// One that lies in another region's store is read from a copy in the store of the reader's region, under the same key;
+// whoever starts the work makes the copy first (P6).
+func inputs(d *pipeline.Definition, e *exec, declared []pipeline.InputArtifact, region string) []pipeline.Artifact {
 	if len(declared) == 0 {
 		return nil
 	}
+	bucket := store(d, region, e.Region)
 	in := make([]pipeline.Artifact, len(declared))
 	for i, ref := range declared {
 		in[i].Name = ref.Name
 		if j := artifactIndex(e.Artifacts, ref.Name); j >= 0 {
 			in[i] = e.Artifacts[j]
 		}
+		if bucket != "" && in[i].Bucket != bucket && isStore(d, in[i].Bucket) {
+			in[i].Bucket = bucket
+		}
 	}
 	return in
+}
+
+func isStore(d *pipeline.Definition, bucket string) bool {
+	for _, s := range d.ArtifactStores {
+		if s.Location == bucket {
+			return true
+		}
+	}
+	return false
 }
 
 // outputs are the locations an action is to put its artifacts at.
@@ -30,7 +45,7 @@ func outputs(d *pipeline.Definition, declared *pipeline.Action, region, id strin
 	}
 	out := make([]pipeline.Artifact, len(declared.OutputArtifacts))
 	for i, o := range declared.OutputArtifacts {
-		out[i] = pipeline.Artifact{Name: o.Name, Bucket: store(d, declared, region), Key: artifactKey(d.Name, o.Name, id)}
+		out[i] = pipeline.Artifact{Name: o.Name, Bucket: store(d, declared.Region, region), Key: artifactKey(d.Name, o.Name, id)}
 	}
 	return out
 }

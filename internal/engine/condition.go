@@ -83,7 +83,7 @@ func (m *machine) startRule(e *exec, slot ConditionType, declared *pipeline.Rule
 	return RuleExecution{
 		Name: declared.Name, ID: ruleExecutionID(e.ID, e.Stage.Name, slot, declared.Name, e.Attempt),
 		Status: pipeline.StatusInProgress, Started: m.at, Updated: m.at, Deadline: clean(m.at.Add(timeout)),
-		Inputs: inputs(e, declared.InputArtifacts),
+		Inputs: inputs(m.definition(e), e, declared.InputArtifacts, declared.Region),
 	}
 }
 

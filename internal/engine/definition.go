@@ -49,15 +49,16 @@ func isApproval(a *pipeline.Action) bool { return a.ActionTypeID.Category == "Ap
 
 func isSource(a *pipeline.Action) bool { return a.ActionTypeID.Category == "Source" }
 
-// store is the bucket an action's outputs go to: that of the action's region, or of the pipeline's (P6).
-func store(d *pipeline.Definition, a *pipeline.Action, region string) string {
+// store is the bucket that the artifacts of an action or rule lie in: that of the region it declares, or else of the
+// pipeline's (P6).
+func store(d *pipeline.Definition, declared, pipelines string) string {
 	if d.ArtifactStore != nil {
 		return d.ArtifactStore.Location
 	}
-	if a.Region != "" {
-		region = a.Region
+	if declared == "" {
+		declared = pipelines
 	}
-	return d.ArtifactStores[region].Location
+	return d.ArtifactStores[declared].Location
 }
 
 // Default timeouts (P3).

@@ -11,6 +11,8 @@ type Work struct {
 	Execution ExecutionRecord
 	Stage     string
 	Action    ActionExecution // with Inputs, Outputs, Token, Deadline
+	// Artifacts are the execution's, where they were put. An input in another place is to be copied there first.
+	Artifacts []pipeline.Artifact
 	// Overrides are the pinned revisions of this source action; empty: fetch the latest.
 	Overrides []pipeline.SourceRevisionOverride
 	// Variables resolve `#{namespace.key}`: by namespace, then by key. They include "codepipeline" and "variables".
@@ -28,7 +30,7 @@ func Lookup(s State, actionExecutionID string) (Work, bool) {
 		}
 		a := e.Stage.Actions[j]
 		return Work{
-			Execution: e.ExecutionRecord, Stage: e.Stage.Name, Action: a,
+			Execution: e.ExecutionRecord, Stage: e.Stage.Name, Action: a, Artifacts: e.Artifacts,
 			Overrides: overrides(e, a.Name), Variables: variables(e),
 		}, true
 	}
@@ -74,7 +76,8 @@ type RuleWork struct {
 	Execution ExecutionRecord
 	Stage     string
 	Condition ConditionType
-	Rule      RuleExecution // with Inputs, Deadline
+	Rule      RuleExecution       // with Inputs, Deadline
+	Artifacts []pipeline.Artifact // as in Work
 	Variables map[string]map[string]string
 }
 
@@ -88,7 +91,7 @@ func LookupRule(s State, ruleExecutionID string) (RuleWork, bool) {
 		}
 		return RuleWork{
 			Execution: e.ExecutionRecord, Stage: e.Stage.Name, Condition: slot,
-			Rule: e.Stage.Condition(slot).Rules[j], Variables: variables(e),
+			Rule: e.Stage.Condition(slot).Rules[j], Artifacts: e.Artifacts, Variables: variables(e),
 		}, true
 	}
 	return RuleWork{}, false

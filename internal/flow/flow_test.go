@@ -400,8 +400,7 @@ func TestRefusedRequestsChangeNothing(t *testing.T) {
 	bad := site("web")
 	bad.Stages[1].Actions[0].ActionTypeID.Provider = "Bazel"
 	elsewhere := site("web")
-	elsewhere.ArtifactStores = map[string]pipeline.ArtifactStore{"us-east-1": *elsewhere.ArtifactStore, "eu-west-1": *elsewhere.ArtifactStore}
-	elsewhere.ArtifactStore, elsewhere.Stages[2].Actions[0].Region = nil, "eu-west-1"
+	elsewhere.Stages[2].Actions[0].Region = "eu-west-1"
 	noRole := site("new")
 	noRole.RoleArn = "arn:aws:iam::1:user/x"
 	for _, c := range []struct {
@@ -416,7 +415,7 @@ func TestRefusedRequestsChangeNothing(t *testing.T) {
 		}, pipeline.InvalidTags},
 		{"create with something that is not a role", func() error { _, err := b.CreatePipeline(ctx, noRole, nil, caller); return err }, pipeline.InvalidStructure},
 		{"update to an unknown provider", func() error { _, err := b.UpdatePipeline(ctx, bad, caller); return err }, pipeline.InvalidActionDeclaration},
-		{"update to another region", func() error { _, err := b.UpdatePipeline(ctx, elsewhere, caller); return err }, pipeline.InvalidStructure},
+		{"update to a region without a store", func() error { _, err := b.UpdatePipeline(ctx, elsewhere, caller); return err }, pipeline.InvalidStructure},
 		{"update nothing", func() error { _, err := b.UpdatePipeline(ctx, site("new"), caller); return err }, pipeline.PipelineNotFound},
 		{"start nothing", func() error { _, err := b.Start(ctx, flow.StartRequest{Pipeline: "new"}); return err }, pipeline.PipelineNotFound},
 		{"pin no source", func() error {

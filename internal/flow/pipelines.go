@@ -75,14 +75,6 @@ func (s *Service) check(d *pipeline.Definition, w pipeline.World) error {
 	if err := pipeline.Validate(*d, w); err != nil {
 		return err
 	}
-	for _, stage := range d.Stages {
-		for i := range stage.Actions {
-			if a := &stage.Actions[i]; a.Region != "" && a.Region != s.region {
-				return pipeline.Errorf(pipeline.InvalidStructure, "Action '%s' in stage '%s' is in region %s. This server does not support "+
-					"actions in another region than its own, %s, yet", a.Name, stage.Name, a.Region, s.region)
-			}
-		}
-	}
 	if err := checkGlobs(d); err != nil {
 		return err
 	}

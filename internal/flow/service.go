@@ -41,7 +41,9 @@ type Options struct {
 	Providers Providers
 	// Repositories is asked what a push brought when a pipeline's triggers filter pushes.
 	Repositories Repositories
-	Logger       *slog.Logger // nil discards
+	// Artifacts copies the input artifacts of actions in another region than the pipeline's.
+	Artifacts Artifacts
+	Logger    *slog.Logger // nil discards
 
 	Account string // default 000000000000
 	Region  string // default us-east-1
@@ -69,6 +71,7 @@ type Service struct {
 	jobs         Jobs
 	providers    Providers
 	repositories Repositories
+	artifacts    Artifacts
 	log          *slog.Logger
 	account      string
 	region       string
@@ -94,7 +97,7 @@ const (
 // New makes a Service and registers its job handlers.
 func New(o Options) *Service {
 	s := &Service{
-		store: o.Store, jobs: o.Jobs, providers: o.Providers, repositories: o.Repositories, log: o.Logger,
+		store: o.Store, jobs: o.Jobs, providers: o.Providers, repositories: o.Repositories, artifacts: o.Artifacts, log: o.Logger,
 		account: o.Account, region: o.Region, quota: o.MaxPipelines,
 		events: o.EventRetention, history: o.HistoryRetention,
 		roleProblem: o.RoleProblem, now: o.Now,

@@ -37,7 +37,7 @@ func (s *Service) startAction(ctx context.Context, job queue.Job) (queue.Complet
 	}
 	ctx, cancel := s.untilDeadline(ctx, w.deadline)
 	defer cancel()
-	result, err := w.provider.Start(ctx, w.job)
+	result, err := s.run(ctx, w)
 	switch {
 	case err != nil && errors.Is(context.Cause(ctx), errTimedOut):
 		return s.completeAction(w, action.Failed{
@@ -61,6 +61,7 @@ type work struct {
 	deadline   time.Time
 	resolved   map[string]string // configuration, when resolving changed it
 	refused    *action.Failed    // the provider cannot even be asked
+	copies     []artifactCopy    // of inputs, to be made first
 }
 
 // prepare reads what a worker needs. Nil means that there is nothing to do any more.
@@ -98,7 +99,7 @@ func (s *Service) assembleAction(ctx context.Context, r store.Reader, p *row, fo
 		ActionExecutionID: found.Action.ID, Inputs: found.Action.Inputs, Outputs: found.Action.Outputs,
 		Revision: found.Overrides, Token: found.Action.Token, Started: found.Action.Started,
 		Trigger: found.Execution.Trigger, ExternalID: found.Action.ExternalID,
-	}}
+	}, copies: copiesOf(found.Action.Inputs, found.Artifacts)}
 	return w, s.assemble(w, d, *stage.Action(found.Action.Name), found.Variables)
 }
 
@@ -115,7 +116,7 @@ func (s *Service) assembleRule(ctx context.Context, r store.Reader, p *row, foun
 		Pipeline: p.name, PipelineVersion: found.Execution.Version, ExecutionID: found.Execution.ID, Stage: found.Stage,
 		ActionExecutionID: found.Rule.ID, Inputs: found.Rule.Inputs, Condition: string(found.Condition),
 		Started: found.Rule.Started, Trigger: found.Execution.Trigger, ExternalID: found.Rule.ExternalID,
-	}}
+	}, copies: copiesOf(found.Rule.Inputs, found.Artifacts)}
 	return w, s.assemble(w, d, declared.AsAction(), found.Variables)
 }
 
