@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codebuild/types"
 
 	"github.com/conveyor-cd/conveyor/internal/buildspec"
+	"github.com/conveyor-cd/conveyor/internal/queue"
 	"github.com/conveyor-cd/conveyor/internal/store"
 )
 
@@ -106,7 +107,11 @@ func (r *run) note(ctx context.Context, status types.StatusType) {
 		r.failed = status
 		if cause := context.Cause(ctx); !errors.Is(cause, errStopped) && !errors.Is(cause, errTimedOut) {
 			r.interrupted = cause
-			r.log.Printf("The server is stopping; the build starts again when it is back")
+			if errors.Is(cause, queue.ErrLeaseLost) {
+				r.log.Printf("Another server has taken this build over, because this one stood still; it starts again there")
+			} else {
+				r.log.Printf("The server is stopping; the build starts again when it is back")
+			}
 		}
 	default:
 		if r.failed == "" {

@@ -85,6 +85,9 @@ func (s *Service) watch(ctx context.Context) error {
 		if err != nil || rec.Stop || rec.Build.BuildComplete {
 			s.cancel(id, errStopped)
 		}
+		if r := s.running(id); r != nil && rec.Build.BuildComplete && r.hasEnded() {
+			s.forget(id, r) // its end was stored, but the answer of the database was lost
+		}
 	}
 	return s.expire(ctx)
 }
@@ -245,6 +248,12 @@ func (r *run) endSaving() {
 	if r.timer != nil {
 		r.timer.Stop()
 	}
+}
+
+func (r *run) hasEnded() bool {
+	r.saving.Lock()
+	defer r.saving.Unlock()
+	return r.over
 }
 
 // giveUp ends a build whose runs never came to an end.

@@ -186,7 +186,8 @@ func (q *Queue) settle(h *held, cause error) {
 		case err == nil:
 			return
 		case errors.Is(err, errTaken):
-			q.log.Warn("a job was lost to another server; its result is not kept", h.attrs("error", cause)...)
+			// Another server has taken it over; or its end was stored, and the database's answer was lost.
+			q.log.Warn("a job is no longer this server's", h.attrs("error", cause)...)
 			return
 		case q.stopped() && try >= completions:
 			q.log.Error("could not store the end of a job", h.attrs("error", err)...)
