@@ -629,6 +629,10 @@ func (f *fleet) strikes(ctx context.Context) {
 			f.standStill(ctx, n)
 		case round%12 == 3:
 			n.stop()
+		case round%12 == 9: // nobody is left to take over
+			f.other(n).kill()
+			n.kill()
+			f.other(n).revive()
 		case round%3 == 2:
 			pause(ctx, time.Duration(rand.N(1000))*time.Millisecond)
 			n.kill()
