@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/conveyor-cd/conveyor/internal/explain"
 	"github.com/conveyor-cd/conveyor/internal/githost"
 	"github.com/conveyor-cd/conveyor/internal/website"
 )
@@ -12,6 +13,7 @@ import (
 // cannot help sending: a target header, a form, a repository path, a website's host.
 type front struct {
 	health    http.Handler             // /healthz, /readyz
+	explain   http.Handler             // below explain.Prefix
 	api       http.Handler             // X-Amz-Target, and Action=... for IAM and STS
 	isAPI     func(*http.Request) bool // whether the request is in a protocol of api
 	git       http.Handler             // /v1/repos/
@@ -32,6 +34,8 @@ func (f *front) pick(r *http.Request) http.Handler {
 		return f.api
 	case isHealth(r):
 		return f.health
+	case strings.HasPrefix(path, explain.Prefix) && isClient(r):
+		return f.explain
 	case f.isWebsite(r) && !(isSigned(r) && strings.HasPrefix(path, website.Prefix)) && !isClient(r):
 		return f.websites
 	case strings.HasPrefix(path, "/v1/repos/"):

@@ -27,6 +27,7 @@ import (
 	"github.com/conveyor-cd/conveyor/internal/build/host"
 	"github.com/conveyor-cd/conveyor/internal/config"
 	"github.com/conveyor-cd/conveyor/internal/console"
+	"github.com/conveyor-cd/conveyor/internal/explain"
 	"github.com/conveyor-cd/conveyor/internal/flow"
 	"github.com/conveyor-cd/conveyor/internal/githost"
 	"github.com/conveyor-cd/conveyor/internal/gitrepo"
@@ -51,6 +52,7 @@ type rooms struct {
 	builds       *build.Service
 	flow         *flow.Service
 	api          *awsapi.Mux
+	explain      *explain.Handler
 	s3           *s3api.Handler
 	websites     *website.Handler
 	git          *githost.Host
@@ -99,6 +101,7 @@ func openRooms(ctx context.Context, c config.Config, seat *seat, db store.Store,
 	deploymentwindow.Register(r.queue, r.flow, nil)
 	r.repositories.OnPush(r.pushed)
 
+	r.explain = &explain.Handler{Explainer: r.flow, Verifier: verifier, Authorizer: authorizer, Log: log.With("room", "explain")}
 	r.api = awsapi.NewMux(awsapi.MuxOptions{Verifier: verifier, Authorizer: authorizer, Log: log.With("room", "api")})
 	r.api.Add(
 		codepipelineapi.New(r.flow).API(),
@@ -301,7 +304,7 @@ func closeWithin(limit time.Duration, closeRoom func(context.Context) error) fun
 
 func (r *rooms) front(h *health) http.Handler {
 	return &front{
-		health: h, api: r.api, isAPI: r.api.Matches, git: r.git, websites: r.websites, isWebsite: r.websites.Wants,
+		health: h, explain: r.explain, api: r.api, isAPI: r.api.Matches, git: r.git, websites: r.websites, isWebsite: r.websites.Wants,
 		console: console.Handler(r.config.PublicURL), s3: r.s3,
 	}
 }

@@ -224,25 +224,33 @@ func (m *machine) changeRule(id string, change func(*exec, ConditionType, *RuleE
 
 // decide settles a condition when all its rules have answered: it succeeds when all of them did.
 func (c *ConditionExecution) decide() {
-	status, bad := pipeline.StatusSucceeded, ""
+	status, bad := pipeline.StatusSucceeded, &RuleExecution{}
 	for i := range c.Rules {
 		r := &c.Rules[i]
 		switch {
 		case r.Status == pipeline.StatusInProgress:
 			return
 		case r.Errored:
-			status, bad = pipeline.StatusErrored, r.Name
+			status, bad = pipeline.StatusErrored, r
 		case r.Status != pipeline.StatusSucceeded && status == pipeline.StatusSucceeded:
-			status, bad = pipeline.StatusFailed, r.Name
+			status, bad = pipeline.StatusFailed, r
 		}
 	}
 	c.Status, c.Reason = status, "All its rules succeeded."
 	switch status {
 	case pipeline.StatusErrored:
-		c.Reason = fmt.Sprintf("Rule %s could not be evaluated.", bad)
+		c.Reason = fmt.Sprintf("Rule %s could not be evaluated%s", bad.Name, bad.why())
 	case pipeline.StatusFailed:
-		c.Reason = fmt.Sprintf("Rule %s failed.", bad)
+		c.Reason = fmt.Sprintf("Rule %s failed%s", bad.Name, bad.why())
 	}
+}
+
+// why ends a sentence with what went wrong.
+func (r *RuleExecution) why() string {
+	if r.Error == nil || r.Error.Message == "" {
+		return "."
+	}
+	return sentence(": " + clip(r.Error.Message, maxReason))
 }
 
 // decided goes on after a condition was settled.
