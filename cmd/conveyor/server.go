@@ -14,6 +14,8 @@ func serverCommand() *cobra.Command {
 
 At first start it makes the data directory with root credentials in DATA/credentials (mode 0600). SIGTERM and Ctrl-C
 stop it within the shutdown timeout; work that was under way goes on at the next start, and so it does after a crash.
+Several servers with one PostgreSQL database and one data directory are one service; each goes on with the work of one
+that ends.
 
 Every flag may also be set by an environment variable (--log-format is CONVEYOR_LOG_FORMAT) or in the YAML file named
 by --config (log-format: json). A flag beats the environment, the environment beats the file.`,
