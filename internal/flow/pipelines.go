@@ -37,7 +37,7 @@ func (s *Service) CreatePipeline(ctx context.Context, d pipeline.Definition, tag
 		if err != nil {
 			return err
 		}
-		if err := setTags(ctx, tx, p.id, tags); err != nil {
+		if err := setTags(ctx, tx, pipelineTags(p.id), tags); err != nil {
 			return err
 		}
 		// The engine learns the shape of the pipeline before its first execution is asked for.

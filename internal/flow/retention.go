@@ -39,7 +39,7 @@ func (s *Service) prune(ctx context.Context, _ queue.Job) (queue.Completion, err
 	}, nil
 }
 
-// Prune removes events, history and client tokens that are older than their retention.
+// Prune removes events, history, client tokens and deliveries of webhooks that are older than their retention.
 func (s *Service) Prune(ctx context.Context) error {
 	var now time.Time
 	if err := s.store.InTx(ctx, func(tx store.Tx) error { now = s.at(tx); return nil }); err != nil {
@@ -53,6 +53,9 @@ func (s *Service) Prune(ctx context.Context) error {
 	if err := s.sweep(ctx, `DELETE FROM client_tokens WHERE (pipeline_id, token) IN
 		(SELECT pipeline_id, token FROM client_tokens WHERE created < $1 ORDER BY created LIMIT $2)`,
 		store.Micros(now.Add(-tokenRetention))); err != nil {
+		return err
+	}
+	if err := s.pruneDeliveries(ctx, now); err != nil {
 		return err
 	}
 	return s.pruneExecutions(ctx, now.Add(-s.history))

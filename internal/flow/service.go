@@ -52,14 +52,18 @@ type Options struct {
 	Workers int
 	// MaxAttempts is how often an action that could not be tried is tried; default 10.
 	MaxAttempts int
-	// MaxPipelines is the account's quota; default 1000.
-	MaxPipelines int
+	// MaxPipelines and MaxWebhooks are the account's quotas; defaults 1000 and 300.
+	MaxPipelines, MaxWebhooks int
+	// MaxDeliveries is how many marks of deliveries are kept for one webhook at most; default 100000.
+	MaxDeliveries int
 	// EventRetention is how long the event log is kept, HistoryRetention how long executions are; defaults 30 days and
 	// 12 months.
 	EventRetention, HistoryRetention time.Duration
 
 	// RoleProblem says why the service may not assume a role, "" when it may; nil accepts every well-formed role.
 	RoleProblem func(roleArn string) string
+	// PublicURL is what the URLs of webhooks begin with.
+	PublicURL string
 	// Now is the clock of events; nil is the database's.
 	Now func() time.Time
 }
@@ -75,7 +79,10 @@ type Service struct {
 	log          *slog.Logger
 	account      string
 	region       string
+	publicURL    string
 	quota        int
+	webhooks     int
+	deliveries   int
 	events       time.Duration
 	history      time.Duration
 	roleProblem  func(string) string
@@ -98,7 +105,8 @@ const (
 func New(o Options) *Service {
 	s := &Service{
 		store: o.Store, jobs: o.Jobs, providers: o.Providers, repositories: o.Repositories, artifacts: o.Artifacts, log: o.Logger,
-		account: o.Account, region: o.Region, quota: o.MaxPipelines,
+		account: o.Account, region: o.Region, publicURL: o.PublicURL,
+		quota: o.MaxPipelines, webhooks: o.MaxWebhooks, deliveries: o.MaxDeliveries,
 		events: o.EventRetention, history: o.HistoryRetention,
 		roleProblem: o.RoleProblem, now: o.Now,
 		definitions: newDefinitionCache(), watchers: newWatchers(),
@@ -107,6 +115,8 @@ func New(o Options) *Service {
 	setDefault(&s.account, "000000000000")
 	setDefault(&s.region, "us-east-1")
 	setDefault(&s.quota, 1000)
+	setDefault(&s.webhooks, 300)
+	setDefault(&s.deliveries, 100_000)
 	setDefault(&s.events, 30*24*time.Hour)
 	setDefault(&s.history, 365*24*time.Hour)
 	setDefault(&o.Workers, 16)

@@ -19,12 +19,13 @@ import (
 const (
 	providerCodeCommit = "CodeCommit"
 	providerS3         = "S3"
+	providerWebhook    = "Webhook" // the change is somewhere else; a webhook told of it
 )
 
 // SourceChange is a new revision of a source: a ref of a hosted repository moved, or an object was put.
 type SourceChange struct {
 	Provider string `json:"provider"`         // "CodeCommit" or "S3"
-	Resource string `json:"resource"`         // repository name, bucket
+	Resource string `json:"resource"`         // repository name, bucket; the ARN of a webhook
 	Ref      string `json:"ref"`              // branch or tag name (without refs/...), object key
 	Tag      bool   `json:"tag,omitempty"`    // Ref is a tag
 	Revision string `json:"revision"`         // commit id (of a tag: what it names), object version id
@@ -48,15 +49,20 @@ func (s *Service) SourceChanged(ctx context.Context, tx store.Tx, c SourceChange
 		return err
 	}
 	for _, w := range watching {
-		_, err := tx.Exec(ctx, `INSERT INTO source_changes (pipeline_id, change) VALUES ($1, $2)`, w.id, mustJSON(c))
-		if err != nil {
-			return err
-		}
-		if err := s.enqueue(ctx, tx, queue.Job{Kind: jobChange, Group: w.name}, changeRef{w.name, w.filtered}); err != nil {
+		if err := s.requestChange(ctx, tx, w, c); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// requestChange records that a change may start a pipeline, and the job that looks for it.
+func (s *Service) requestChange(ctx context.Context, tx store.Tx, w watchingPipeline, c SourceChange) error {
+	_, err := tx.Exec(ctx, `INSERT INTO source_changes (pipeline_id, change) VALUES ($1, $2)`, w.id, mustJSON(c))
+	if err != nil {
+		return err
+	}
+	return s.enqueue(ctx, tx, queue.Job{Kind: jobChange, Group: w.name}, changeRef{w.name, w.filtered})
 }
 
 // changeRef is the payload of the job that looks for changes.
@@ -151,7 +157,7 @@ func (s *Service) takeChanges(ctx context.Context, tx store.Tx, p *row, d *pipel
 		if _, err := tx.Exec(ctx, `DELETE FROM source_changes WHERE id = $1`, c.id); err != nil {
 			return err
 		}
-		if len(started.actions) == 0 {
+		if started.nothing() {
 			continue
 		}
 		if err := s.apply(ctx, tx, p, d, s.changeEvent(tx, d, c.SourceChange, started)); err != nil {
@@ -192,12 +198,15 @@ func pendingChanges(ctx context.Context, r store.Reader, pipelineID int64) ([]pe
 	return changes, rows.Err()
 }
 
-// started is what a change starts: the source actions it is for, and the trigger.
+// started is what a change starts: the source actions whose revision it pins, and the trigger. What a webhook tells of
+// pins nothing: every source action fetches what is newest.
 type started struct {
 	actions  []string
 	revision string
 	trigger  pipeline.ExecutionTrigger // empty: a plain change
 }
+
+func (s started) nothing() bool { return len(s.actions) == 0 && s.trigger.TriggerType == "" }
 
 // changeEvent starts an execution that builds exactly the revision that was pushed, whatever is newest by the time its
 // source action runs. The trigger of a plain change is what an EventBridge rule would give (CloudWatchEvent); as there is

@@ -98,6 +98,10 @@ func (s *Service) lookAtChanges(ctx context.Context, name string) (lookedAt, err
 
 // startedBy decides what a change starts. It is not known while a filter asks for what nobody has looked at.
 func startedBy(d *pipeline.Definition, c pendingChange, seen lookedAt) (by started, known bool) {
+	if c.Provider == providerWebhook {
+		by.trigger = pipeline.ExecutionTrigger{TriggerType: pipeline.TriggerWebhook, TriggerDetail: c.Resource}
+		return by, true
+	}
 	by.revision = c.Revision
 	for _, w := range watchesOf(d) {
 		if w.provider != c.Provider || w.resource != c.Resource {

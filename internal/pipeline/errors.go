@@ -29,6 +29,8 @@ const (
 	InvalidStageDeclaration      ErrorKind = "InvalidStageDeclarationException"
 	InvalidStructure             ErrorKind = "InvalidStructureException"
 	InvalidTags                  ErrorKind = "InvalidTagsException"
+	InvalidWebhookAuthentication ErrorKind = "InvalidWebhookAuthenticationParametersException"
+	InvalidWebhookFilterPattern  ErrorKind = "InvalidWebhookFilterPatternException"
 	LimitExceeded                ErrorKind = "LimitExceededException"
 	NotLatestExecution           ErrorKind = "NotLatestPipelineExecutionException"
 	PipelineNameInUse            ErrorKind = "PipelineNameInUseException"
@@ -41,6 +43,7 @@ const (
 	UnableToRollbackStage        ErrorKind = "UnableToRollbackStageException"
 	ConditionNotOverridable      ErrorKind = "ConditionNotOverridableException"
 	Validation                   ErrorKind = "ValidationException"
+	WebhookNotFound              ErrorKind = "WebhookNotFoundException"
 )
 
 // Error refuses a request because of the user's mistake; nothing has changed. Always handled as *Error.

@@ -19,7 +19,7 @@ func MaskSecrets(d Definition, types Catalog) Definition {
 // has to be entered again.
 func RestoreSecrets(d, old Definition, types Catalog) Definition {
 	return mapSecrets(d, types, func(value, stage string, a *Action, key string) string {
-		if !isMask(value) {
+		if !IsMask(value) {
 			return value
 		}
 		s := old.Stage(stage)
@@ -83,7 +83,7 @@ func mapSecrets(d Definition, types Catalog, change func(value, stage string, a 
 	return d
 }
 
-// isMask accepts what AWS has shown over the years: four stars or more, and nothing else.
-func isMask(s string) bool {
+// IsMask recognises a mask. It accepts what AWS has shown over the years: four stars or more, and nothing else.
+func IsMask(s string) bool {
 	return len(s) >= len(Masked) && strings.Trim(s, "*") == ""
 }
