@@ -6,6 +6,7 @@ import (
 
 	"github.com/conveyor-cd/conveyor/internal/explain"
 	"github.com/conveyor-cd/conveyor/internal/githost"
+	"github.com/conveyor-cd/conveyor/internal/hookhost"
 	"github.com/conveyor-cd/conveyor/internal/website"
 )
 
@@ -17,6 +18,7 @@ type front struct {
 	api       http.Handler             // X-Amz-Target, and Action=... for IAM and STS
 	isAPI     func(*http.Request) bool // whether the request is in a protocol of api
 	git       http.Handler             // /v1/repos/
+	webhooks  http.Handler             // below hookhost.Prefix
 	websites  http.Handler             // by host, or below website.Prefix
 	isWebsite func(*http.Request) bool // whether the request is for a website
 	console   http.Handler             // a person's browser
@@ -36,6 +38,8 @@ func (f *front) pick(r *http.Request) http.Handler {
 		return f.health
 	case strings.HasPrefix(path, explain.Prefix) && isClient(r):
 		return f.explain
+	case isWebhook(r):
+		return f.webhooks
 	case f.isWebsite(r) && !(isSigned(r) && strings.HasPrefix(path, website.Prefix)) && !isClient(r):
 		return f.websites
 	case strings.HasPrefix(path, "/v1/repos/"):
@@ -53,6 +57,12 @@ func (f *front) pick(r *http.Request) http.Handler {
 func isHealth(r *http.Request) bool {
 	return (r.URL.Path == "/healthz" || r.URL.Path == "/readyz") &&
 		(r.Method == http.MethodGet || r.Method == http.MethodHead) && !isSigned(r)
+}
+
+// isWebhook recognises what is posted to a webhook, whatever else it carries, at any host: no website takes a POST. A
+// request with AWS's signature is for an object of a bucket named conveyor.
+func isWebhook(r *http.Request) bool {
+	return r.Method == http.MethodPost && strings.HasPrefix(r.URL.Path, hookhost.Prefix) && !isClient(r)
 }
 
 // isSigned tells whether a request carries a signature, in its header or as a presigned URL.

@@ -15,7 +15,7 @@ func TestEveryClientReachesItsService(t *testing.T) {
 		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, name) })
 	}
 	f := &front{
-		health: name("health"), api: name("api"), isAPI: awsapi.NewMux(awsapi.MuxOptions{}).Matches, git: name("git"), websites: name("websites"),
+		health: name("health"), api: name("api"), isAPI: awsapi.NewMux(awsapi.MuxOptions{}).Matches, git: name("git"), webhooks: name("webhooks"), websites: name("websites"),
 		isWebsite: func(r *http.Request) bool {
 			return strings.Contains(r.Host, ".s3-website") || strings.HasPrefix(r.URL.Path, "/conveyor/websites/")
 		},
@@ -50,6 +50,12 @@ func TestEveryClientReachesItsService(t *testing.T) {
 		{"IAM at such a host", "POST", "http://www.s3-website.localhost/", map[string]string{"Content-Type": "application/x-www-form-urlencoded", "Authorization": "AWS4-HMAC-SHA256 x"}, "api"},
 		{"S3 at such a host", "DELETE", "http://www.s3-website.localhost/bucket?website", map[string]string{"Authorization": "AWS4-HMAC-SHA256 x"}, "s3"},
 		{"a presigned object at such a host", "GET", "http://www.s3-website.localhost/bucket/key?X-Amz-Signature=x", nil, "s3"},
+		{"a webhook", "POST", "/conveyor/webhooks/TOKEN", map[string]string{"Content-Type": "application/json"}, "webhooks"},
+		{"a webhook with a form, as GitHub may send it", "POST", "/conveyor/webhooks/TOKEN", map[string]string{"Content-Type": "application/x-www-form-urlencoded"}, "webhooks"},
+		{"a webhook whose sender has a password", "POST", "/conveyor/webhooks/TOKEN", map[string]string{"Authorization": "Basic x"}, "webhooks"},
+		{"a webhook at a host that a bucket took as its website", "POST", "http://www.s3-website.localhost/conveyor/webhooks/TOKEN", nil, "webhooks"},
+		{"a website's page under a webhook's path", "GET", "http://www.s3-website.localhost/conveyor/webhooks/TOKEN", nil, "websites"},
+		{"an upload of an object named like a webhook", "POST", "/conveyor/webhooks/TOKEN?uploads", map[string]string{"Authorization": "AWS4-HMAC-SHA256 x"}, "s3"},
 		{"an object put", "PUT", "/bucket/healthz", nil, "s3"},
 	} {
 		t.Run(test.what, func(t *testing.T) {

@@ -31,6 +31,7 @@ import (
 	"github.com/conveyor-cd/conveyor/internal/flow"
 	"github.com/conveyor-cd/conveyor/internal/githost"
 	"github.com/conveyor-cd/conveyor/internal/gitrepo"
+	"github.com/conveyor-cd/conveyor/internal/hookhost"
 	"github.com/conveyor-cd/conveyor/internal/iam"
 	"github.com/conveyor-cd/conveyor/internal/logstore"
 	"github.com/conveyor-cd/conveyor/internal/objectstore"
@@ -56,6 +57,7 @@ type rooms struct {
 	s3           *s3api.Handler
 	websites     *website.Handler
 	git          *githost.Host
+	webhooks     *hookhost.Host
 	watching     sync.WaitGroup     // what runs beside the queue
 	endWatching  context.CancelFunc // ends it
 	closers      closers
@@ -94,7 +96,8 @@ func openRooms(ctx context.Context, c config.Config, seat *seat, db store.Store,
 		return r, err
 	}
 	r.flow = flow.New(flow.Options{
-		Store: db, Jobs: r.queue, Providers: registry, Repositories: r.repositories, Artifacts: r.objects, Region: place.Region, Account: place.Account, Logger: log.With("room", "flow"),
+		Store: db, Jobs: r.queue, Providers: registry, Repositories: r.repositories, Artifacts: r.objects,
+		Region: place.Region, Account: place.Account, PublicURL: c.PublicURL, Logger: log.With("room", "flow"),
 	})
 	r.builds.Register(r.queue)
 	codebuildaction.Register(r.queue, r.builds, r.flow)
@@ -119,6 +122,7 @@ func openRooms(ctx context.Context, c config.Config, seat *seat, db store.Store,
 		},
 		Log: log.With("room", "git"),
 	})
+	r.webhooks = hookhost.New(r.flow, hookhost.Options{Log: log.With("room", "webhooks")})
 	return r, nil
 }
 
@@ -304,7 +308,8 @@ func closeWithin(limit time.Duration, closeRoom func(context.Context) error) fun
 
 func (r *rooms) front(h *health) http.Handler {
 	return &front{
-		health: h, explain: r.explain, api: r.api, isAPI: r.api.Matches, git: r.git, websites: r.websites, isWebsite: r.websites.Wants,
+		health: h, explain: r.explain, api: r.api, isAPI: r.api.Matches, git: r.git, webhooks: r.webhooks,
+		websites: r.websites, isWebsite: r.websites.Wants,
 		console: console.Handler(r.config.PublicURL), s3: r.s3,
 	}
 }
