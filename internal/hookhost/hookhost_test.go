@@ -31,7 +31,7 @@ import (
 
 // hosted is a server with the pipeline site, whose source action Code builds the branch main.
 type hosted struct {
-	t    *testing.T
+	t    testing.TB
 	flow *flow.Service
 	http *httptest.Server
 
@@ -45,7 +45,7 @@ func (s *hosted) Write(p []byte) (int, error) {
 	return s.log.Write(p)
 }
 
-func serve(t *testing.T, o hookhost.Options) *hosted {
+func serve(t testing.TB, o hookhost.Options) *hosted {
 	t.Helper()
 	s := &hosted{t: t}
 	st := sqltest.SQLite(t)
