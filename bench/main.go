@@ -52,6 +52,7 @@ func run(ctx context.Context, only string) error {
 		{"queue", measureQueue},
 		{"overhead", measureOverhead},
 		{"history", measureHistory},
+		{"pipelines", measurePipelines},
 		{"artifact", measureArtifact},
 	} {
 		if !strings.Contains(m.name, only) {

@@ -118,21 +118,9 @@ func BenchmarkHistory(b *testing.B) {
 	eachDurable(b, func(b *testing.B, st store.Store) {
 		belt := newBelt(b, st, func(o *flow.Options) { o.Now = nil })
 		belt.await("web", belt.create(site("web")), pipeline.StatusSucceeded)
-		for _, executions := range []int{100, 100_000} {
+		for _, executions := range []int{1, 100, 100_000} {
 			belt.age(executions)
-			measure := func(name string, f func() error) {
-				b.Run(fmt.Sprintf("%s/%d", name, executions), func(b *testing.B) {
-					var samples []time.Duration
-					for b.Loop() {
-						began := time.Now()
-						if err := f(); err != nil {
-							b.Fatal(err)
-						}
-						samples = append(samples, time.Since(began))
-					}
-					percentiles(b, samples)
-				})
-			}
+			measure := func(name string, f func() error) { measureEach(b, fmt.Sprintf("%s/%d", name, executions), f) }
 			ctx := b.Context()
 			measure("GetPipelineState", func() error {
 				_, err := belt.GetPipelineState(ctx, "web")
@@ -140,7 +128,7 @@ func BenchmarkHistory(b *testing.B) {
 			})
 			measure("ListPipelineExecutions", func() error {
 				list, _, err := belt.ListExecutions(ctx, "web", "", flow.Page{})
-				if len(list) != 100 {
+				if len(list) != min(executions+1, 100) {
 					return fmt.Errorf("%d executions (%w)", len(list), err)
 				}
 				return err
@@ -154,9 +142,97 @@ func BenchmarkHistory(b *testing.B) {
 				enabled = !enabled
 				return belt.SetTransition(ctx, flow.Transition{Pipeline: "web", Stage: "Deploy", Type: engine.Inbound, Enabled: enabled, Reason: "r"})
 			})
-			if executions < 1000 {
+			if executions < 100_000 {
 				belt.forget()
 			}
+		}
+	})
+}
+
+// measureEach takes the time of every call of f.
+func measureEach(b *testing.B, name string, f func() error) {
+	b.Run(name, func(b *testing.B) {
+		var samples []time.Duration
+		for b.Loop() {
+			began := time.Now()
+			if err := f(); err != nil {
+				b.Fatal(err)
+			}
+			samples = append(samples, time.Since(began))
+		}
+		percentiles(b, samples)
+	})
+}
+
+// crowd puts copies of a pipeline beside it, each with a repository of its own, until there are so many.
+func (b *belt) crowd(pipelines int) {
+	b.t.Helper()
+	const many = `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $1) `
+	err := b.store.InTx(b.t.Context(), func(tx store.Tx) error {
+		for _, query := range []string{
+			many + `INSERT INTO pipelines (name, version, pipeline_type, execution_mode, created, updated, seq, state)
+				SELECT name || i, version, pipeline_type, execution_mode, created, updated, seq, state FROM pipelines, n WHERE name = 'web'
+				ON CONFLICT (name) DO NOTHING`,
+			`INSERT INTO pipeline_versions (pipeline_id, version, definition, created, created_by)
+				SELECT p.id, v.version, v.definition, v.created, v.created_by FROM pipelines p, pipeline_versions v, pipelines w
+				WHERE w.name = 'web' AND v.pipeline_id = w.id AND p.id <> w.id ON CONFLICT (pipeline_id, version) DO NOTHING`,
+			`INSERT INTO source_watches (pipeline_id, action, provider, resource, ref)
+				SELECT p.id, s.action, s.provider, p.name, s.ref FROM pipelines p, source_watches s, pipelines w
+				WHERE w.name = 'web' AND s.pipeline_id = w.id AND p.id <> w.id ON CONFLICT (pipeline_id, action) DO NOTHING`,
+		} {
+			args := []any{}
+			if len(query) > len(many) && query[:len(many)] == many {
+				args = append(args, pipelines-1)
+			}
+			if _, err := tx.Exec(b.t.Context(), query, args...); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// BenchmarkPipelines measures one pipeline among few and among many: a step, an execution, a push it does not watch, and the reads. The
+// figures must be the same in both columns.
+func BenchmarkPipelines(b *testing.B) {
+	eachDurable(b, func(b *testing.B, st store.Store) {
+		belt := newBelt(b, st, func(o *flow.Options) { o.Now = nil })
+		belt.await("web", belt.create(site("web")), pipeline.StatusSucceeded)
+		ctx := b.Context()
+		for _, pipelines := range []int{10, 10_000} {
+			belt.crowd(pipelines)
+			measure := func(name string, f func() error) { measureEach(b, fmt.Sprintf("%s/%d", name, pipelines), f) }
+			measure("GetPipelineState", func() error {
+				_, err := belt.GetPipelineState(ctx, "web")
+				return err
+			})
+			measure("ListPipelines", func() error {
+				list, _, err := belt.ListPipelines(ctx, flow.Page{Max: 10})
+				if len(list) != 10 {
+					return fmt.Errorf("%d pipelines (%w)", len(list), err)
+				}
+				return err
+			})
+			enabled := false
+			measure("Step", func() error {
+				enabled = !enabled
+				return belt.SetTransition(ctx, flow.Transition{Pipeline: "web", Stage: "Deploy", Type: engine.Inbound, Enabled: enabled, Reason: "r"})
+			})
+			measure("UnwatchedPush", func() error {
+				return st.InTx(ctx, func(tx store.Tx) error {
+					return belt.SourceChanged(ctx, tx, flow.SourceChange{Provider: "CodeCommit", Resource: "nobody", Ref: "main", Revision: "c0ffee"})
+				})
+			})
+			if err := belt.SetTransition(ctx, flow.Transition{Pipeline: "web", Stage: "Deploy", Type: engine.Inbound, Enabled: true}); err != nil {
+				b.Fatal(err)
+			}
+			measure("Run", func() error {
+				belt.finish("web", belt.start("web"))
+				return nil
+			})
 		}
 	})
 }
