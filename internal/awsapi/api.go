@@ -18,13 +18,15 @@ import (
 
 // API is one service of the JSON 1.1 protocol: a target prefix and its operations.
 type API struct {
-	// Service is the name in a signature's credential scope, in ARNs and in IAM actions ("codepipeline").
+	// Service is the name in ARNs and in IAM actions ("codepipeline").
 	Service string
 	// TargetPrefix is what precedes the dot in X-Amz-Target ("CodePipeline_20150709").
 	TargetPrefix string
 
+	scope     string // the name in a signature's credential scope
 	ops       map[string]Operation
 	violation string // the exception for broken constraints
+	instead   string
 }
 
 // Operation is one method of a service, ready to be served. Handle makes it.
@@ -74,12 +76,26 @@ func (o Operation) MaxBody(n int64) Operation {
 
 // NewJSON makes an API of the JSON protocol. Giving an operation twice is a programming mistake and panics.
 func NewJSON(service, targetPrefix string, ops ...Operation) API {
-	a := API{Service: service, TargetPrefix: targetPrefix, ops: make(map[string]Operation, len(ops))}
+	a := API{Service: service, TargetPrefix: targetPrefix, scope: scopeOf(service)}
 	a.violation = "ValidationException"
 	if name, ok := ownViolations[service]; ok {
 		a.violation = name
 	}
 	a.ops = linkFacts(service, ops)
+	return a
+}
+
+// scopeOf is what clients sign requests of a service for.
+func scopeOf(service string) string {
+	if service == "cloudwatch" {
+		return "monitoring"
+	}
+	return service
+}
+
+// Instead returns the API with a sentence for those who ask for an operation it does not have.
+func (a API) Instead(text string) API {
+	a.instead = " " + text
 	return a
 }
 

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	cloudwatch "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 	logs "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 	"github.com/aws/smithy-go/middleware"
 )
@@ -27,15 +28,28 @@ var wireNames = map[string]string{
 	"codecommit.GetBlobDifferencesOutput.NextToken":                  "NextToken",
 	"codecommit/types.RepositoryMetadata.Arn":                        "Arn",
 	"sts/types.PolicyDescriptorType.Arn":                             "arn",
+	"cloudwatch/types.InvalidFormatFault.Message":                    "message",
+	"cloudwatch/types.InvalidNextToken.Message":                      "message",
+	"cloudwatch/types.InvalidParameterCombinationException.Message":  "message",
+	"cloudwatch/types.InvalidParameterValueException.Message":        "message",
+	"cloudwatch/types.LimitExceededFault.Message":                    "message",
+	"cloudwatch/types.MissingRequiredParameterException.Message":     "message",
+	"cloudwatch/types.ResourceNotFound.Message":                      "message",
 	"cloudwatchlogs.DescribeDestinationsInput.DestinationNamePrefix": "DestinationNamePrefix",
 }
 
 // pascalCase names the SDK packages whose members keep their capital: the services of the query protocol.
-var pascalCase = map[string]bool{"iam": true, "iam/types": true, "sts": true, "sts/types": true}
+var pascalCase = map[string]bool{
+	"iam": true, "iam/types": true, "sts": true, "sts/types": true, "cloudwatch": true, "cloudwatch/types": true,
+}
 
 // unions lists the variants of the SDKs' tagged unions, which reflection cannot find: a variant's wire name is what
 // follows "Member" in its type's name, its only field is Value.
 var unions = map[reflect.Type][]reflect.Type{
+	reflect.TypeFor[cloudwatch.EvaluationCriteria](): {reflect.TypeFor[cloudwatch.EvaluationCriteriaMemberPromQLCriteria]()},
+	reflect.TypeFor[cloudwatch.EvaluationWindow](): {
+		reflect.TypeFor[cloudwatch.EvaluationWindowMemberWallClockWindow](), reflect.TypeFor[cloudwatch.EvaluationWindowMemberSlidingWindow](),
+	},
 	reflect.TypeFor[logs.IntegrationDetails](): {reflect.TypeFor[logs.IntegrationDetailsMemberOpenSearchIntegrationDetails]()},
 	reflect.TypeFor[logs.ResourceConfig]():     {reflect.TypeFor[logs.ResourceConfigMemberOpenSearchResourceConfig]()},
 }
@@ -96,5 +110,9 @@ func lowerFirst(s string) string {
 
 // variantName is the wire name of a union's variant: IntegrationDetailsMemberOpenSearch -> openSearch.
 func variantName(union, variant reflect.Type) string {
-	return lowerFirst(strings.TrimPrefix(variant.Name(), union.Name()+"Member"))
+	name := strings.TrimPrefix(variant.Name(), union.Name()+"Member")
+	if pascalCase[strings.TrimPrefix(union.PkgPath(), sdkServices)] {
+		return name
+	}
+	return lowerFirst(name)
 }

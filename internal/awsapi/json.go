@@ -66,15 +66,21 @@ func (c *call) target() (API, Operation, error) {
 	if dot < 0 {
 		return API{}, Operation{}, Errorf("UnknownOperationException", "X-Amz-Target must be a service and an operation with a dot between, not '%s'.", clip(target))
 	}
-	api, ok := c.json[target[:dot]]
+	return c.operation(target[:dot], target[dot+1:])
+}
+
+// operation finds an operation by the target prefix of its service and its name.
+func (c *call) operation(prefix, name string) (API, Operation, error) {
+	api, ok := c.json[prefix]
 	if !ok {
-		return API{}, Operation{}, Errorf("UnknownOperationException", "This server has no service '%s'.", clip(target[:dot]))
+		return API{}, Operation{}, Errorf("UnknownOperationException", "This server has no service '%s'.", clip(prefix))
 	}
-	o, ok := api.ops[target[dot+1:]]
+	c.service, c.scope = api.Service, api.scope
+	o, ok := api.ops[name]
 	if !ok {
-		return API{}, Operation{}, Errorf("UnknownOperationException", "This server does not offer the operation '%s' of %s.", clip(target[dot+1:]), api.Service)
+		return API{}, Operation{}, Errorf("UnknownOperationException", "This server does not offer the operation '%s' of %s.%s", clip(name), api.Service, api.instead)
 	}
-	c.service, c.name = api.Service, o.name
+	c.name = o.name
 	return api, o, nil
 }
 
@@ -91,6 +97,7 @@ type jsonProtocol struct{}
 func (jsonProtocol) auth(err *AuthError) *Error { return err.JSON() }
 
 func (jsonProtocol) refuse(c *call, err smithy.APIError, status int) {
+	status = c.queryError(err, status)
 	c.write(status, c.replyType(), errorJSON(err))
 }
 
@@ -106,10 +113,14 @@ func errorJSON(err smithy.APIError) []byte {
 	return append(b, '}')
 }
 
+// isException tells exceptions of an SDK.
+func isException(v reflect.Value) bool {
+	return v.Kind() == reflect.Pointer && !v.IsNil() && strings.HasPrefix(v.Type().Elem().PkgPath(), sdkServices)
+}
+
 // exceptionMembers is the JSON object of an exception of an SDK; nil for other errors.
 func exceptionMembers(err smithy.APIError) []byte {
-	v := reflect.ValueOf(err)
-	if v.Kind() != reflect.Pointer || v.IsNil() || !strings.HasPrefix(v.Type().Elem().PkgPath(), sdkServices) {
+	if !isException(reflect.ValueOf(err)) {
 		return nil
 	}
 	b, problem := Marshal(err)

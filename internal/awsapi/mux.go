@@ -18,14 +18,14 @@ import (
 // DefaultMaxBody is how long a request may be when neither the server nor the operation says otherwise.
 const DefaultMaxBody = 6 << 20
 
-// Mux serves APIs of the JSON and query protocols on one port.
+// Mux serves APIs of the JSON, CBOR and query protocols on one port.
 type Mux struct {
 	verifier   *Verifier
 	authorizer Authorizer
 	log        *slog.Logger
 	maxBody    int64
 	json       map[string]API      // by target prefix
-	query      map[string]QueryAPI // by service
+	query      map[string]QueryAPI // by the name in credential scopes
 	buffers    sync.Pool           // of *[]byte, for answers
 }
 
@@ -54,7 +54,7 @@ func NewMux(o MuxOptions) *Mux {
 	return m
 }
 
-// Add makes the Mux serve APIs of the JSON protocol. Add everything before serving.
+// Add makes the Mux serve APIs of the JSON protocol, and in CBOR. Add everything before serving.
 func (m *Mux) Add(apis ...API) {
 	for _, a := range apis {
 		m.json[a.TargetPrefix] = a
@@ -64,14 +64,14 @@ func (m *Mux) Add(apis ...API) {
 // AddQuery makes the Mux serve APIs of the query protocol. Add everything before serving.
 func (m *Mux) AddQuery(apis ...QueryAPI) {
 	for _, a := range apis {
-		m.query[a.Service] = a
+		m.query[a.scope] = a
 	}
 }
 
 // Matches reports whether r is in one of the Mux's protocols, so that a server can tell it from S3's requests on the
-// same port: it has X-Amz-Target, or it is at the root and has a JSON service's body, a form, or an Action in its query.
+// same port: it has X-Amz-Target or Smithy-Protocol, or it is at the root and has a JSON service's body, a form, or an Action in its query.
 func (m *Mux) Matches(r *http.Request) bool {
-	if r.Header.Get("X-Amz-Target") != "" {
+	if r.Header.Get("X-Amz-Target") != "" || isCBOR(r) {
 		return true
 	}
 	return r.URL.Path == "/" && (isJSON(r) || isForm(r) || r.URL.Query().Has("Action"))
@@ -84,6 +84,7 @@ type call struct {
 	r       *http.Request
 	id      string // the request's
 	service string
+	scope   string // the service's name in signatures
 	name    string // the operation's
 	caller  Identity
 	status  int
@@ -114,6 +115,10 @@ func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer c.logAccess(start)
 	if r.Header.Get("X-Amz-Target") != "" || isJSON(r) {
 		c.serve(jsonProtocol{}, c.serveJSON)
+		return
+	}
+	if isCBOR(r) {
+		c.serve(cborProtocol{}, c.serveCBOR)
 		return
 	}
 	c.serve(queryProtocol{}, c.serveQuery)
@@ -249,7 +254,7 @@ func (c *call) limit(o Operation) int64 {
 
 // screen refuses strangers before their bodies are kept; what they send is read past, as above.
 func (c *call) screen() error {
-	_, _, err := c.verifier.screen(c.r, c.service)
+	_, _, err := c.verifier.screen(c.r, c.scope)
 	if err != nil {
 		_, _ = io.CopyN(io.Discard, c.r.Body, drained)
 	}
@@ -257,7 +262,7 @@ func (c *call) screen() error {
 }
 
 func (c *call) verify(payload string) error {
-	id, err := c.verifier.Verify(c.r, c.service, payload)
+	id, err := c.verifier.Verify(c.r, c.scope, payload)
 	if err != nil {
 		return err
 	}

@@ -18,22 +18,31 @@ import (
 
 // QueryAPI is one service of the query protocol: form posts with an Action, answered in XML.
 type QueryAPI struct {
-	// Service is the name in a signature's credential scope: requests of all query services look alike otherwise.
+	// Service is the name in ARNs and in IAM actions. The name in a signature's credential scope tells which service is
+	// meant: requests of all query services look alike otherwise.
 	Service string
 	// Version is the API's version, as clients send it.
 	Version string
 
-	ops map[string]Operation
+	scope   string
+	ops     map[string]Operation
+	instead string
 }
 
 // NewQuery makes an API of the query protocol. Operations have the same shape as those of NewJSON.
 func NewQuery(service, version string, ops ...Operation) QueryAPI {
-	return QueryAPI{Service: service, Version: version, ops: linkFacts(service, ops)}
+	return QueryAPI{Service: service, Version: version, scope: scopeOf(service), ops: linkFacts(service, ops)}
+}
+
+// Instead returns the API with a sentence for those who ask for an operation it does not have.
+func (a QueryAPI) Instead(text string) QueryAPI {
+	a.instead = " " + text
+	return a
 }
 
 // namespace is that of the answers.
 func (a QueryAPI) namespace() string {
-	return "https://" + a.Service + ".amazonaws.com/doc/" + a.Version + "/"
+	return "https://" + a.scope + ".amazonaws.com/doc/" + a.Version + "/"
 }
 
 // serveQuery answers a request of the query protocol.
@@ -42,7 +51,7 @@ func (c *call) serveQuery() error {
 	if err != nil {
 		return err
 	}
-	c.service = scope.Service
+	c.service, c.scope = scope.Service, scope.Service
 	if err := c.screen(); err != nil {
 		return err
 	}
@@ -99,16 +108,17 @@ func (c *call) action(form url.Values) (QueryAPI, Operation, error) {
 	if name == "" {
 		return QueryAPI{}, Operation{}, Errorf("MissingAction", "The request must contain the parameter Action, which names the operation.")
 	}
-	api, ok := c.query[c.service]
+	api, ok := c.query[c.scope]
 	if !ok {
-		return QueryAPI{}, Operation{}, Errorf("InvalidAction", "This server has no query service '%s', for which this request is signed.", clip(c.service))
+		return QueryAPI{}, Operation{}, Errorf("InvalidAction", "This server has no query service '%s', for which this request is signed.", clip(c.scope))
 	}
+	c.service = api.Service
 	if v := form.Get("Version"); v != "" && v != api.Version {
 		return QueryAPI{}, Operation{}, Errorf("InvalidAction", "Could not find version %s of %s; this server offers %s.", clip(v), api.Service, api.Version)
 	}
 	o, ok := api.ops[name]
 	if !ok {
-		return QueryAPI{}, Operation{}, Errorf("InvalidAction", "This server does not offer the operation '%s' of %s.", clip(name), api.Service)
+		return QueryAPI{}, Operation{}, Errorf("InvalidAction", "This server does not offer the operation '%s' of %s.%s", clip(name), api.Service, api.instead)
 	}
 	c.name = o.name
 	return api, o, nil
@@ -250,6 +260,8 @@ func (x *xmlWriter) value(v reflect.Value) error {
 	switch v.Kind() {
 	case reflect.Pointer:
 		return x.value(v.Elem())
+	case reflect.Interface:
+		return x.union(v)
 	case reflect.Struct:
 		if v.Type() == timeType {
 			x.raw(v.Interface().(time.Time).UTC().Format("2006-01-02T15:04:05Z"))
@@ -280,6 +292,15 @@ func (x *xmlWriter) value(v reflect.Value) error {
 	}
 }
 
+// union writes the one member a union has.
+func (x *xmlWriter) union(v reflect.Value) error {
+	variant := reflect.Indirect(v.Elem())
+	if !slices.Contains(unions[v.Type()], variant.Type()) {
+		return unsupported{variant.Type()}
+	}
+	return x.element(variantName(v.Type(), variant.Type()), variant.FieldByName("Value"))
+}
+
 func (x *xmlWriter) entries(v reflect.Value) error {
 	keys := v.MapKeys()
 	sort.Slice(keys, func(i, j int) bool { return keys[i].String() < keys[j].String() })
@@ -307,43 +328,14 @@ func (queryProtocol) refuse(c *call, err smithy.APIError, status int) {
 	}
 	x := xmlWriter{}
 	x.raw("<ErrorResponse")
-	if api, ok := c.query[c.service]; ok {
+	if api, ok := c.query[c.scope]; ok {
 		x.raw(` xmlns="` + api.namespace() + `"`)
 	}
 	x.raw("><Error><Type>" + kind + "</Type><Code>")
-	x.text(queryCode(err.ErrorCode()))
+	code, status := queryName(c.service, err, status)
+	x.text(code)
 	x.raw("</Code><Message>")
 	x.text(err.ErrorMessage())
 	x.raw("</Message></Error><RequestId>" + c.id + "</RequestId></ErrorResponse>\n")
-	c.write(queryStatus(err, status), "text/xml", x.b)
-}
-
-// queryCodes renames exceptions of the dispatcher that the query services call otherwise.
-var queryCodes = map[string]string{
-	"AccessDeniedException":          "AccessDenied",
-	"SerializationException":         "MalformedInput",
-	"RequestEntityTooLargeException": "RequestEntityTooLarge",
-}
-
-func queryCode(code string) string {
-	if renamed, ok := queryCodes[code]; ok {
-		return renamed
-	}
-	return code
-}
-
-// queryStatuses are IAM's HTTP statuses where they are not 400.
-var queryStatuses = map[string]int{
-	"AccessDenied":        http.StatusForbidden,
-	"NoSuchEntity":        http.StatusNotFound,
-	"EntityAlreadyExists": http.StatusConflict,
-	"DeleteConflict":      http.StatusConflict,
-	"LimitExceeded":       http.StatusConflict,
-}
-
-func queryStatus(err smithy.APIError, status int) int {
-	if s, ok := queryStatuses[queryCode(err.ErrorCode())]; ok && status == http.StatusBadRequest {
-		return s
-	}
-	return status
+	c.write(status, "text/xml", x.b)
 }

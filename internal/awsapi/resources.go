@@ -24,6 +24,10 @@ var namings = map[string][]naming{
 		{[]string{"projectName", "name", "names", "resourceArn"}, plain("project/", ""), ":project/"},
 		{[]string{"id", "ids"}, projectOfBuild, ":build/"},
 	},
+	"cloudwatch": {
+		{[]string{"AlarmName", "AlarmNames"}, plain("alarm:", ""), ":alarm:"},
+		{[]string{"ResourceARN"}, plain("alarm:", ""), ":alarm:"},
+	},
 	"logs": {
 		{[]string{"logGroupName", "logGroupIdentifier"}, plain("log-group:", ":*"), ":log-group:"},
 		{[]string{"resourceArn"}, plain("log-group:", ":*"), ""},

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/codebuild"
 	"github.com/aws/aws-sdk-go-v2/service/codecommit"
@@ -42,6 +43,10 @@ func TestResources(t *testing.T) {
 		{"logs", "FilterLogEvents", &cloudwatchlogs.FilterLogEventsInput{LogGroupIdentifier: aws.String("arn:aws:logs:eu-west-1:1:log-group:n")}, []string{"arn:aws:logs:eu-west-1:1:log-group:n:*"}},
 		{"logs", "FilterLogEvents", &cloudwatchlogs.FilterLogEventsInput{LogGroupIdentifier: aws.String("arn:aws:logs:eu-west-1:1:log-group:n:*")}, []string{"arn:aws:logs:eu-west-1:1:log-group:n:*"}},
 		{"logs", "DescribeLogGroups", &cloudwatchlogs.DescribeLogGroupsInput{}, []string{"*"}},
+		{"cloudwatch", "PutMetricAlarm", &cloudwatch.PutMetricAlarmInput{AlarmName: name}, []string{"arn:aws:cloudwatch:eu-west-1:1:alarm:n"}},
+		{"cloudwatch", "DeleteAlarms", &cloudwatch.DeleteAlarmsInput{AlarmNames: []string{"a", "b"}}, []string{"arn:aws:cloudwatch:eu-west-1:1:alarm:a", "arn:aws:cloudwatch:eu-west-1:1:alarm:b"}},
+		{"cloudwatch", "TagResource", &cloudwatch.TagResourceInput{ResourceARN: aws.String("arn:aws:cloudwatch:anywhere:2:alarm:n")}, []string{"arn:aws:cloudwatch:eu-west-1:1:alarm:n"}},
+		{"cloudwatch", "DescribeAlarms", &cloudwatch.DescribeAlarmsInput{}, []string{"*"}},
 		{"iam", "GetUser", &iam.GetUserInput{UserName: name}, nil},
 		{"iam", "ListUsers", &iam.ListUsersInput{}, nil},
 	} {

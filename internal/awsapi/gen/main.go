@@ -18,12 +18,15 @@ import (
 	"strings"
 )
 
-// services maps the name in a credential scope to the operations to keep; nil keeps all. CodeCommit is missing on
+// services maps the name of a service in ARNs to the operations to keep; nil keeps all. CodeCommit is missing on
 // purpose: it has an exception of its own for nearly every member, and its methods give them.
 var services = map[string]func(op string) bool{
 	"codepipeline": nil,
 	"codebuild":    nil,
 	"logs":         nil,
+	"cloudwatch": func(op string) bool {
+		return strings.Contains(op, "Alarm") && !strings.Contains(op, "Mute") || strings.Contains(op, "Tag")
+	},
 	"iam": func(op string) bool {
 		for _, noun := range []string{"User", "Role", "AccessKey", "InstanceProfilesForRole"} {
 			if strings.Contains(op, noun) && !strings.Contains(op, "Service") && !strings.Contains(op, "SAML") {
