@@ -27,6 +27,7 @@ func (r *rooms) providers(db store.Store) (*action.Registry, error) {
 		invoke.New(r.startPipeline),
 		variablecheck.New(),
 		deploymentwindow.New(db, r.queue, nil),
+		r.alarmRule,
 		s3deploy.New(r.objects, s3deploy.Options{}),
 	}
 	for _, p := range codebuild.New(db, r.builds, nil) {

@@ -12,9 +12,12 @@ import (
 	"sync"
 	"time"
 
+	"github.com/conveyor-cd/conveyor/internal/action/cloudwatchalarm"
 	codebuildaction "github.com/conveyor-cd/conveyor/internal/action/codebuild"
 	"github.com/conveyor-cd/conveyor/internal/action/deploymentwindow"
+	"github.com/conveyor-cd/conveyor/internal/alarm"
 	"github.com/conveyor-cd/conveyor/internal/awsapi"
+	cloudwatchapi "github.com/conveyor-cd/conveyor/internal/awsapi/cloudwatch"
 	codebuildapi "github.com/conveyor-cd/conveyor/internal/awsapi/codebuild"
 	codecommitapi "github.com/conveyor-cd/conveyor/internal/awsapi/codecommit"
 	codepipelineapi "github.com/conveyor-cd/conveyor/internal/awsapi/codepipeline"
@@ -51,6 +54,8 @@ type rooms struct {
 	objects      *objectstore.Store
 	repositories *gitrepo.Store
 	builds       *build.Service
+	alarms       *alarm.Store
+	alarmRule    *cloudwatchalarm.Provider
 	flow         *flow.Service
 	api          *awsapi.Mux
 	explain      *explain.Handler
@@ -91,6 +96,8 @@ func openRooms(ctx context.Context, c config.Config, seat *seat, db store.Store,
 	if err := r.openBuilds(db, place); err != nil {
 		return r, err
 	}
+	r.alarms = alarm.New(db, alarm.Options{OnChange: r.alarmChanged})
+	r.alarmRule = cloudwatchalarm.New(db, r.alarms, r.queue, cloudwatchalarm.Options{})
 	registry, err := r.providers(db)
 	if err != nil {
 		return r, err
@@ -102,17 +109,20 @@ func openRooms(ctx context.Context, c config.Config, seat *seat, db store.Store,
 	r.builds.Register(r.queue)
 	codebuildaction.Register(r.queue, r.builds, r.flow)
 	deploymentwindow.Register(r.queue, r.flow, nil)
+	r.alarmRule.Register(r.queue, r.flow)
 	r.repositories.OnPush(r.pushed)
 
 	r.explain = &explain.Handler{Explainer: r.flow, Verifier: verifier, Authorizer: authorizer, Log: log.With("room", "explain")}
 	r.api = awsapi.NewMux(awsapi.MuxOptions{Verifier: verifier, Authorizer: authorizer, Log: log.With("room", "api")})
+	alarms := cloudwatchapi.New(r.alarms, place)
 	r.api.Add(
 		codepipelineapi.New(r.flow).API(),
 		codebuildapi.New(db, r.builds, place).API(),
 		codecommitapi.New(r.repositories, codecommitapi.Options{Place: place, PublicURL: c.PublicURL}).API(),
 		logsapi.New(r.logs, logsapi.Options{Place: place}).API(),
+		alarms.API(),
 	)
-	r.api.AddQuery(iamapi.New(identities).API(), stsapi.New().API())
+	r.api.AddQuery(iamapi.New(identities).API(), stsapi.New().API(), alarms.QueryAPI())
 	if err := r.openS3(ctx, verifier, identities, place); err != nil {
 		return r, err
 	}
@@ -221,6 +231,11 @@ func (r *rooms) pushed(ctx context.Context, tx store.Tx, p gitrepo.Push) error {
 	return r.flow.SourceChanged(ctx, tx, c)
 }
 
+// alarmChanged tells the rules that watch an alarm, in the transaction of the change itself.
+func (r *rooms) alarmChanged(ctx context.Context, tx store.Tx, c alarm.Change) error {
+	return cloudwatchalarm.Changed(ctx, tx, r.queue, r.flow, c)
+}
+
 // begin repairs what a crash left and starts the workers.
 func (r *rooms) begin(ctx context.Context) error {
 	if err := errors.Join(r.builds.Recover(ctx), r.clearUp(ctx)); err != nil {
@@ -262,6 +277,8 @@ const (
 	keepPushes = 90 * 24 * time.Hour
 	// keepCommands is how long builds are kept that belong to pipelines; their actions have been told their end long ago.
 	keepCommands = 30 * 24 * time.Hour
+	// keepAlarms is how long it is known what happened to alarms, and what rules about them decided.
+	keepAlarms = 30 * 24 * time.Hour
 )
 
 func (r *rooms) sweep(ctx context.Context) {
@@ -276,7 +293,8 @@ func (r *rooms) sweep(ctx context.Context) {
 		}
 		_, err := r.objects.Sweep(ctx)
 		_, errPushes := r.repositories.Prune(ctx, time.Now().Add(-keepPushes))
-		err = errors.Join(err, errPushes, r.builds.Prune(ctx, time.Now().Add(-keepCommands)), r.logs.Sweep(ctx), r.repositories.Maintain(ctx))
+		err = errors.Join(err, errPushes, r.builds.Prune(ctx, time.Now().Add(-keepCommands)), r.logs.Sweep(ctx), r.repositories.Maintain(ctx),
+			r.alarms.Prune(ctx, time.Now().Add(-keepAlarms)), r.alarmRule.Prune(ctx, time.Now().Add(-keepAlarms)))
 		if err != nil && ctx.Err() == nil {
 			r.log.Error("clearing away failed; it is tried again later", "error", err)
 		}
