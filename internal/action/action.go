@@ -47,6 +47,8 @@ type Type struct {
 	TimeoutSetable bool   // Action.TimeoutInMinutes is honoured (manual approval)
 	EntityURL      string // template with {Config:Key}; console link to the thing acted on
 	RevisionURL    string
+	ExecutionURL   string // template with {Config:Key} and {ExternalExecutionId}; custom types only
+	SettingsURL    string // where the provider is configured (AWS: thirdPartyConfigurationUrl); custom types only
 }
 
 // Property is one configuration key (AWS: ActionConfigurationProperty).
@@ -63,7 +65,7 @@ type Property struct {
 	Values []string
 	// Check, when set, says what a value should have been ("a cron expression, ..."), or "" when it is fine. It is asked
 	// when a pipeline is made, and again when the action starts and its variables are known.
-	Check func(value string) string
+	Check func(value string) string `json:"-"`
 }
 
 // Count bounds how many artifacts an action reads or produces.

@@ -32,11 +32,14 @@ func NewRegistry(log *slog.Logger, providers ...Provider) (*Registry, error) {
 		if _, twice := r.byID[t.ID]; twice {
 			return nil, fmt.Errorf("action type %s is registered twice", t)
 		}
-		r.byID[t.ID] = Logged(log, Recovered(Checked(p)))
+		r.byID[t.ID] = Wrapped(log, p)
 		r.types = append(r.types, t)
 	}
 	return r, nil
 }
+
+// Wrapped is p as NewRegistry keeps it.
+func Wrapped(log *slog.Logger, p Provider) Provider { return Logged(log, Recovered(Checked(p))) }
 
 // Lookup finds the provider of an action type.
 func (r *Registry) Lookup(id pipeline.ActionTypeID) (Provider, bool) {

@@ -103,7 +103,7 @@ func openRooms(ctx context.Context, c config.Config, seat *seat, db store.Store,
 		return r, err
 	}
 	r.flow = flow.New(flow.Options{
-		Store: db, Jobs: r.queue, Providers: registry, Repositories: r.repositories, Artifacts: r.objects,
+		Store: db, Jobs: r.queue, Providers: registry, Repositories: r.repositories, Artifacts: r.objects, Sessions: identities,
 		Region: place.Region, Account: place.Account, PublicURL: c.PublicURL, Logger: log.With("room", "flow"),
 	})
 	r.builds.Register(r.queue)

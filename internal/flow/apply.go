@@ -145,21 +145,21 @@ func (e *effects) StartAction(c engine.StartAction) error {
 // CancelAction ends the work of an action nobody waits for any more. Abandoned work is left alone, as on AWS: its end,
 // when it comes, no longer fits the state and changes nothing.
 func (e *effects) CancelAction(c engine.CancelAction) error {
-	if c.Cause == engine.CancelAbandon {
-		return nil
-	}
-	if err := e.s.jobs.Cancel(e.ctx, e.tx, jobStartAction, c.ID); err != nil {
-		return err
-	}
 	d, err := e.definition(c.Version)
 	if err != nil {
 		return err
 	}
-	stage := d.Stage(c.Stage)
-	if stage == nil || stage.Action(c.Action) == nil {
+	declared := d.Stage(c.Stage).Action(c.Action)
+	if c.Cause == engine.CancelAbandon && (declared == nil || declared.ActionTypeID.Owner != ownerCustom) {
+		return nil // a job worker has to be told: it could not hand in its result
+	}
+	if err := e.s.jobs.Cancel(e.ctx, e.tx, jobStartAction, c.ID); err != nil {
+		return err
+	}
+	if declared == nil {
 		return nil
 	}
-	return e.cancel(*stage.Action(c.Action), action.Job{
+	return e.cancel(*declared, action.Job{
 		PipelineVersion: c.Version, ExecutionID: c.Execution, Stage: c.Stage, ActionExecutionID: c.ID, ExternalID: c.ExternalID,
 	})
 }

@@ -161,21 +161,24 @@ type afterAction struct {
 type pastWork[T any] struct {
 	table, columns string
 	same           string // whether rows a and b are attempts of the same thing
-	scan           func(*Service, *sql.Rows) (T, error)
+	scan           func(*sql.Rows) (T, error)
+	mask           func(*T, pipeline.Catalog)
 	position       func(*T) (started time.Time, id string)
 }
 
 var pastActions = pastWork[ActionDetail]{
 	table: "action_executions", columns: "execution_id, version, stage, declaration, record, configuration, variables",
 	same:     "b.stage = a.stage AND b.action = a.action",
-	scan:     (*Service).scanAction,
+	scan:     scanAction,
+	mask:     (*ActionDetail).mask,
 	position: func(d *ActionDetail) (time.Time, string) { return d.Action.Started, d.Action.ID },
 }
 
 var pastRules = pastWork[RuleDetail]{
 	table: "rule_executions", columns: "execution_id, version, stage, slot, declaration, record, configuration",
 	same:     "b.stage = a.stage AND b.slot = a.slot AND b.rule = a.rule",
-	scan:     (*Service).scanRule,
+	scan:     scanRule,
+	mask:     (*RuleDetail).mask,
 	position: func(d *RuleDetail) (time.Time, string) { return d.Rule.Started, d.Rule.ID },
 }
 
@@ -235,13 +238,21 @@ func readWork[T any](ctx context.Context, s *Service, r store.Reader, past *past
 	defer rows.Close()
 	var list []T
 	for rows.Next() {
-		one, err := past.scan(s, rows)
+		one, err := past.scan(rows)
 		if err != nil {
 			return nil, fmt.Errorf("a record of history is unreadable: %w", err)
 		}
 		list = append(list, one)
 	}
-	return list, rows.Err()
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	rows.Close() // the catalog reads, too
+	types := s.pastCatalog(ctx, r)
+	for i := range list {
+		past.mask(&list[i], types.facts)
+	}
+	return list, types.err
 }
 
 // byNumber keeps SQLite, when it was told that a table has few rows, from reading them all.
@@ -261,7 +272,7 @@ func (s *Service) executionNumber(ctx context.Context, r store.Reader, pipelineI
 	return number, err
 }
 
-func (s *Service) scanAction(rows *sql.Rows) (ActionDetail, error) {
+func scanAction(rows *sql.Rows) (ActionDetail, error) {
 	var a ActionDetail
 	var declaration, record string
 	var configuration, variables sql.NullString
@@ -277,13 +288,19 @@ func (s *Service) scanAction(rows *sql.Rows) (ActionDetail, error) {
 	if a.Configuration == nil {
 		a.Configuration = a.Declaration.Configuration
 	}
-	id := a.Declaration.ActionTypeID
-	a.Configuration = pipeline.MaskConfiguration(id, a.Configuration, s.catalog)
-	a.Declaration.Configuration = pipeline.MaskConfiguration(id, a.Declaration.Configuration, s.catalog)
 	return a, nil
 }
 
-func (s *Service) scanRule(rows *sql.Rows) (RuleDetail, error) {
+func (a *ActionDetail) mask(types pipeline.Catalog) {
+	id := a.Declaration.ActionTypeID
+	a.Configuration = pipeline.MaskConfiguration(id, a.Configuration, types)
+	a.Declaration.Configuration = pipeline.MaskConfiguration(id, a.Declaration.Configuration, types)
+}
+
+// mask has nothing to do: no rule has secrets.
+func (*RuleDetail) mask(pipeline.Catalog) {}
+
+func scanRule(rows *sql.Rows) (RuleDetail, error) {
 	var r RuleDetail
 	var declaration, record string
 	var configuration sql.NullString
@@ -298,6 +315,28 @@ func (s *Service) scanRule(rows *sql.Rows) (RuleDetail, error) {
 		r.Configuration = r.Declaration.Configuration
 	}
 	return r, err
+}
+
+// CheckActionExecution refuses an action execution that does not exist; a pipeline's name may narrow the search.
+func (s *Service) CheckActionExecution(ctx context.Context, name, actionExecutionID string) error {
+	return s.store.Read(ctx, func(r store.Reader) error {
+		query, args := `SELECT COUNT(*) FROM action_executions WHERE id = $1`, []any{actionExecutionID}
+		if name != "" {
+			id, _, err := s.identify(ctx, r, name)
+			if err != nil {
+				return err
+			}
+			query, args = query+` AND pipeline_id = $2`, append(args, id)
+		}
+		var n int
+		if err := r.QueryRow(ctx, query, args...).Scan(&n); err != nil {
+			return err
+		}
+		if n == 0 {
+			return pipeline.Errorf(pipeline.ActionExecutionNotFound, "There is no action execution with the id '%s'", actionExecutionID)
+		}
+		return nil
+	})
 }
 
 func decodeOptional(text sql.NullString, v any) error {

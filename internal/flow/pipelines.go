@@ -44,7 +44,9 @@ func (s *Service) CreatePipeline(ctx context.Context, d pipeline.Definition, tag
 		if err := s.apply(ctx, tx, p, &d, engine.DefinitionChanged{At: s.at(tx), By: by, Version: 1}); err != nil {
 			return err
 		}
-		created = s.present(p, &d)
+		if created, err = s.present(ctx, tx, p, &d); err != nil {
+			return err
+		}
 		values, missing := resolveVariables(&d, nil)
 		return s.apply(ctx, tx, p, &d, engine.ExecutionRequested{
 			At: s.at(tx), By: by, ID: uuid.NewString(), Nonce: rand.Text(), Region: s.region, Variables: values, Failure: missing,
@@ -55,24 +57,29 @@ func (s *Service) CreatePipeline(ctx context.Context, d pipeline.Definition, tag
 }
 
 func (s *Service) checkNew(ctx context.Context, tx store.Tx, d *pipeline.Definition, tags map[string]string) error {
-	w := s.world()
+	types := s.catalog(ctx, tx)
+	w := s.world(types)
 	w.MaxPipelines, w.Tags = s.quota, tags
 	err := tx.QueryRow(ctx, `SELECT COUNT(*), COUNT(CASE WHEN name = $1 THEN 1 END) > 0 FROM pipelines`, d.Name).
 		Scan(&w.Pipelines, &w.NameTaken)
 	if err != nil {
 		return err
 	}
-	return s.check(d, w)
+	return s.check(d, w, types)
 }
 
 // world is what validation has to know about this server.
-func (s *Service) world() pipeline.World {
-	return pipeline.World{Account: s.account, Region: s.region, ActionTypes: s.catalog, RoleProblem: s.roleProblem}
+func (s *Service) world(types *catalog) pipeline.World {
+	return pipeline.World{Account: s.account, Region: s.region, ActionTypes: types.facts, RoleProblem: s.roleProblem}
 }
 
 // check refuses what breaks a rule of the service, and then what this server cannot run yet.
-func (s *Service) check(d *pipeline.Definition, w pipeline.World) error {
-	if err := pipeline.Validate(*d, w); err != nil {
+func (s *Service) check(d *pipeline.Definition, w pipeline.World, types *catalog) error {
+	err := pipeline.Validate(*d, w)
+	if types.err != nil {
+		return types.err
+	}
+	if err != nil {
 		return err
 	}
 	if err := checkGlobs(d); err != nil {
@@ -121,9 +128,10 @@ func (s *Service) UpdatePipeline(ctx context.Context, given pipeline.Definition,
 		if err != nil {
 			return err
 		}
-		d := pipeline.Normalise(pipeline.RestoreSecrets(given, *old, s.catalog))
+		types := s.catalog(ctx, tx)
+		d := pipeline.Normalise(pipeline.RestoreSecrets(given, *old, types.facts))
 		d.Version = p.version + 1
-		if err := s.check(&d, s.world()); err != nil {
+		if err := s.check(&d, s.world(types), types); err != nil {
 			return err
 		}
 		p.version, p.updated = d.Version, tx.Now()
@@ -134,7 +142,9 @@ func (s *Service) UpdatePipeline(ctx context.Context, given pipeline.Definition,
 		if err := s.insertVersion(ctx, tx, p.id, &d, by); err != nil {
 			return err
 		}
-		updated = s.present(p, &d)
+		if updated, err = s.present(ctx, tx, p, &d); err != nil {
+			return err
+		}
 		return s.apply(ctx, tx, p, &d, engine.DefinitionChanged{At: s.at(tx), By: by, Version: d.Version})
 	})
 	return updated, err
@@ -155,7 +165,7 @@ func (s *Service) DeletePipeline(ctx context.Context, name, by string) error {
 		if err := s.apply(ctx, tx, p, d, engine.PipelineDeleted{At: s.at(tx), By: by}); err != nil {
 			return err
 		}
-		for _, table := range []string{"source_watches", "source_changes", "pipeline_tags", "client_tokens", "pipeline_versions"} {
+		for _, table := range []string{"source_watches", "source_changes", "pipeline_tags", "client_tokens", "action_revisions", "pipeline_versions"} {
 			if _, err := tx.Exec(ctx, `DELETE FROM `+table+` WHERE pipeline_id = $1`, p.id); err != nil {
 				return err
 			}
@@ -187,16 +197,17 @@ func (s *Service) GetPipeline(ctx context.Context, name string, version int) (Pi
 		if err != nil {
 			return err
 		}
-		found = s.present(p, d)
-		return nil
+		found, err = s.present(ctx, r, p, d)
+		return err
 	})
 	return found, err
 }
 
-func (s *Service) present(p *row, d *pipeline.Definition) Pipeline {
+func (s *Service) present(ctx context.Context, r store.Reader, p *row, d *pipeline.Definition) (Pipeline, error) {
+	types := s.pastCatalog(ctx, r)
 	return Pipeline{
-		Definition: pipeline.MaskSecrets(*d, s.catalog), ARN: s.ARN(p.name), Created: p.created, Updated: p.updated,
-	}
+		Definition: pipeline.MaskSecrets(*d, types.facts), ARN: s.ARN(p.name), Created: p.created, Updated: p.updated,
+	}, types.err
 }
 
 // PipelineSummary is one line of ListPipelines.

@@ -58,6 +58,11 @@ func (s *Service) Prune(ctx context.Context) error {
 	if err := s.pruneDeliveries(ctx, now); err != nil {
 		return err
 	}
+	if err := s.sweep(ctx, `DELETE FROM worker_jobs WHERE seq IN
+		(SELECT seq FROM worker_jobs WHERE ended > 0 AND ended < $1 ORDER BY ended LIMIT $2)`,
+		store.Micros(now.Add(-s.events))); err != nil {
+		return err
+	}
 	return s.pruneExecutions(ctx, now.Add(-s.history))
 }
 

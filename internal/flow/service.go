@@ -43,7 +43,9 @@ type Options struct {
 	Repositories Repositories
 	// Artifacts copies the input artifacts of actions in another region than the pipeline's.
 	Artifacts Artifacts
-	Logger    *slog.Logger // nil discards
+	// Sessions makes the credentials that job workers reach their artifacts with.
+	Sessions Sessions
+	Logger   *slog.Logger // nil discards
 
 	Account string // default 000000000000
 	Region  string // default us-east-1
@@ -76,6 +78,7 @@ type Service struct {
 	providers    Providers
 	repositories Repositories
 	artifacts    Artifacts
+	sessions     Sessions
 	log          *slog.Logger
 	account      string
 	region       string
@@ -104,7 +107,7 @@ const (
 // New makes a Service and registers its job handlers.
 func New(o Options) *Service {
 	s := &Service{
-		store: o.Store, jobs: o.Jobs, providers: o.Providers, repositories: o.Repositories, artifacts: o.Artifacts, log: o.Logger,
+		store: o.Store, jobs: o.Jobs, providers: o.Providers, repositories: o.Repositories, artifacts: o.Artifacts, sessions: o.Sessions, log: o.Logger,
 		account: o.Account, region: o.Region, publicURL: o.PublicURL,
 		quota: o.MaxPipelines, webhooks: o.MaxWebhooks, deliveries: o.MaxDeliveries,
 		events: o.EventRetention, history: o.HistoryRetention,
@@ -163,8 +166,18 @@ func (s *Service) Account() string { return s.account }
 // Region is the region in ARNs.
 func (s *Service) Region() string { return s.region }
 
-// ActionTypes lists the action types that pipelines can use.
-func (s *Service) ActionTypes() []action.Type { return s.types(false) }
+// ActionTypes lists the action types that pipelines can use, custom ones included.
+func (s *Service) ActionTypes(ctx context.Context) ([]action.Type, error) {
+	custom, err := s.CustomTypes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list := s.types(false)
+	for _, t := range custom {
+		list = append(list, t.Type)
+	}
+	return list, nil
+}
 
 // RuleTypes lists the types of rules that stage conditions can use.
 func (s *Service) RuleTypes() []action.Type { return s.types(true) }
@@ -177,27 +190,6 @@ func (s *Service) types(rules bool) []action.Type {
 		}
 	}
 	return list
-}
-
-// catalog gives validation the facts about the registered action types.
-func (s *Service) catalog(id pipeline.ActionTypeID) (pipeline.ActionTypeFacts, bool) {
-	p, ok := s.providers.Lookup(id)
-	if !ok {
-		return pipeline.ActionTypeFacts{}, false
-	}
-	t := p.Type()
-	facts := pipeline.ActionTypeFacts{
-		MinInputs: t.Inputs.Min, MaxInputs: t.Inputs.Max,
-		MinOutputs: t.Outputs.Min, MaxOutputs: t.Outputs.Max,
-		TimeoutSetable: t.TimeoutSetable,
-	}
-	for _, p := range t.Properties {
-		facts.Properties = append(facts.Properties, pipeline.PropertyFacts{
-			Name: p.Name, Required: p.Required, Secret: p.Secret, Queryable: p.Queryable, Type: p.Type, Values: p.Values,
-			Check: p.Check,
-		})
-	}
-	return facts, true
 }
 
 var roleArn = regexp.MustCompile(`^arn:aws(-[\w]+)*:iam::[0-9]{12}:role/.+`)

@@ -18,8 +18,9 @@ type tagged struct {
 
 func pipelineTags(id int64) tagged { return tagged{"pipeline_tags", "pipeline_id", id} }
 func webhookTags(id int64) tagged  { return tagged{"webhook_tags", "webhook_id", id} }
+func customTags(id int64) tagged   { return tagged{"custom_action_type_tags", "type_id", id} }
 
-// Tags reads the tags of the resource with this ARN: a pipeline or a webhook.
+// Tags reads the tags of the resource with this ARN: a pipeline, a webhook or a custom action type.
 func (s *Service) Tags(ctx context.Context, arn string) (map[string]string, error) {
 	var tags map[string]string
 	err := s.store.Read(ctx, func(r store.Reader) error {
@@ -80,6 +81,16 @@ func (s *Service) resource(ctx context.Context, r store.Reader, arn string) (tag
 	name, tags, query := parts[5], pipelineTags, `SELECT id FROM pipelines WHERE name = $1`
 	if webhook, ok := strings.CutPrefix(name, webhookResource); ok { // no pipeline's name has a colon
 		name, tags, query = webhook, webhookTags, `SELECT id FROM webhooks WHERE name = $1`
+	}
+	if custom, ok := strings.CutPrefix(name, customResource); ok {
+		t, err := customTypeNamed(ctx, r, custom)
+		switch {
+		case err != nil:
+			return tagged{}, err
+		case t == nil || t.deleted:
+			return tagged{}, missing
+		}
+		return customTags(t.row), nil
 	}
 	var id int64
 	err := r.QueryRow(ctx, query, name).Scan(&id)

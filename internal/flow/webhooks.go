@@ -153,11 +153,12 @@ func (s *Service) webhookTarget(ctx context.Context, r store.Reader, w pipeline.
 			"Name one of its source actions", w.TargetAction, w.Name, d.Name)
 	}
 	t := webhook.Target{Configuration: a.Configuration, Secret: map[string]bool{}}
-	facts, _ := s.catalog(a.ActionTypeID)
+	types := s.pastCatalog(ctx, r)
+	facts, _ := types.facts(a.ActionTypeID)
 	for _, p := range facts.Properties {
 		t.Secret[p.Name] = p.Secret
 	}
-	return t, nil
+	return t, types.err
 }
 
 func sourceAction(d *pipeline.Definition, name string) *pipeline.Action {

@@ -100,7 +100,7 @@ func (s *Service) assembleAction(ctx context.Context, r store.Reader, p *row, fo
 		Revision: found.Overrides, Token: found.Action.Token, Started: found.Action.Started,
 		Trigger: found.Execution.Trigger, ExternalID: found.Action.ExternalID,
 	}, copies: copiesOf(found.Action.Inputs, found.Artifacts)}
-	return w, s.assemble(w, d, *stage.Action(found.Action.Name), found.Variables)
+	return w, s.assemble(w, s.catalog(ctx, r), d, *stage.Action(found.Action.Name), found.Variables)
 }
 
 func (s *Service) assembleRule(ctx context.Context, r store.Reader, p *row, found engine.RuleWork) (*work, error) {
@@ -117,7 +117,7 @@ func (s *Service) assembleRule(ctx context.Context, r store.Reader, p *row, foun
 		ActionExecutionID: found.Rule.ID, Inputs: found.Rule.Inputs, Condition: string(found.Condition),
 		Started: found.Rule.Started, Trigger: found.Execution.Trigger, ExternalID: found.Rule.ExternalID,
 	}, copies: copiesOf(found.Rule.Inputs, found.Artifacts)}
-	return w, s.assemble(w, d, declared.AsAction(), found.Variables)
+	return w, s.assemble(w, s.catalog(ctx, r), d, declared.AsAction(), found.Variables)
 }
 
 func notDeclared(p *row, e engine.ExecutionRecord, what, stage string) error {
@@ -125,7 +125,7 @@ func notDeclared(p *row, e engine.ExecutionRecord, what, stage string) error {
 }
 
 // assemble completes w with what is declared, its variables resolved, and finds its provider.
-func (s *Service) assemble(w *work, d *pipeline.Definition, declared pipeline.Action, scope variables.Scope) error {
+func (s *Service) assemble(w *work, types *catalog, d *pipeline.Definition, declared pipeline.Action, scope variables.Scope) error {
 	resolved, err := scope.Action(declared)
 	switch unresolved, tooLarge := new(variables.Unresolved), new(variables.TooLarge); {
 	case errors.As(err, &unresolved):
@@ -144,13 +144,12 @@ func (s *Service) assemble(w *work, d *pipeline.Definition, declared pipeline.Ac
 		w.resolved = resolved.Configuration
 	}
 	w.declare(s, d, resolved)
-	var known bool
-	if w.provider, known = s.providers.Lookup(declared.ActionTypeID); !known && w.refused == nil {
+	if w.provider = types.provider(declared.ActionTypeID); w.provider == nil && w.refused == nil {
 		id := declared.ActionTypeID
 		w.refuse(pipeline.ConfigurationError, "%sType (Category: '%s', Provider: '%s', Owner: '%s', Version: '%s') in %s '%s' is "+
 			"not available in region %s", capital(w.noun()), id.Category, id.Provider, id.Owner, id.Version, w.noun(), declared.Name, s.region)
 	}
-	return nil
+	return types.err
 }
 
 func (w *work) isRule() bool { return w.job.Condition != "" }
@@ -327,9 +326,14 @@ func (s *Service) cancelAction(ctx context.Context, job queue.Job) (queue.Comple
 	if err := json.Unmarshal(job.Payload, &j); err != nil {
 		return nil, queue.Permanent(err)
 	}
-	provider, ok := s.providers.Lookup(j.TypeID)
-	if !ok {
-		return nil, nil
+	var provider action.Provider
+	err := s.store.Read(ctx, func(r store.Reader) error {
+		types := s.pastCatalog(ctx, r)
+		provider = types.provider(j.TypeID)
+		return types.err
+	})
+	if err != nil || provider == nil {
+		return nil, err
 	}
 	return nil, provider.Cancel(ctx, j)
 }

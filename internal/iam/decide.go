@@ -52,7 +52,7 @@ func (d *Directory) Decide(ctx context.Context, p Principal, action, resource st
 	if p.Root {
 		return Allowed, nil
 	}
-	set, err := d.documents(ctx, p.UserID)
+	set, err := d.policiesOf(ctx, p)
 	if err != nil {
 		return NotAllowed, err
 	}
@@ -75,6 +75,14 @@ func (d *Directory) Decide(ctx context.Context, p Principal, action, resource st
 	default:
 		return NotAllowed, nil
 	}
+}
+
+// policiesOf are what binds p: a session has what it was made with, and nothing else.
+func (d *Directory) policiesOf(ctx context.Context, p Principal) (policySet, error) {
+	if p.Grant != "" {
+		return policySet{name: p.Name, documents: []string{p.Grant}}, nil
+	}
+	return d.documents(ctx, p.UserID)
 }
 
 // denyAnywhere widens the Deny statements of a policy to all resources. What cannot be read is returned as it is: the

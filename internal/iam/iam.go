@@ -11,6 +11,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/conveyor-cd/conveyor/internal/store"
@@ -33,6 +34,8 @@ type Principal struct {
 	Name   string // the user's or role's name; empty for root
 	UserID string
 	Root   bool
+	// Grant is the policy that a session was made with: all it may do. Empty for others.
+	Grant string
 }
 
 // ErrNoAccessKey is returned when no active access key has the given id.
@@ -79,6 +82,9 @@ func (d *Directory) AccessKey(ctx context.Context, id string) (AccessKey, error)
 	}
 	if !validKeyID(id) {
 		return AccessKey{}, ErrNoAccessKey // not worth a query
+	}
+	if strings.HasPrefix(id, tempPrefix) {
+		return d.keys.get(id, func() (AccessKey, error) { return d.session(ctx, id) })
 	}
 	return d.keys.get(id, func() (AccessKey, error) {
 		key := AccessKey{ID: id}

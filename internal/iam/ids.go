@@ -11,6 +11,7 @@ const (
 	userPrefix = "AIDA"
 	rolePrefix = "AROA"
 	keyPrefix  = "AKIA"
+	tempPrefix = "ASIA" // of temporary access keys
 )
 
 // Lengths of what AWS gives out: ids of principals, ids of access keys, secrets.

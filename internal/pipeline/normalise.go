@@ -53,8 +53,11 @@ func (d *Definition) Stage(name string) *Stage {
 	return nil
 }
 
-// Action finds an action by name, nil when there is none.
+// Action finds an action by name, nil when there is none (or no stage).
 func (s *Stage) Action(name string) *Action {
+	if s == nil {
+		return nil
+	}
 	for i := range s.Actions {
 		if s.Actions[i].Name == name {
 			return &s.Actions[i]

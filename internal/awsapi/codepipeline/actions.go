@@ -111,7 +111,7 @@ func typeID(id pipeline.ActionTypeID) *types.ActionTypeId {
 }
 
 // ListActionTypes lists the action types this server has, all on one page.
-func (s *Service) ListActionTypes(_ context.Context, in *sdk.ListActionTypesInput) (*sdk.ListActionTypesOutput, error) {
+func (s *Service) ListActionTypes(ctx context.Context, in *sdk.ListActionTypesInput) (*sdk.ListActionTypesOutput, error) {
 	if err := noToken(in.NextToken); err != nil {
 		return nil, exception(err)
 	}
@@ -119,7 +119,11 @@ func (s *Service) ListActionTypes(_ context.Context, in *sdk.ListActionTypesInpu
 	if region := aws.ToString(in.RegionFilter); region != "" && region != s.flow.Region() {
 		return out, nil
 	}
-	for _, t := range sorted(s.flow.ActionTypes()) {
+	all, err := s.flow.ActionTypes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range sorted(all) {
 		if in.ActionOwnerFilter == "" || string(in.ActionOwnerFilter) == t.ID.Owner {
 			out.ActionTypes = append(out.ActionTypes, actionType(t))
 		}
@@ -142,6 +146,7 @@ func actionType(t action.Type) types.ActionType {
 		Id: typeID(t.ID),
 		Settings: &types.ActionTypeSettings{
 			EntityUrlTemplate: template(t.EntityURL), RevisionUrlTemplate: template(t.RevisionURL),
+			ExecutionUrlTemplate: template(t.ExecutionURL), ThirdPartyConfigurationUrl: template(t.SettingsURL),
 		},
 		InputArtifactDetails:          &types.ArtifactDetails{MinimumCount: int32(t.Inputs.Min), MaximumCount: int32(t.Inputs.Max)},
 		OutputArtifactDetails:         &types.ArtifactDetails{MinimumCount: int32(t.Outputs.Min), MaximumCount: int32(t.Outputs.Max)},

@@ -26,7 +26,11 @@ func (s *Service) GetPipelineState(ctx context.Context, in *sdk.GetPipelineState
 	out := &sdk.GetPipelineStateOutput{
 		PipelineName: &p.Name, PipelineVersion: number(p.Version), Created: stamp(p.Created), Updated: stamp(p.Updated),
 	}
-	known := typesByID(slices.Concat(s.flow.ActionTypes(), s.flow.RuleTypes()))
+	actions, err := s.flow.ActionTypes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	known := typesByID(slices.Concat(actions, s.flow.RuleTypes()))
 	for i, v := range engine.View(p.Definition, p.State) {
 		out.StageStates = append(out.StageStates, stageState(&p.Definition.Stages[i], v, known))
 	}

@@ -79,7 +79,7 @@ func newService(t *testing.T) (*codepipeline.Service, *atomic.Bool) {
 	st := sqltest.SQLite(t)
 	q := queue.New(st, queue.Config{})
 	broken := new(atomic.Bool)
-	f := flow.New(flow.Options{Store: st, Jobs: q, Providers: catalog{broken}, Logger: slog.New(slog.DiscardHandler), MaxPipelines: 12, MaxWebhooks: webhookQuota})
+	f := flow.New(flow.Options{Store: st, Jobs: q, Providers: catalog{broken}, Logger: slog.New(slog.DiscardHandler), Sessions: iam.New(st), MaxPipelines: 12, MaxWebhooks: webhookQuota})
 	if err := q.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}

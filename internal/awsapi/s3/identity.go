@@ -6,9 +6,11 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
+	"net/http"
 	"time"
 
 	"github.com/versity/versitygw/auth"
+	"github.com/versity/versitygw/s3err"
 
 	"github.com/conveyor-cd/conveyor/internal/awsapi"
 	"github.com/conveyor-cd/conveyor/internal/iam"
@@ -41,10 +43,13 @@ func (i *identities) key(access, token string) (iam.AccessKey, error) {
 	case subtle.ConstantTimeCompare([]byte(key.SessionToken), []byte(token)) != 1:
 		return key, auth.ErrInvalidSessionToken
 	case !key.Expires.IsZero() && !i.now().Before(key.Expires):
-		return key, auth.ErrInvalidSessionToken
+		return key, errExpired
 	}
 	return key, nil
 }
+
+// errExpired is how S3 answers credentials whose time is over.
+var errExpired = s3err.APIError{Code: "ExpiredToken", Description: "The provided token has expired.", HTTPStatusCode: http.StatusBadRequest}
 
 func account(key iam.AccessKey) auth.Account {
 	a := auth.Account{

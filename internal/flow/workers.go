@@ -1,0 +1,318 @@
+package flow
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/conveyor-cd/conveyor/internal/action"
+	"github.com/conveyor-cd/conveyor/internal/engine"
+	"github.com/conveyor-cd/conveyor/internal/pipeline"
+	"github.com/conveyor-cd/conveyor/internal/store"
+	"github.com/conveyor-cd/conveyor/internal/variables"
+)
+
+// workers is the provider of a custom action type: it leaves a job for the job workers, who poll for it, and waits for
+// what they hand in (api.md section 3).
+type workers struct {
+	s *Service
+	t *CustomType
+}
+
+var _ action.Provider = workers{}
+
+func (w workers) Type() action.Type { return w.t.Type }
+
+// Start leaves the action's first job, once.
+func (w workers) Start(ctx context.Context, job action.Job) (action.Result, error) {
+	err := w.s.store.InTx(ctx, func(tx store.Tx) error { return addWorkerJob(ctx, tx, w.t, job, 1, "") })
+	if err != nil {
+		return nil, err
+	}
+	return action.Wait{}, nil
+}
+
+// Cancel takes the action's jobs back.
+func (w workers) Cancel(ctx context.Context, job action.Job) error {
+	return w.s.store.InTx(ctx, func(tx store.Tx) error {
+		_, err := tx.Exec(ctx, `UPDATE worker_jobs SET state = 'TimedOut', ended = $1, job = '' WHERE action_id = $2 AND ended = 0`,
+			store.Micros(w.s.at(tx)), job.ActionExecutionID)
+		return err
+	})
+}
+
+func addWorkerJob(ctx context.Context, tx store.Tx, t *CustomType, job action.Job, part int, continuation string) error {
+	query := ""
+	for _, p := range t.Properties {
+		if p.Queryable {
+			query = job.Configuration[p.Name]
+		}
+	}
+	_, err := tx.Exec(ctx, `
+		INSERT INTO worker_jobs (id, type_id, query, action_id, part, state, nonce, handed, ended, continuation, job)
+		VALUES ($1, $2, $3, $4, $5, 'Queued', '', 0, 0, $6, $7) ON CONFLICT (action_id, part) DO NOTHING`,
+		uuid.NewString(), t.row, query, job.ActionExecutionID, part, continuation, mustJSON(job))
+	return err
+}
+
+// The states of a worker's job.
+const (
+	JobQueued     = "Queued"
+	JobDispatched = "Dispatched"
+	JobInProgress = "InProgress"
+	JobSucceeded  = "Succeeded"
+	JobFailed     = "Failed"
+	JobTimedOut   = "TimedOut"
+)
+
+// WorkerJob is a job as a worker gets it. The configuration holds secrets in clear.
+type WorkerJob struct {
+	ID           string
+	Nonce        string
+	State        string
+	Continuation string
+	Job          action.Job
+
+	seq, typeID int64
+	part        int
+}
+
+// handOutAgain is how long a worker may take to acknowledge a job before another one gets it.
+const handOutAgain = time.Minute
+
+// maxPolled bounds what one poll takes.
+const maxPolled = 100
+
+// PollForJobs hands jobs of a custom action type out, oldest first, each with a nonce that only this caller knows. query
+// must hold the type's queryable property, or nothing when there is none.
+func (s *Service) PollForJobs(ctx context.Context, id pipeline.ActionTypeID, most int, query map[string]string) ([]WorkerJob, error) {
+	if id.Owner != ownerCustom {
+		return nil, pipeline.Errorf(pipeline.Validation, "Jobs can be polled for custom action types only; the owner is '%s'. Use owner Custom", id.Owner)
+	}
+	if most <= 0 {
+		most = 1
+	}
+	var jobs []WorkerJob
+	err := s.store.InTx(ctx, func(tx store.Tx) error {
+		jobs = nil
+		t, err := customTypeOf(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if t == nil || t.deleted {
+			return pipeline.Errorf(pipeline.ActionTypeNotFound, "ActionType (Category: '%s', Provider: '%s', Owner: '%s', Version: '%s') is not available in region %s",
+				id.Category, id.Provider, id.Owner, id.Version, s.region)
+		}
+		value, err := queried(t, query)
+		if err != nil {
+			return err
+		}
+		jobs, err = s.handOut(ctx, tx, t, value, min(most, maxPolled))
+		return err
+	})
+	return jobs, err
+}
+
+func queried(t *CustomType, query map[string]string) (string, error) {
+	for _, p := range t.Properties {
+		if !p.Queryable {
+			continue
+		}
+		value, given := query[p.Name]
+		if !given || len(query) != 1 {
+			return "", pipeline.Errorf(pipeline.Validation, "The queryParam must hold the queryable property '%s' of the action type, and nothing else", p.Name)
+		}
+		return value, nil
+	}
+	if len(query) > 0 {
+		return "", pipeline.Errorf(pipeline.Validation, "The action type has no queryable property, so the queryParam must be empty")
+	}
+	return "", nil
+}
+
+func (s *Service) handOut(ctx context.Context, tx store.Tx, t *CustomType, value string, most int) ([]WorkerJob, error) {
+	now := s.at(tx)
+	query := selectWorkerJob + `WHERE type_id = $1 AND query = $2 AND state IN ('Queued', 'Dispatched') AND (state = 'Queued' OR handed <= $3) ORDER BY seq LIMIT $4`
+	if tx.Dialect() == store.Postgres {
+		query += ` FOR UPDATE SKIP LOCKED`
+	}
+	rows, err := tx.Query(ctx, query, t.row, value, store.Micros(now.Add(-handOutAgain)), most)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var jobs []WorkerJob
+	for rows.Next() {
+		j, err := scanWorkerJob(rows)
+		if err != nil {
+			return nil, err
+		}
+		j.Nonce, j.State = rand.Text(), JobDispatched
+		jobs = append(jobs, *j)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	rows.Close()
+	for _, j := range jobs {
+		if _, err := tx.Exec(ctx, `UPDATE worker_jobs SET state = 'Dispatched', nonce = $1, handed = $2 WHERE seq = $3`, j.Nonce, store.Micros(now), j.seq); err != nil {
+			return nil, err
+		}
+	}
+	return jobs, nil
+}
+
+const selectWorkerJob = `SELECT seq, id, type_id, part, state, nonce, continuation, job FROM worker_jobs `
+
+func scanWorkerJob(row interface{ Scan(...any) error }) (*WorkerJob, error) {
+	j := new(WorkerJob)
+	var text string
+	if err := row.Scan(&j.seq, &j.ID, &j.typeID, &j.part, &j.State, &j.Nonce, &j.Continuation, &text); err != nil {
+		return nil, err
+	}
+	if text == "" { // it has ended
+		return j, nil
+	}
+	if err := json.Unmarshal([]byte(text), &j.Job); err != nil {
+		return nil, fmt.Errorf("job %s is unreadable: %w", j.ID, err)
+	}
+	return j, nil
+}
+
+// workerJob reads a job; in a transaction it is locked.
+func workerJob(ctx context.Context, r store.Reader, id string) (*WorkerJob, error) {
+	query := selectWorkerJob + `WHERE id = $1`
+	if tx, ok := r.(store.Tx); ok && tx.Dialect() == store.Postgres {
+		query += ` FOR UPDATE`
+	}
+	j, err := scanWorkerJob(r.QueryRow(ctx, query, id))
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, pipeline.Errorf(pipeline.JobNotFound, "There is no job with the id '%s'", id)
+	}
+	return j, err
+}
+
+// AcknowledgeJob takes a job that was handed out with a nonce, and returns its state: InProgress is the worker's to do.
+func (s *Service) AcknowledgeJob(ctx context.Context, id, nonce string) (string, error) {
+	var state string
+	err := s.store.InTx(ctx, func(tx store.Tx) error {
+		j, err := workerJob(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if j.Nonce == "" || subtle.ConstantTimeCompare([]byte(j.Nonce), []byte(nonce)) != 1 {
+			return pipeline.Errorf(pipeline.InvalidNonce, "The nonce is not that of the newest hand-out of job '%s': another worker has it. Poll again", id)
+		}
+		if state = j.State; state != JobDispatched {
+			return nil
+		}
+		state = JobInProgress
+		_, err = tx.Exec(ctx, `UPDATE worker_jobs SET state = 'InProgress' WHERE seq = $1`, j.seq)
+		return err
+	})
+	return state, err
+}
+
+// JobDetails reads a job that has not ended.
+func (s *Service) JobDetails(ctx context.Context, id string) (*WorkerJob, error) {
+	var j *WorkerJob
+	err := s.store.Read(ctx, func(r store.Reader) (err error) {
+		j, err = workerJob(ctx, r, id)
+		return err
+	})
+	if err == nil && j.Job.ActionExecutionID == "" {
+		err = pipeline.Errorf(pipeline.JobNotFound, "The job with the id '%s' has ended (%s)", id, j.State)
+	}
+	return j, err
+}
+
+// JobResult is what a worker hands in.
+type JobResult struct {
+	Summary, ExternalID string
+	Percent             int
+	Revision            *pipeline.Revision // source actions
+	Variables           map[string]string
+	Continuation        string // not empty: the job is done, the action is not
+	Failure             *pipeline.ErrorDetails
+}
+
+// PutJobResult ends a job that a worker has acknowledged, and with it its action or, with a continuation, lets another job
+// follow.
+func (s *Service) PutJobResult(ctx context.Context, id string, r JobResult) error {
+	size := variablesSize(r.Variables)
+	switch {
+	case size > variables.MaxOutput:
+		return pipeline.Errorf(pipeline.OutputVariablesSizeExceeded, "The output variables have %d bytes; at most %d are allowed", size, variables.MaxOutput)
+	case r.Continuation != "" && len(r.Variables) > 0:
+		return pipeline.Errorf(pipeline.Validation, "Output variables cannot be given together with a continuationToken: the action goes on")
+	}
+	return s.store.InTx(ctx, func(tx store.Tx) error {
+		j, err := workerJob(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if j.State != JobInProgress {
+			return pipeline.Errorf(pipeline.InvalidJobState, "The job '%s' is %s; only a job that was acknowledged and goes on (InProgress) can be given a result", id, j.State)
+		}
+		if err := s.stillWaits(ctx, tx, j); err != nil {
+			return err
+		}
+		return s.endJob(ctx, tx, j, r)
+	})
+}
+
+// stillWaits refuses a result that nobody waits for any more.
+func (s *Service) stillWaits(ctx context.Context, tx store.Tx, j *WorkerJob) error {
+	p, err := s.lock(ctx, tx, j.Job.Pipeline)
+	if err != nil && !isNotFound(err) {
+		return err
+	}
+	if err == nil {
+		if _, waits := engine.Lookup(p.state, j.Job.ActionExecutionID); waits {
+			return nil
+		}
+	}
+	return pipeline.Errorf(pipeline.InvalidJobState, "The action of job '%s' does not wait for it any more: its execution was abandoned, or its pipeline deleted", j.ID)
+}
+
+func (s *Service) endJob(ctx context.Context, tx store.Tx, j *WorkerJob, r JobResult) error {
+	t, err := s.typeOfJob(ctx, tx, j)
+	if err != nil {
+		return err
+	}
+	state, report := JobSucceeded, action.Report{Pipeline: j.Job.Pipeline, ActionExecutionID: j.Job.ActionExecutionID, PercentComplete: r.Percent}
+	url := executionURL(t.ExecutionURL, j.Job.Configuration, r.ExternalID)
+	switch {
+	case r.Failure != nil:
+		state = JobFailed
+		report.Result = action.Failed{Code: r.Failure.Code, Message: r.Failure.Message, ExternalID: r.ExternalID, ExternalURL: url}
+	case r.Continuation != "":
+		report.Result = action.Wait{Summary: r.Summary, ExternalID: r.ExternalID, ExternalURL: url}
+		if err := addWorkerJob(ctx, tx, t, j.Job, j.part+1, r.Continuation); err != nil {
+			return err
+		}
+	default:
+		report.Result = action.Done{Summary: r.Summary, ExternalID: r.ExternalID, ExternalURL: url, Revision: r.Revision, Variables: r.Variables}
+	}
+	// The job itself is forgotten: it holds secrets nobody needs any more.
+	if _, err := tx.Exec(ctx, `UPDATE worker_jobs SET state = $1, ended = $2, job = '' WHERE seq = $3`, state, store.Micros(s.at(tx)), j.seq); err != nil {
+		return err
+	}
+	return s.applyResult(ctx, tx, report)
+}
+
+func (s *Service) typeOfJob(ctx context.Context, tx store.Tx, j *WorkerJob) (*CustomType, error) {
+	t := &CustomType{row: j.typeID}
+	var text string
+	if err := tx.QueryRow(ctx, `SELECT definition FROM custom_action_types WHERE id = $1`, j.typeID).Scan(&text); err != nil {
+		return nil, err
+	}
+	return t, decodeType(text, &t.Type)
+}
