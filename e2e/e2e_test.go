@@ -66,7 +66,7 @@ func setUp(env *testscript.Env) error {
 	for name, value := range map[string]string{
 		"HOME": home, "GIT_CONFIG_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0", "AWS_PAGER": "", "AWS_EC2_METADATA_DISABLED": "true",
 		"AWS_MAX_ATTEMPTS": "1", "PATH": filepath.Dir(binary) + string(os.PathListSeparator) + os.Getenv("PATH"),
-		"TF_MIRROR": terraformMirror(),
+		"TF_MIRROR": terraformMirror(), "EXAMPLES": examplesDir(),
 		// pyenv's shims, where the aws CLI may live, look below these.
 		"PYENV_ROOT": os.Getenv("PYENV_ROOT"), "PYENV_VERSION": os.Getenv("PYENV_VERSION"),
 	} {
@@ -85,11 +85,22 @@ func setUp(env *testscript.Env) error {
 	return nil
 }
 
+// examplesDir is the folder of the examples.
+func examplesDir() string {
+	dir, err := filepath.Abs("../examples")
+	if err != nil {
+		panic(err)
+	}
+	return dir
+}
+
 func condition(name string) (bool, error) {
 	switch name {
 	case "aws", "python3", "go":
 		_, err := exec.LookPath(name)
 		return err == nil, nil
+	case "boto3":
+		return exec.Command("python3", "-c", "import boto3").Run() == nil, nil
 	case "postgres":
 		return postgresURL() != "", nil
 	case "terraform":
