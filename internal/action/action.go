@@ -39,8 +39,11 @@ type Provider interface {
 
 // Type is what a provider declares (AWS: ActionType, RuleType).
 type Type struct {
-	ID             pipeline.ActionTypeID
-	Properties     []Property
+	ID         pipeline.ActionTypeID
+	Properties []Property
+	// Whole, when set, says what is wrong with a configuration whose keys are each fine, or "". It is asked when Check of
+	// Property is; values may still hold variables then.
+	Whole          func(configuration map[string]string) string
 	Inputs         Count
 	Outputs        Count
 	TimeoutMinutes int    // default when the declaration cannot set one

@@ -44,6 +44,11 @@ func misfit(t Type, job Job) string {
 			return fmt.Sprintf("The action %s lacks the configuration key %s.", job.Action, p.Name)
 		}
 	}
+	if t.Whole != nil {
+		if problem := t.Whole(job.Configuration); problem != "" {
+			return fmt.Sprintf("The configuration of the action %s is not right: %s.", job.Action, problem)
+		}
+	}
 	if n := len(job.Inputs); n < t.Inputs.Min || n > t.Inputs.Max {
 		return fmt.Sprintf("The action %s has %d input artifacts; the provider %s takes %s.", job.Action, n, t.ID.Provider, t.Inputs)
 	}

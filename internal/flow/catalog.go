@@ -65,7 +65,7 @@ func factsOf(t action.Type) pipeline.ActionTypeFacts {
 	facts := pipeline.ActionTypeFacts{
 		MinInputs: t.Inputs.Min, MaxInputs: t.Inputs.Max,
 		MinOutputs: t.Outputs.Min, MaxOutputs: t.Outputs.Max,
-		TimeoutSetable: t.TimeoutSetable,
+		TimeoutSetable: t.TimeoutSetable, Check: t.Whole,
 	}
 	for _, p := range t.Properties {
 		facts.Properties = append(facts.Properties, pipeline.PropertyFacts{

@@ -21,6 +21,8 @@ type ActionTypeFacts struct {
 	MinInputs, MaxInputs   int
 	MinOutputs, MaxOutputs int
 	TimeoutSetable         bool // Action.TimeoutInMinutes is honoured
+	// Check, when set, says what is wrong with a configuration whose keys are each fine, or "".
+	Check func(configuration map[string]string) string
 }
 
 // PropertyFacts is one configuration key of an action type.
@@ -102,6 +104,7 @@ var structuralRules = []structuralRule{
 	{"13", InvalidActionDeclaration, eachAction(missingConfiguration)},
 	{"14", InvalidActionDeclaration, eachAction(unknownConfiguration)},
 	{"14a", InvalidActionDeclaration, eachAction(wrongConfigurationValue)},
+	{"14b", InvalidActionDeclaration, eachAction(wrongConfiguration)},
 	{"15", InvalidActionDeclaration, eachAction(wrongCommands)},
 	{"16", InvalidActionDeclaration, eachAction(wrongArtifactCounts)},
 	{"23", InvalidActionDeclaration, eachAction(regionNotAllowed)},
@@ -121,6 +124,7 @@ var structuralRules = []structuralRule{
 	{"26-13", InvalidStageDeclaration, eachRule(missingConfiguration)},
 	{"26-14", InvalidStageDeclaration, eachRule(unknownConfiguration)},
 	{"26-14a", InvalidStageDeclaration, eachRule(wrongConfigurationValue)},
+	{"26-14b", InvalidStageDeclaration, eachRule(wrongConfiguration)},
 	{"26-15", InvalidStageDeclaration, eachRule(wrongRuleCommands)},
 	{"26-16", InvalidStageDeclaration, eachRule(wrongArtifactCounts)},
 	{"26-17", InvalidStageDeclaration, eachRule(inputNotProduced)},

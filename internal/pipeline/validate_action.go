@@ -50,6 +50,16 @@ func wrongConfigurationValue(_ *candidate, a *placedAction) string {
 	return ""
 }
 
+func wrongConfiguration(_ *candidate, a *placedAction) string {
+	if a.facts.Check == nil {
+		return ""
+	}
+	if problem := a.facts.Check(a.Configuration); problem != "" {
+		return fmt.Sprintf("%s configuration for %s is not valid: %s", a.noun(), a.subject(), problem)
+	}
+	return ""
+}
+
 // expectation says what value should have been, or "" when it is fine.
 func (p *PropertyFacts) expectation(value string) string {
 	switch {

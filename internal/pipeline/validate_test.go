@@ -99,14 +99,14 @@ var catalog = map[pipeline.ActionTypeID]pipeline.ActionTypeFacts{
 		Properties: properties("ConnectionArn FullRepositoryId BranchName"),
 	},
 	awsType("Build", "CodeBuild"): {MinInputs: 1, MaxInputs: 5, MaxOutputs: 5, Properties: properties("ProjectName",
-		pipeline.PropertyFacts{Name: "PrimarySource"}, pipeline.PropertyFacts{Name: "Attempts", Type: "Number"})},
+		pipeline.PropertyFacts{Name: "PrimarySource"}, pipeline.PropertyFacts{Name: "Attempts", Type: "Number"}), Check: notSame("PrimarySource", "ProjectName")},
 	awsType("Deploy", "S3"): {MinInputs: 1, MaxInputs: 1, Properties: properties("BucketName",
 		pipeline.PropertyFacts{Name: "Extract", Required: true, Values: []string{"true", "false"}})},
 	awsType("Deploy", "EKS"):       {MinInputs: 1, MaxInputs: 1},
 	awsType("Approval", "Manual"):  {TimeoutSetable: true, Properties: []pipeline.PropertyFacts{{Name: "CustomData"}}},
 	awsType("Compute", "Commands"): {MinInputs: 1, MaxInputs: 10, MaxOutputs: 1},
 	awsType("Rule", "VariableCheck"): {Properties: properties("Variable Value",
-		pipeline.PropertyFacts{Name: "Operator", Required: true, Values: []string{"EQ", "NE"}})},
+		pipeline.PropertyFacts{Name: "Operator", Required: true, Values: []string{"EQ", "NE"}}), Check: notSame("Operator", "Value")},
 	awsType("Rule", "DeploymentWindow"): {Properties: []pipeline.PropertyFacts{{Name: "Cron", Required: true, Check: func(text string) string {
 		if len(strings.Fields(text)) != 6 {
 			return "six fields"
@@ -180,6 +180,16 @@ func asCommands(d *pipeline.Definition) {
 	a.Commands, a.OutputVariables = []string{"make", "export A_1=1"}, []string{"A_1"}
 	a.EnvironmentVariables = []pipeline.EnvironmentVariable{{Name: "A", Value: "1"}}
 	a.OutputArtifacts[0].Files = []string{"**/*"}
+}
+
+// notSame is a check of a whole configuration.
+func notSame(a, b string) func(map[string]string) string {
+	return func(c map[string]string) string {
+		if c[a] != "" && c[a] == c[b] {
+			return a + " and " + b + " are the same"
+		}
+		return ""
+	}
 }
 
 func onDeploy(f func(*pipeline.Action)) func(*pipeline.Definition, *pipeline.World) {
@@ -305,6 +315,10 @@ var breaches = []breach{
 	{
 		"14a", "not one of the values", onDeploy(func(a *pipeline.Action) { a.Configuration["Extract"] = "perhaps" }), act,
 		"has the value 'perhaps' for configuration 'Extract', which must be one of true, false",
+	},
+	{
+		"14b", "contradictory configuration", onBuild(func(a *pipeline.Action) { a.Configuration["PrimarySource"] = a.Configuration["ProjectName"] }), act,
+		"Action configuration for action 'Build' is not valid: PrimarySource and ProjectName are the same",
 	},
 	{"14a", "not a boolean", onSource(func(a *pipeline.Action) { a.Configuration["PollForSourceChanges"] = "no" }), act, "must be true or false"},
 	{"14a", "not a number", onBuild(func(a *pipeline.Action) { a.Configuration["Attempts"] = "many" }), act, "must be a number"},
@@ -439,6 +453,10 @@ var breaches = []breach{
 	},
 	{"26-14", "unknown rule configuration", onRule("VariableCheck", func(r *pipeline.Rule) { r.Configuration["Color"] = "red" }), stage, "unknown configuration 'Color'"},
 	{"26-14a", "wrong rule configuration", onRule("VariableCheck", func(r *pipeline.Rule) { r.Configuration["Operator"] = "GT" }), stage, "must be one of EQ, NE"},
+	{
+		"26-14b", "contradictory rule configuration", onRule("VariableCheck", func(r *pipeline.Rule) { r.Configuration["Value"] = r.Configuration["Operator"] }), stage,
+		"Rule configuration for rule 'Check' of the beforeEntry condition of stage 'Deploy' is not valid: Operator and Value are the same",
+	},
 	{
 		"26-14a", "checked rule configuration", onRule("DeploymentWindow", func(r *pipeline.Rule) { r.Configuration = config("Cron", "never") }), stage,
 		"has the value 'never' for configuration 'Cron', which must be six fields",

@@ -62,6 +62,7 @@ func (*Provider) Type() action.Type {
 	return action.Type{
 		ID:             pipeline.ActionTypeID{Category: pipeline.CategoryRule, Owner: "AWS", Provider: "CloudWatchAlarm", Version: "1"},
 		Properties:     properties,
+		Whole:          problem,
 		TimeoutMinutes: timeoutMinutes,
 		TimeoutSetable: true,
 	}

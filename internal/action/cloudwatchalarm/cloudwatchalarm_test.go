@@ -78,7 +78,12 @@ func (w *tower) rule(condition string, minutes int) action.Job {
 
 func (w *tower) start(j action.Job) action.Result {
 	w.t.Helper()
-	result, err := w.p.Start(w.t.Context(), j)
+	registry, err := action.NewRegistry(nil, w.p) // as flow does
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	p, _ := registry.Lookup(w.p.Type().ID)
+	result, err := p.Start(w.t.Context(), j)
 	if err != nil {
 		w.t.Fatal(err)
 	}

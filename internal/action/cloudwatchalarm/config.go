@@ -8,6 +8,7 @@ import (
 
 	"github.com/conveyor-cd/conveyor/internal/action"
 	"github.com/conveyor-cd/conveyor/internal/alarm"
+	"github.com/conveyor-cd/conveyor/internal/pipeline"
 )
 
 // Configuration keys. Those that begin with Conveyor are this server's own.
@@ -39,7 +40,7 @@ var properties = []action.Property{
 		Description: "Before a stage, for how many minutes to wait for the alarm to clear; after one, for how many to watch it.",
 	},
 	{
-		Name: keyPrometheusURL, Type: "String", Check: urlProblem,
+		Name: keyPrometheusURL, Type: "String",
 		Description: "A Prometheus server, as in http://prometheus:9090. A result of ConveyorPrometheusQuery counts as ALARM.",
 	},
 	{
@@ -47,7 +48,7 @@ var properties = []action.Property{
 		Description: "A query in PromQL whose result is empty when all is well, as in up{job=\"site\"} == 0.",
 	},
 	{
-		Name: keyProbe, Type: "String", Check: urlProblem,
+		Name: keyProbe, Type: "String",
 		Description: "A URL to GET. A failing probe counts as ALARM.",
 	},
 	{
@@ -98,30 +99,50 @@ func waitProblem(text string) string {
 	return ""
 }
 
-// read makes a watch of a rule's configuration.
+// problem says what is wrong with a configuration as a whole. URLs are looked at here, and not repeated, because there may
+// be a password in them.
+func problem(c map[string]string) string {
+	sources := 0
+	for _, key := range []string{keyAlarm, keyPrometheusURL, keyProbe} {
+		if c[key] != "" {
+			sources++
+		}
+	}
+	switch {
+	case sources != 1:
+		return fmt.Sprintf("it needs exactly one of %s, %s and %s", keyAlarm, keyPrometheusURL, keyProbe)
+	case (c[keyPrometheusURL] == "") != (c[keyQuery] == ""):
+		return fmt.Sprintf("%s and %s go together", keyPrometheusURL, keyQuery)
+	case c[keyProbe] == "" && (c[keyStatus] != "" || c[keyPattern] != ""):
+		return fmt.Sprintf("%s and %s go with %s", keyStatus, keyPattern, keyProbe)
+	}
+	for _, key := range []string{keyPrometheusURL, keyProbe} {
+		if text := c[key]; text != "" && len(pipeline.References(text)) == 0 && !isURL(text) {
+			return key + " must be a URL that begins with http:// or https://"
+		}
+	}
+	return ""
+}
+
+// read makes a watch of a rule's configuration, which has been checked.
 func read(job action.Job) (watch, error) {
 	c := job.Configuration
 	w := watch{
 		Rule: job.ActionExecutionID, Pipeline: job.Pipeline, Condition: job.Condition, Alarm: c[keyAlarm],
 		Prometheus: c[keyPrometheusURL], Query: c[keyQuery], Probe: c[keyProbe], Pattern: c[keyPattern],
 	}
-	if err := w.checkSource(c); err != nil {
-		return w, err
-	}
-	// A variable may stand in each of these, so that nobody has checked them yet.
-	for _, p := range properties {
-		if text := c[p.Name]; text != "" && p.Check != nil {
-			if want := p.Check(text); want != "" {
-				return w, fmt.Errorf("%s must be %s", p.Name, want)
-			}
-		}
-	}
 	var err error
 	if w.States, err = states(c[keyStates]); err != nil {
 		return w, err
 	}
-	w.Minutes, _ = strconv.Atoi(c[keyWait]) // checked above
-	w.Status, _ = strconv.Atoi(c[keyStatus])
+	for key, n := range map[string]*int{keyWait: &w.Minutes, keyStatus: &w.Status} {
+		if c[key] == "" {
+			continue
+		}
+		if *n, err = strconv.Atoi(c[key]); err != nil {
+			return w, err
+		}
+	}
 	timeout := job.TimeoutMinutes
 	if timeout == 0 {
 		timeout = timeoutMinutes
@@ -130,23 +151,4 @@ func read(job action.Job) (watch, error) {
 		return w, fmt.Errorf("%s (%d minutes) must be shorter than the rule may take (%d minutes): raise its timeoutInMinutes", keyWait, w.Minutes, timeout)
 	}
 	return w, nil
-}
-
-// checkSource refuses a rule that does not say what to look at, or says it twice.
-func (w watch) checkSource(c map[string]string) error {
-	sources := 0
-	for _, s := range []string{w.Alarm, w.Prometheus, w.Probe} {
-		if s != "" {
-			sources++
-		}
-	}
-	switch {
-	case sources != 1:
-		return fmt.Errorf("the rule needs exactly one of %s, %s and %s", keyAlarm, keyPrometheusURL, keyProbe)
-	case (w.Prometheus == "") != (w.Query == ""):
-		return fmt.Errorf("%s and %s go together", keyPrometheusURL, keyQuery)
-	case w.Probe == "" && (c[keyStatus] != "" || w.Pattern != ""):
-		return fmt.Errorf("%s and %s go with %s", keyStatus, keyPattern, keyProbe)
-	}
-	return nil
 }

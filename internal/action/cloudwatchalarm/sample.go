@@ -23,12 +23,9 @@ const (
 	maxRedirects = 5
 )
 
-func urlProblem(text string) string {
+func isURL(text string) bool {
 	u, err := url.Parse(text)
-	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" || u.Fragment != "" {
-		return "a URL that begins with http:// or https://" // the value itself may hold a password
-	}
-	return ""
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" && u.Fragment == ""
 }
 
 func statusProblem(text string) string {

@@ -145,8 +145,12 @@ func TestProbeOfNobody(t *testing.T) {
 	gone.Close()
 	w.says(outcome(w.start(w.bound("ON_SUCCESS", 0, map[string]string{"ConveyorProbeUrl": gone.URL}))), "is in state ALARM: dial tcp")
 	w.says(outcome(w.start(w.bound("ON_SUCCESS", 0, map[string]string{"ConveyorPrometheusUrl": gone.URL, "ConveyorPrometheusQuery": "up"}))), "could not be evaluated: dial tcp")
-	for _, text := range []string{"ftp://host/", "host", "http://", "http:///path", "http://host/#part", "http://ho st/", "file:///etc/passwd"} {
-		w.says(outcome(w.start(w.bound("ON_SUCCESS", 0, map[string]string{"ConveyorProbeUrl": text}))), "ConveyorProbeUrl must be a URL")
+	for _, text := range []string{"ftp://host/", "host", "http://", "http:///path", "http://host/#part", "http://ho st:s3cret@/", "file:///etc/passwd"} {
+		got := outcome(w.start(w.bound("ON_SUCCESS", 0, map[string]string{"ConveyorProbeUrl": text})))
+		w.says(got, "ConveyorProbeUrl must be a URL that begins with http")
+		if strings.Contains(got, "s3cret") {
+			t.Errorf("it tells the password: %s", got)
+		}
 	}
 }
 

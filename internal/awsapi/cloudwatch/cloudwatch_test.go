@@ -386,6 +386,40 @@ func TestMistakes(t *testing.T) {
 	})
 }
 
+// watched notes what permission is asked for, and grants none.
+type watched struct{ asked string }
+
+func (w *watched) Authorize(_ context.Context, _ awsapi.Identity, action string, resources []string) error {
+	w.asked = fmt.Sprint(action, " ", resources)
+	return awsapi.Errorf("AccessDeniedException", "no")
+}
+
+// Requests are signed for "monitoring"; what policies speak of is "cloudwatch".
+func TestPermissions(t *testing.T) {
+	w := &watched{}
+	s := cloudwatch.New(alarm.New(sqltest.SQLite(t), alarm.Options{}), awsapi.Place{})
+	mux := awsapi.NewMux(awsapi.MuxOptions{Verifier: awsapi.NewVerifier(oneKey{}, awsapi.Place{}), Authorizer: w})
+	mux.Add(s.API())
+	mux.AddQuery(s.QueryAPI())
+	front := httptest.NewServer(mux)
+	defer front.Close()
+	for _, p := range []smithyhttp.ClientProtocol{nil, awsjson.New10(schemas.GraniteServiceVersion20100801), awsquery.New(schemas.GraniteServiceVersion20100801)} {
+		c := sdk.New(sdk.Options{
+			Region: "us-east-1", BaseEndpoint: &front.URL, RetryMaxAttempts: 1, Credentials: credentials.NewStaticCredentialsProvider("AKIAROOT", "secret", ""),
+		}, func(o *sdk.Options) {
+			if p != nil {
+				o.Protocol = p
+			}
+		})
+		w.asked = ""
+		_, err := c.PutMetricAlarm(t.Context(), simple("errors"))
+		refused(t, err, "AccessDenied", "no")
+		if w.asked != "cloudwatch:PutMetricAlarm ["+arnPrefix+"errors]" {
+			t.Errorf("asked for %q", w.asked)
+		}
+	}
+}
+
 func TestAStranger(t *testing.T) {
 	address := serve(t, alarm.Options{})
 	c := sdk.New(sdk.Options{
