@@ -3,7 +3,6 @@ package codepipeline_test
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/codepipeline"
@@ -278,7 +277,7 @@ func TestPutActionRevision(t *testing.T) {
 		put := func(pipeline, stage, action, revision string) (*sdk.PutActionRevisionOutput, error) {
 			return do[sdk.PutActionRevisionOutput](s, &sdk.PutActionRevisionInput{
 				PipelineName: &pipeline, StageName: &stage, ActionName: &action,
-				ActionRevision: &types.ActionRevision{RevisionId: &revision, RevisionChangeId: aws.String("1"), Created: aws.Time(time.Unix(1700000000, 0))},
+				ActionRevision: &types.ActionRevision{RevisionId: &revision, RevisionChangeId: aws.String("1"), Created: aws.Time(epoch)},
 			})
 		}
 		first, err := put("site", "Source", "Code", "beef")

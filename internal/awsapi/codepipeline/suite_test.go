@@ -28,7 +28,7 @@ import (
 	"github.com/conveyor-cd/conveyor/internal/store/sqlstore/sqltest"
 )
 
-// server is the API as a test speaks to it: the service itself, or the SDK's client over HTTP.
+// server is the API as a test speaks to it: the service itself, or the SDK's client or boto3 over HTTP.
 type server struct {
 	t      *testing.T
 	api    any
@@ -42,7 +42,7 @@ const (
 	region = "us-east-1"
 )
 
-// each runs a case against the service in process and through the real client.
+// each runs a case against the service in process and through the real clients.
 func each(t *testing.T, test func(t *testing.T, s *server)) {
 	t.Helper()
 	t.Run("in process", func(t *testing.T) {
@@ -51,17 +51,28 @@ func each(t *testing.T, test func(t *testing.T, s *server)) {
 		test(t, &server{t: t, api: service, ctx: ctx, broken: broken})
 	})
 	t.Run("over HTTP", func(t *testing.T) {
-		service, broken := newService(t)
-		mux := awsapi.NewMux(awsapi.MuxOptions{Verifier: awsapi.NewVerifier(oneKey{}, awsapi.Place{})})
-		mux.Add(service.API())
-		front := httptest.NewServer(mux)
-		t.Cleanup(front.Close)
+		url, broken := serve(t)
 		client := sdk.New(sdk.Options{
-			Region: region, BaseEndpoint: &front.URL, RetryMaxAttempts: 1,
+			Region: region, BaseEndpoint: &url, RetryMaxAttempts: 1,
 			Credentials: credentials.NewStaticCredentialsProvider("AKIAROOT", "secret", ""),
 		})
 		test(t, &server{t: t, api: client, remote: true, ctx: t.Context(), broken: broken})
 	})
+	t.Run("boto3", func(t *testing.T) {
+		url, broken := serve(t)
+		test(t, &server{t: t, api: newBotoClient(t, url), remote: true, ctx: t.Context(), broken: broken})
+	})
+}
+
+// serve puts a service behind HTTP.
+func serve(t *testing.T) (url string, broken *atomic.Bool) {
+	t.Helper()
+	service, broken := newService(t)
+	mux := awsapi.NewMux(awsapi.MuxOptions{Verifier: awsapi.NewVerifier(oneKey{}, awsapi.Place{})})
+	mux.Add(service.API())
+	front := httptest.NewServer(mux)
+	t.Cleanup(front.Close)
+	return front.URL, broken
 }
 
 // oneKey knows the root's access key.
@@ -156,8 +167,15 @@ func (p provider) Start(_ context.Context, job action.Job) (action.Result, error
 func do[Out, In any](s *server, in *In) (*Out, error) {
 	s.t.Helper()
 	operation, _ := strings.CutSuffix(reflect.TypeFor[In]().Name(), "Input")
+	if boto, ok := s.api.(botoClient); ok {
+		out := new(Out)
+		err := boto.call(operation, in, out)
+		noteError(operation, err)
+		return out, err
+	}
 	results := reflect.ValueOf(s.api).MethodByName(operation).Call([]reflect.Value{reflect.ValueOf(s.ctx), reflect.ValueOf(in)})
 	err, _ := results[1].Interface().(error)
+	noteError(operation, err)
 	out, _ := results[0].Interface().(*Out)
 	return out, err
 }
