@@ -43,7 +43,7 @@ type Type struct {
 	Properties []Property
 	// Whole, when set, says what is wrong with a configuration whose keys are each fine, or "". It is asked when Check of
 	// Property is; values may still hold variables then.
-	Whole          func(configuration map[string]string) string
+	Whole          func(configuration map[string]string) string `json:"-"`
 	Inputs         Count
 	Outputs        Count
 	TimeoutMinutes int    // default when the declaration cannot set one
