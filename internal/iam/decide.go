@@ -73,8 +73,17 @@ func (d *Directory) Decide(ctx context.Context, p Principal, action, resource st
 	case policy.DecisionDeny:
 		return Denied, nil
 	default:
-		return NotAllowed, nil
+		return p.unmatched(), nil
 	}
+}
+
+// unmatched is the decision where no statement matches. What a bucket's policy says may still allow it, except to a
+// session: a policy that is for the role it stands for must not widen what it was made for.
+func (p Principal) unmatched() Decision {
+	if p.Grant != "" {
+		return Denied
+	}
+	return NotAllowed
 }
 
 // policiesOf are what binds p: a session has what it was made with, and nothing else.
