@@ -2,6 +2,7 @@ package awsapi
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 )
 
@@ -61,12 +62,15 @@ func projectOfBuild(id string, _ reflect.Value) string {
 // resources lists the ARNs a request is about, for the caller's policies: nil when they cannot be told from it. It looks
 // at the decoded input alone, so that members the operation does not have cannot mislead it.
 func resources(service, operation string, in any, place Place) []string {
+	v := reflect.ValueOf(in).Elem()
+	if arn := actionType(service, v, place); arn != "" {
+		return []string{arn}
+	}
 	for _, part := range unnamed {
 		if strings.Contains(operation, part) {
 			return nil
 		}
 	}
-	v := reflect.ValueOf(in).Elem()
 	for _, n := range namings[service] {
 		for _, member := range n.members {
 			names := texts(find(v, member))
@@ -84,6 +88,26 @@ func resources(service, operation string, in any, place Place) []string {
 		return []string{"*"}
 	}
 	return nil
+}
+
+// actionType is the ARN of the action type an input of CodePipeline is about, "" when it names none: a policy may let a job
+// worker poll for the jobs of its own type only. Where the owner goes without saying it is Custom.
+func actionType(service string, in reflect.Value, place Place) string {
+	if service != "codepipeline" {
+		return ""
+	}
+	for _, within := range []string{"actionTypeId.", "actionType.id.", ""} {
+		parts := []string{"Custom", "", "", ""}
+		for i, member := range []string{"owner", "category", "provider", "version"} {
+			if t := texts(find(in, within+member)); len(t) == 1 {
+				parts[i] = t[0]
+			}
+		}
+		if !slices.Contains(parts, "") {
+			return place.ARN(service, "actiontype:"+strings.Join(parts, "/"))
+		}
+	}
+	return ""
 }
 
 // arn is what policies call the resource an input names.
