@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/conveyor-cd/conveyor/internal/action"
 	"github.com/conveyor-cd/conveyor/internal/engine"
 	"github.com/conveyor-cd/conveyor/internal/pipeline"
 	"github.com/conveyor-cd/conveyor/internal/store"
@@ -21,12 +22,11 @@ func (s *Service) PutActionRevision(ctx context.Context, name, stage, source, re
 		if a == nil || !a.IsSource() {
 			return nil, pipeline.Errorf(pipeline.ActionNotFound, "Stage '%s' of pipeline '%s' has no source action '%s'", stage, name, source)
 		}
-		added, err := tx.Exec(ctx, `INSERT INTO action_revisions (pipeline_id, stage, action, revision) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`,
-			p.id, stage, source, revision)
+		added, err := addRevision(ctx, tx, p.id, stage, source, revision)
 		if err != nil {
 			return nil, err
 		}
-		if isNew = added == 1; !isNew {
+		if isNew = added && !fetchedLast(p.state, stage, source, revision); !isNew {
 			executionID = p.state.LastRequest
 			return nil, nil
 		}
@@ -39,6 +39,38 @@ func (s *Service) PutActionRevision(ctx context.Context, name, stage, source, re
 		return ev, nil
 	})
 	return executionID, isNew, err
+}
+
+// fetchedLast tells whether a revision is the one that a source fetched last, without anybody having told of it.
+func fetchedLast(state engine.State, stage, source, revision string) bool {
+	for _, st := range state.Stages {
+		if st.Name != stage {
+			continue
+		}
+		for _, a := range st.Actions {
+			if a.Name == source {
+				return a.Revision != nil && a.Revision.ID == revision
+			}
+		}
+	}
+	return false
+}
+
+// addRevision remembers a revision of a source, and tells whether it was not known yet.
+func addRevision(ctx context.Context, tx store.Tx, pipelineID int64, stage, source, revision string) (bool, error) {
+	added, err := tx.Exec(ctx, `INSERT INTO action_revisions (pipeline_id, stage, action, revision) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`,
+		pipelineID, stage, source, revision)
+	return added == 1, err
+}
+
+// noteRevision remembers what a worker has fetched for a source action: whoever tells of it later starts nothing.
+func (s *Service) noteRevision(ctx context.Context, tx store.Tx, job action.Job, revision string) error {
+	id, _, err := s.identify(ctx, tx, job.Pipeline)
+	if err != nil {
+		return err
+	}
+	_, err = addRevision(ctx, tx, id, job.Stage, job.Action, revision)
+	return err
 }
 
 // pinnedTo is the override that makes a source fetch a revision; none for providers whose workers decide.

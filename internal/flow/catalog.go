@@ -15,15 +15,18 @@ type catalog struct {
 	ctx     context.Context
 	r       store.Reader
 	deleted bool // custom types that were deleted count, too: history still has to keep their secrets
+	known   map[pipeline.ActionTypeID]*CustomType
 	err     error
 }
 
 func (s *Service) catalog(ctx context.Context, r store.Reader) *catalog {
-	return &catalog{s: s, ctx: ctx, r: r}
+	return &catalog{s: s, ctx: ctx, r: r, known: map[pipeline.ActionTypeID]*CustomType{}}
 }
 
 func (s *Service) pastCatalog(ctx context.Context, r store.Reader) *catalog {
-	return &catalog{s: s, ctx: ctx, r: r, deleted: true}
+	c := s.catalog(ctx, r)
+	c.deleted = true
+	return c
 }
 
 // facts is the pipeline.Catalog of validation and masking.
@@ -42,8 +45,11 @@ func (c *catalog) custom(id pipeline.ActionTypeID) *CustomType {
 	if id.Owner != ownerCustom || c.err != nil {
 		return nil
 	}
-	t, err := customTypeOf(c.ctx, c.r, id)
-	c.err = err
+	t, read := c.known[id]
+	if !read {
+		t, c.err = customTypeOf(c.ctx, c.r, id)
+		c.known[id] = t
+	}
 	if t == nil || t.deleted && !c.deleted {
 		return nil
 	}

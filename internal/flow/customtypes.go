@@ -107,8 +107,12 @@ func (s *Service) saveCustomType(ctx context.Context, tx store.Tx, old *CustomTy
 		_, err := tx.Exec(ctx, `UPDATE custom_action_types SET deleted = 0 WHERE id = $1`, old.row)
 		return old.row, err
 	}
-	err = tx.QueryRow(ctx, `INSERT INTO custom_action_types (category, provider, version, definition, deleted) VALUES ($1, $2, $3, $4, 0) RETURNING id`,
+	err = tx.QueryRow(ctx, `INSERT INTO custom_action_types (category, provider, version, definition, deleted) VALUES ($1, $2, $3, $4, 0)
+		ON CONFLICT (category, provider, version) DO NOTHING RETURNING id`,
 		t.ID.Category, t.ID.Provider, t.ID.Version, mustJSON(t)).Scan(&id)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = pipeline.Errorf(pipeline.ConcurrentModification, "The action type %s is being made by another request", t)
+	}
 	return id, err
 }
 
@@ -143,16 +147,47 @@ func customTypeProblem(t action.Type) string {
 		}
 		queryable = p.Name
 	}
-	for field, url := range map[string]string{"entityUrlTemplate": t.EntityURL, "revisionUrlTemplate": t.RevisionURL, "executionUrlTemplate": t.ExecutionURL} {
-		for _, name := range placeholders(url) {
-			key, isConfig := strings.CutPrefix(name, "Config:")
-			p, known := t.Property(key)
-			if isConfig && (!known || p.Secret || !p.Required) {
-				return fmt.Sprintf("The %s refers to {%s}, which is not a required property that is not secret", field, name)
-			}
+	for _, u := range []urlTemplate{
+		{"thirdPartyConfigurationUrl", t.SettingsURL, ""},
+		{"entityUrlTemplate", t.EntityURL, ""},
+		{"revisionUrlTemplate", t.RevisionURL, "RevisionId"},
+		{"executionUrlTemplate", t.ExecutionURL, "ExternalExecutionId"},
+	} {
+		if problem := u.problem(t); problem != "" {
+			return problem
 		}
 	}
 	return ""
+}
+
+// urlTemplate is an address with {Config:Name} and one more placeholder in it.
+type urlTemplate struct{ field, text, placeholder string }
+
+func (u urlTemplate) problem(t action.Type) string {
+	if u.text == "" {
+		return ""
+	}
+	if !strings.HasPrefix(u.text, "https://") && !strings.HasPrefix(u.text, "http://") {
+		return fmt.Sprintf("The %s must begin with https:// or http://", u.field)
+	}
+	for _, name := range placeholders(u.text) {
+		key, isConfig := strings.CutPrefix(name, "Config:")
+		p, known := t.Property(key)
+		switch {
+		case isConfig && (!known || p.Secret || !p.Required):
+			return fmt.Sprintf("The %s refers to {%s}, which is not a required property that is not secret", u.field, name)
+		case !isConfig && name != u.placeholder:
+			return fmt.Sprintf("The %s refers to {%s}, which nothing will be put in place of; use %s", u.field, name, u.known())
+		}
+	}
+	return ""
+}
+
+func (u urlTemplate) known() string {
+	if u.placeholder == "" {
+		return "{Config:Name}"
+	}
+	return "{Config:Name} or {" + u.placeholder + "}"
 }
 
 // placeholders lists what stands in braces in a template.
@@ -170,7 +205,7 @@ func placeholders(template string) []string {
 
 // executionURL fills in a custom type's template for the page of one execution; "" while something is not known.
 func executionURL(template string, configuration map[string]string, externalID string) string {
-	filled := template
+	var pairs []string
 	for _, name := range placeholders(template) {
 		value := externalID
 		if key, ok := strings.CutPrefix(name, "Config:"); ok {
@@ -179,13 +214,13 @@ func executionURL(template string, configuration map[string]string, externalID s
 		if value == "" {
 			return ""
 		}
-		filled = strings.ReplaceAll(filled, "{"+name+"}", value)
+		pairs = append(pairs, "{"+name+"}", value)
 	}
-	return filled
+	return strings.NewReplacer(pairs...).Replace(template) // in one go: a value with braces is no placeholder
 }
 
-// DeleteCustomType ends the use of a custom action type. Pipelines keep their declarations; their actions fail. Deleting
-// one that does not exist is fine.
+// DeleteCustomType ends the use of a custom action type. Pipelines keep their declarations; their actions fail, those that
+// wait for a worker at once. Deleting one that does not exist is fine.
 func (s *Service) DeleteCustomType(ctx context.Context, id pipeline.ActionTypeID) error {
 	return s.store.InTx(ctx, func(tx store.Tx) error {
 		t, err := customTypeOf(ctx, tx, id)
@@ -195,8 +230,10 @@ func (s *Service) DeleteCustomType(ctx context.Context, id pipeline.ActionTypeID
 		if _, err := tx.Exec(ctx, `DELETE FROM custom_action_type_tags WHERE type_id = $1`, t.row); err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, `UPDATE custom_action_types SET deleted = 1 WHERE id = $1`, t.row)
-		return err
+		if _, err := tx.Exec(ctx, `UPDATE custom_action_types SET deleted = 1 WHERE id = $1`, t.row); err != nil {
+			return err
+		}
+		return s.dropWaitingJobs(ctx, tx, t)
 	})
 }
 

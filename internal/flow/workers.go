@@ -30,9 +30,16 @@ var _ action.Provider = workers{}
 
 func (w workers) Type() action.Type { return w.t.Type }
 
-// Start leaves the action's first job, once.
+// Start leaves the action's first job, once. It looks at the pipeline in the same transaction, so that an action that is
+// abandoned at this very moment does not leave a job behind which Cancel has missed.
 func (w workers) Start(ctx context.Context, job action.Job) (action.Result, error) {
-	err := w.s.store.InTx(ctx, func(tx store.Tx) error { return addWorkerJob(ctx, tx, w.t, job, 1, "") })
+	err := w.s.store.InTx(ctx, func(tx store.Tx) error {
+		waits, err := w.s.waits(ctx, tx, job)
+		if err != nil || !waits {
+			return err
+		}
+		return addWorkerJob(ctx, tx, w.t, job, 1, "")
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -99,21 +106,29 @@ func (s *Service) PollForJobs(ctx context.Context, id pipeline.ActionTypeID, mos
 	if most <= 0 {
 		most = 1
 	}
-	var jobs []WorkerJob
-	err := s.store.InTx(ctx, func(tx store.Tx) error {
-		jobs = nil
-		t, err := customTypeOf(ctx, tx, id)
-		if err != nil {
+	var t *CustomType
+	var value string
+	waiting := false
+	// Most polls find nothing. They only read, and so do not wait for whoever writes.
+	err := s.store.Read(ctx, func(r store.Reader) (err error) {
+		if t, err = customTypeOf(ctx, r, id); err != nil {
 			return err
 		}
 		if t == nil || t.deleted {
 			return pipeline.Errorf(pipeline.ActionTypeNotFound, "ActionType (Category: '%s', Provider: '%s', Owner: '%s', Version: '%s') is not available in region %s",
 				id.Category, id.Provider, id.Owner, id.Version, s.region)
 		}
-		value, err := queried(t, query)
-		if err != nil {
+		if value, err = queried(t, query); err != nil {
 			return err
 		}
+		return r.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM worker_jobs WHERE type_id = $1 AND query = $2 AND state IN ('Queued', 'Dispatched'))`,
+			t.row, value).Scan(&waiting)
+	})
+	if err != nil || !waiting {
+		return nil, err
+	}
+	var jobs []WorkerJob
+	err = s.store.InTx(ctx, func(tx store.Tx) (err error) {
 		jobs, err = s.handOut(ctx, tx, t, value, min(most, maxPolled))
 		return err
 	})
@@ -143,25 +158,13 @@ func (s *Service) handOut(ctx context.Context, tx store.Tx, t *CustomType, value
 	if tx.Dialect() == store.Postgres {
 		query += ` FOR UPDATE SKIP LOCKED`
 	}
-	rows, err := tx.Query(ctx, query, t.row, value, store.Micros(now.Add(-handOutAgain)), most)
+	jobs, err := readWorkerJobs(ctx, tx, query, t.row, value, store.Micros(now.Add(-handOutAgain)), most)
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
-	var jobs []WorkerJob
-	for rows.Next() {
-		j, err := scanWorkerJob(rows)
-		if err != nil {
-			return nil, err
-		}
+	for i := range jobs {
+		j := &jobs[i]
 		j.Nonce, j.State = rand.Text(), JobDispatched
-		jobs = append(jobs, *j)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	rows.Close()
-	for _, j := range jobs {
 		if _, err := tx.Exec(ctx, `UPDATE worker_jobs SET state = 'Dispatched', nonce = $1, handed = $2 WHERE seq = $3`, j.Nonce, store.Micros(now), j.seq); err != nil {
 			return nil, err
 		}
@@ -184,6 +187,23 @@ func scanWorkerJob(row interface{ Scan(...any) error }) (*WorkerJob, error) {
 		return nil, fmt.Errorf("job %s is unreadable: %w", j.ID, err)
 	}
 	return j, nil
+}
+
+func readWorkerJobs(ctx context.Context, r store.Reader, query string, args ...any) ([]WorkerJob, error) {
+	rows, err := r.Query(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var jobs []WorkerJob
+	for rows.Next() {
+		j, err := scanWorkerJob(rows)
+		if err != nil {
+			return nil, err
+		}
+		jobs = append(jobs, *j)
+	}
+	return jobs, rows.Err()
 }
 
 // workerJob reads a job; in a transaction it is locked.
@@ -261,25 +281,27 @@ func (s *Service) PutJobResult(ctx context.Context, id string, r JobResult) erro
 		if j.State != JobInProgress {
 			return pipeline.Errorf(pipeline.InvalidJobState, "The job '%s' is %s; only a job that was acknowledged and goes on (InProgress) can be given a result", id, j.State)
 		}
-		if err := s.stillWaits(ctx, tx, j); err != nil {
+		switch waits, err := s.waits(ctx, tx, j.Job); {
+		case err != nil:
 			return err
+		case !waits:
+			return pipeline.Errorf(pipeline.InvalidJobState, "The action of job '%s' does not wait for it any more: its execution was abandoned, or its pipeline deleted", id)
 		}
 		return s.endJob(ctx, tx, j, r)
 	})
 }
 
-// stillWaits refuses a result that nobody waits for any more.
-func (s *Service) stillWaits(ctx context.Context, tx store.Tx, j *WorkerJob) error {
-	p, err := s.lock(ctx, tx, j.Job.Pipeline)
-	if err != nil && !isNotFound(err) {
-		return err
+// waits tells whether the action of a job still goes on, and keeps it from ending otherwise until tx ends.
+func (s *Service) waits(ctx context.Context, tx store.Tx, job action.Job) (bool, error) {
+	p, err := s.lock(ctx, tx, job.Pipeline)
+	if isNotFound(err) { // deleted
+		return false, nil
 	}
-	if err == nil {
-		if _, waits := engine.Lookup(p.state, j.Job.ActionExecutionID); waits {
-			return nil
-		}
+	if err != nil {
+		return false, err
 	}
-	return pipeline.Errorf(pipeline.InvalidJobState, "The action of job '%s' does not wait for it any more: its execution was abandoned, or its pipeline deleted", j.ID)
+	_, found := engine.Lookup(p.state, job.ActionExecutionID)
+	return found, nil
 }
 
 func (s *Service) endJob(ctx context.Context, tx store.Tx, j *WorkerJob, r JobResult) error {
@@ -287,12 +309,19 @@ func (s *Service) endJob(ctx context.Context, tx store.Tx, j *WorkerJob, r JobRe
 	if err != nil {
 		return err
 	}
+	if r.Revision != nil && j.Job.TypeID.Category == pipeline.CategorySource {
+		if err := s.noteRevision(ctx, tx, j.Job, r.Revision.ID); err != nil {
+			return err
+		}
+	}
 	state, report := JobSucceeded, action.Report{Pipeline: j.Job.Pipeline, ActionExecutionID: j.Job.ActionExecutionID, PercentComplete: r.Percent}
 	url := executionURL(t.ExecutionURL, j.Job.Configuration, r.ExternalID)
 	switch {
 	case r.Failure != nil:
 		state = JobFailed
 		report.Result = action.Failed{Code: r.Failure.Code, Message: r.Failure.Message, ExternalID: r.ExternalID, ExternalURL: url}
+	case r.Continuation != "" && t.deleted:
+		report.Result = typeDeleted(t) // nobody could poll for what follows
 	case r.Continuation != "":
 		report.Result = action.Wait{Summary: r.Summary, ExternalID: r.ExternalID, ExternalURL: url}
 		if err := addWorkerJob(ctx, tx, t, j.Job, j.part+1, r.Continuation); err != nil {
@@ -301,7 +330,11 @@ func (s *Service) endJob(ctx context.Context, tx store.Tx, j *WorkerJob, r JobRe
 	default:
 		report.Result = action.Done{Summary: r.Summary, ExternalID: r.ExternalID, ExternalURL: url, Revision: r.Revision, Variables: r.Variables}
 	}
-	// The job itself is forgotten: it holds secrets nobody needs any more.
+	return s.closeJob(ctx, tx, j, state, report)
+}
+
+// closeJob ends a job and tells its action. The job itself is forgotten: it holds secrets nobody needs any more.
+func (s *Service) closeJob(ctx context.Context, tx store.Tx, j *WorkerJob, state string, report action.Report) error {
 	if _, err := tx.Exec(ctx, `UPDATE worker_jobs SET state = $1, ended = $2, job = '' WHERE seq = $3`, state, store.Micros(s.at(tx)), j.seq); err != nil {
 		return err
 	}
@@ -311,8 +344,36 @@ func (s *Service) endJob(ctx context.Context, tx store.Tx, j *WorkerJob, r JobRe
 func (s *Service) typeOfJob(ctx context.Context, tx store.Tx, j *WorkerJob) (*CustomType, error) {
 	t := &CustomType{row: j.typeID}
 	var text string
-	if err := tx.QueryRow(ctx, `SELECT definition FROM custom_action_types WHERE id = $1`, j.typeID).Scan(&text); err != nil {
+	var deleted int
+	if err := tx.QueryRow(ctx, `SELECT definition, deleted FROM custom_action_types WHERE id = $1`, j.typeID).Scan(&text, &deleted); err != nil {
 		return nil, err
 	}
+	t.deleted = deleted == 1
 	return t, decodeType(text, &t.Type)
+}
+
+// dropWaitingJobs fails the actions whose jobs nobody can poll for any more, since their type was deleted. A job that a
+// worker has acknowledged may still be given its result.
+func (s *Service) dropWaitingJobs(ctx context.Context, tx store.Tx, t *CustomType) error {
+	query := selectWorkerJob + `WHERE type_id = $1 AND state IN ('Queued', 'Dispatched') ORDER BY seq`
+	if tx.Dialect() == store.Postgres {
+		query += ` FOR UPDATE`
+	}
+	jobs, err := readWorkerJobs(ctx, tx, query, t.row)
+	if err != nil {
+		return err
+	}
+	for i := range jobs {
+		j := &jobs[i]
+		report := action.Report{Pipeline: j.Job.Pipeline, ActionExecutionID: j.Job.ActionExecutionID, Result: typeDeleted(t)}
+		if err := s.closeJob(ctx, tx, j, JobFailed, report); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func typeDeleted(t *CustomType) action.Failed {
+	return action.Fail(pipeline.ConfigurationError, "The custom action type %s was deleted, so no worker can take the action's job. "+
+		"Create the type again, or give the action another one", t)
 }

@@ -149,23 +149,168 @@ func TestAJobWhoseTimeIsOver(t *testing.T) {
 	})
 }
 
-// A type that is deleted while pipelines use it fails their actions, and its secrets stay masked.
+// A type that is deleted while pipelines use it fails their actions: those whose job nobody can poll for any more at once,
+// later ones when they start. What a worker has taken it may finish, but nothing can follow.
 func TestADeletedType(t *testing.T) {
-	b := newBelt(t, sqltest.SQLite(t))
-	b.create(b.byWorkers())
-	b.handedOut()
-	if err := b.DeleteCustomType(t.Context(), typeWorker); err != nil {
-		t.Fatal(err)
+	sqltest.Each(t, func(t *testing.T, st store.Store) {
+		b := newBelt(t, st)
+		d := b.byWorkers()
+		waiting := b.create(d)
+		b.handedOut()
+		working := b.another(d, "other")
+		taken := b.handedOut()
+		b.acknowledge(taken)
+		going := b.another(d, "third")
+		longer := b.handedOut()
+		b.acknowledge(longer)
+		for range 2 {
+			if err := b.DeleteCustomType(t.Context(), typeWorker); err != nil {
+				t.Fatal(err)
+			}
+		}
+		e := b.await("web", waiting, pipeline.StatusFailed)
+		if want := "The custom action type Build/Custom/Mill/1 was deleted"; !strings.Contains(e.Reason, want) {
+			t.Errorf("the reason is %q", e.Reason)
+		}
+		if err := b.PutJobResult(t.Context(), taken.ID, flow.JobResult{Summary: "ground"}); err != nil {
+			t.Fatal(err)
+		}
+		b.await("other", working, pipeline.StatusSucceeded)
+		if err := b.PutJobResult(t.Context(), longer.ID, flow.JobResult{Continuation: "more"}); err != nil {
+			t.Fatal(err)
+		}
+		b.await("third", going, pipeline.StatusFailed)
+		e = b.await("web", b.start("web"), pipeline.StatusFailed)
+		if want := "ActionType (Category: 'Build', Provider: 'Mill', Owner: 'Custom', Version: '1') in action 'Build' is not available"; !strings.Contains(e.Reason, want) {
+			t.Errorf("the reason is %q", e.Reason)
+		}
+		if n := b.count(`SELECT COUNT(*) FROM worker_jobs WHERE ended = 0 OR job <> ''`); n != 0 {
+			t.Errorf("%d jobs have not ended", n)
+		}
+	})
+}
+
+// another makes a pipeline like d and returns its first execution.
+func (b *belt) another(d pipeline.Definition, name string) string {
+	b.t.Helper()
+	d.Name = name
+	return b.create(d)
+}
+
+func (b *belt) acknowledge(j flow.WorkerJob) {
+	b.t.Helper()
+	if state, err := b.AcknowledgeJob(b.t.Context(), j.ID, j.Nonce); err != nil || state != flow.JobInProgress {
+		b.t.Fatal(state, err)
 	}
-	id := b.start("web")
-	b.until(func() bool {
-		return b.execution("web", id).Status != pipeline.StatusInProgress || len(b.stage("web", "Build").Inbound) > 0
-	}, func() string { return "it does not come to the build" })
-	if err := b.Stop(t.Context(), "web", b.executions("web")[1].ID, true, "", caller); err != nil {
-		t.Fatal(err)
+}
+
+// Nobody is given a job whose execution was abandoned or whose pipeline is gone, and its secrets are not kept.
+func TestAJobNobodyWaitsFor(t *testing.T) {
+	for name, end := range map[string]func(*belt, string) error{
+		"abandoned": func(b *belt, id string) error { return b.Stop(b.t.Context(), "web", id, true, "", caller) },
+		"deleted":   func(b *belt, _ string) error { return b.DeletePipeline(b.t.Context(), "web", caller) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			sqltest.Each(t, func(t *testing.T, st store.Store) {
+				b := newBelt(t, st)
+				id := b.create(b.byWorkers())
+				job := b.handedOut()
+				if err := end(b, id); err != nil {
+					t.Fatal(err)
+				}
+				b.until(func() bool { return b.count(`SELECT COUNT(*) FROM worker_jobs WHERE ended > 0 AND job = ''`) == 1 },
+					func() string { return "the job is not taken back" })
+				b.clock.advance(2 * time.Minute)
+				if jobs := b.poll(10); len(jobs) != 0 {
+					t.Errorf("handed out: %+v", jobs)
+				}
+				if state, err := b.AcknowledgeJob(t.Context(), job.ID, job.Nonce); err != nil || state == flow.JobInProgress {
+					t.Errorf("acknowledged: %s, %v", state, err)
+				}
+				wantKind(t, b.PutJobResult(t.Context(), job.ID, flow.JobResult{}), pipeline.InvalidJobState)
+			})
+		})
 	}
-	e := b.await("web", id, pipeline.StatusFailed)
-	if want := "ActionType (Category: 'Build', Provider: 'Mill', Owner: 'Custom', Version: '1') in action 'Build' is not available"; !strings.Contains(e.Reason, want) {
-		t.Errorf("the reason is %q", e.Reason)
-	}
+}
+
+// What a worker fetched for a source action is a known revision: telling of it starts nothing.
+func TestARevisionAWorkerFetched(t *testing.T) {
+	sqltest.Each(t, func(t *testing.T, st store.Store) {
+		b := newBelt(t, st)
+		source := pipeline.ActionTypeID{Category: "Source", Owner: "Custom", Provider: "Field", Version: "1"}
+		err := b.CreateCustomType(t.Context(), action.Type{ID: source, Outputs: action.Count{Min: 1, Max: 1}, TimeoutMinutes: 1440}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := site("web")
+		a := &d.Stages[0].Actions[0]
+		a.ActionTypeID, a.Configuration = source, nil
+		fetch := func(revision string) {
+			t.Helper()
+			var jobs []flow.WorkerJob
+			b.until(func() bool {
+				if jobs, err = b.PollForJobs(t.Context(), source, 1, nil); err != nil {
+					t.Fatal(err)
+				}
+				return len(jobs) == 1
+			}, func() string { return "no job is handed out" })
+			b.acknowledge(jobs[0])
+			result := flow.JobResult{Revision: &pipeline.Revision{ID: revision}, Variables: map[string]string{"CommitId": revision}}
+			if err := b.PutJobResult(t.Context(), jobs[0].ID, result); err != nil {
+				t.Fatal(err)
+			}
+		}
+		put := func(revision string) (string, bool) {
+			t.Helper()
+			id, isNew, err := b.PutActionRevision(t.Context(), "web", "Source", a.Name, revision, caller)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return id, isNew
+		}
+		first := b.create(d)
+		fetch("spring")
+		if e := b.await("web", first, pipeline.StatusSucceeded); len(e.Revisions) != 1 || e.Revisions[0].Revision.ID != "spring" {
+			t.Errorf("the revisions are %+v", e.Revisions)
+		}
+		if id, isNew := put("spring"); isNew || id != first {
+			t.Errorf("the fetched revision started %s (new: %t)", id, isNew)
+		}
+		second, isNew := put("summer")
+		if !isNew || second == first {
+			t.Errorf("a new revision gave %s (new: %t)", second, isNew)
+		}
+		fetch("summer")
+		b.await("web", second, pipeline.StatusSucceeded)
+		for _, seen := range []string{"spring", "summer"} {
+			if id, isNew := put(seen); isNew || id != second {
+				t.Errorf("%s started %s (new: %t)", seen, id, isNew)
+			}
+		}
+	})
+}
+
+// Of two that make the same type at once one is told that it exists.
+func TestATypeMadeTwiceAtOnce(t *testing.T) {
+	sqltest.Each(t, func(t *testing.T, st store.Store) {
+		b := newBelt(t, st)
+		made := make(chan error, 8)
+		for range cap(made) {
+			go func() {
+				made <- b.CreateCustomType(t.Context(), action.Type{ID: typeWorker, TimeoutMinutes: 1440}, map[string]string{"team": "web"})
+			}()
+		}
+		well := 0
+		for range cap(made) {
+			switch err := <-made; {
+			case err == nil:
+				well++
+			case pipeline.KindOf(err) != pipeline.Validation && pipeline.KindOf(err) != pipeline.ConcurrentModification:
+				t.Error(err)
+			}
+		}
+		if well != 1 {
+			t.Errorf("%d were made", well)
+		}
+	})
 }

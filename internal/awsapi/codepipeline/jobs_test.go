@@ -250,6 +250,12 @@ func TestCustomActionTypes(t *testing.T) {
 			"secret in a link": func(in *sdk.CreateCustomActionTypeInput) {
 				in.Settings.EntityUrlTemplate = aws.String("https://x/{Config:Password}")
 			},
+			"a link nowhere": func(in *sdk.CreateCustomActionTypeInput) {
+				in.Settings.ExecutionUrlTemplate = aws.String("javascript:alert(1)")
+			},
+			"a link of nothing": func(in *sdk.CreateCustomActionTypeInput) {
+				in.Settings.EntityUrlTemplate = aws.String("https://x/{ExternalExecutionId}")
+			},
 			"approval category": func(in *sdk.CreateCustomActionTypeInput) { in.Category = types.ActionCategoryApproval },
 			"min above max": func(in *sdk.CreateCustomActionTypeInput) {
 				in.InputArtifactDetails.MinimumCount, in.InputArtifactDetails.MaximumCount = 2, 1
