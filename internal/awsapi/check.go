@@ -105,13 +105,13 @@ func (c *checker) value(f *fact, v any) {
 
 // list checks the items: structures by themselves, scalars as one violation of the whole list, as AWS does.
 func (c *checker) list(f *fact, items []any) {
-	if f.item == nil {
-		return
-	}
 	for i, item := range items {
 		if item == nil {
 			c.fail(f, items, "Member must satisfy constraint: [Member must not be null]")
 			return
+		}
+		if f.item == nil {
+			continue
 		}
 		if f.item.composite() {
 			at := c.enter(strconv.Itoa(i+1), "member")
@@ -140,19 +140,19 @@ func (c *checker) mapping(f *fact, object map[string]any) {
 			}
 		}
 	}
-	if f.value == nil {
-		return
-	}
 	for _, k := range keys {
+		if object[k] == nil {
+			c.fail(f, object, "Map value must satisfy constraint: [Member must not be null]")
+			return
+		}
+		if f.value == nil {
+			continue
+		}
 		if f.value.composite() {
 			at := c.enter(k, "member")
 			c.value(f.value, object[k])
 			c.leave(at)
 			continue
-		}
-		if object[k] == nil {
-			c.fail(f, object, "Map value must satisfy constraint: [Member must not be null]")
-			return
 		}
 		if len(f.value.broken(object[k])) > 0 {
 			c.fail(f, object, "Map value must satisfy constraint: ["+strings.Join(f.value.rules(), ", ")+"]")

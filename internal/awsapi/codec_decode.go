@@ -202,7 +202,7 @@ func (b binder) mapping(in any, v reflect.Value) *mismatch {
 	for key, item := range object {
 		e := reflect.New(t.Elem()).Elem()
 		if problem := b.value(item, e); problem != nil {
-			return problem.in(key)
+			return problem.in("member").in(key)
 		}
 		m.SetMapIndex(reflect.ValueOf(key).Convert(t.Key()), e)
 	}

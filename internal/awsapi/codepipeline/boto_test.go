@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"sync"
@@ -21,6 +22,8 @@ type boto struct {
 	in      io.Writer
 	answers *bufio.Reader
 }
+
+const noBoto = "boto3 is not installed (apt-get install python3-boto3)"
 
 // startBoto starts boto3 once; nil without it.
 var startBoto = sync.OnceValues(func() (*boto, error) {
@@ -53,7 +56,7 @@ func newBotoClient(t *testing.T, endpoint string) botoClient {
 		t.Fatal(err)
 	}
 	if b == nil {
-		t.Skip("boto3 is not installed (apt-get install python3-boto3)")
+		t.Skip(noBoto)
 	}
 	return botoClient{b, endpoint}
 }
@@ -64,18 +67,27 @@ func (c botoClient) call(operation string, in, out any) error {
 	if err != nil {
 		return err
 	}
-	request, err := json.Marshal(map[string]any{"endpoint": c.endpoint, "operation": operation, "input": json.RawMessage(input)})
+	output, err := c.ask(map[string]any{"endpoint": c.endpoint, "operation": operation, "input": json.RawMessage(input)})
 	if err != nil {
 		return err
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if _, err := c.in.Write(append(request, '\n')); err != nil {
-		return err
-	}
-	line, err := c.answers.ReadBytes('\n')
+	return awsapi.Unmarshal(output, out)
+}
+
+// ask sends a request to boto.py and returns the output of its answer.
+func (b *boto) ask(request map[string]any) (json.RawMessage, error) {
+	text, err := json.Marshal(request)
 	if err != nil {
-		return fmt.Errorf("boto3 has ended: %w", err)
+		return nil, err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if _, err := b.in.Write(append(text, '\n')); err != nil {
+		return nil, err
+	}
+	line, err := b.answers.ReadBytes('\n')
+	if err != nil {
+		return nil, fmt.Errorf("boto3 has ended: %w", err)
 	}
 	var answer struct {
 		Output json.RawMessage
@@ -85,13 +97,13 @@ func (c botoClient) call(operation string, in, out any) error {
 		}
 	}
 	if err := json.Unmarshal(line, &answer); err != nil {
-		return err
+		return nil, err
 	}
 	if e := answer.Error; e != nil {
-		if e.Status >= 500 {
-			return fmt.Errorf("%s: %s (status %d)", e.Code, e.Message, e.Status)
+		if e.Status != http.StatusBadRequest {
+			return nil, fmt.Errorf("%s: %s (status %d)", e.Code, e.Message, e.Status)
 		}
-		return &smithy.GenericAPIError{Code: e.Code, Message: e.Message}
+		return nil, &smithy.GenericAPIError{Code: e.Code, Message: e.Message}
 	}
-	return awsapi.Unmarshal(answer.Output, out)
+	return answer.Output, nil
 }

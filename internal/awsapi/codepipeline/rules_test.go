@@ -170,7 +170,7 @@ func TestListRuleExecutions(t *testing.T) {
 func TestListRuleTypes(t *testing.T) {
 	each(t, func(t *testing.T, s *server) {
 		list := must[sdk.ListRuleTypesOutput](s, &sdk.ListRuleTypesInput{}).RuleTypes
-		if len(list) != 1 || *list[0].Id.Provider != "VariableCheck" || list[0].Id.Category != types.RuleCategoryRule || len(list[0].RuleConfigurationProperties) != 3 {
+		if len(list) != 2 || *list[1].Id.Provider != "VariableCheck" || list[1].Id.Category != types.RuleCategoryRule || len(list[1].RuleConfigurationProperties) != 3 {
 			t.Errorf("rules: %+v", list)
 		}
 		for _, a := range must[sdk.ListActionTypesOutput](s, &sdk.ListActionTypesInput{}).ActionTypes {

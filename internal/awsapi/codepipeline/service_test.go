@@ -348,7 +348,7 @@ func TestPages(t *testing.T) {
 func TestActionTypes(t *testing.T) {
 	each(t, func(t *testing.T, s *server) {
 		out := must[sdk.ListActionTypesOutput](s, &sdk.ListActionTypesInput{ActionOwnerFilter: types.ActionOwnerAws})
-		if len(out.ActionTypes) != 3 || out.ActionTypes[0].Id.Category != types.ActionCategoryApproval {
+		if len(out.ActionTypes) != 4 || out.ActionTypes[0].Id.Category != types.ActionCategoryApproval {
 			t.Fatalf("types: %+v", out.ActionTypes)
 		}
 		if url := out.ActionTypes[0].Settings.EntityUrlTemplate; url != nil {

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http/httptest"
 	"reflect"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -46,11 +47,13 @@ const (
 func each(t *testing.T, test func(t *testing.T, s *server)) {
 	t.Helper()
 	t.Run("in process", func(t *testing.T) {
+		t.Parallel()
 		service, broken := newService(t)
 		ctx := awsapi.WithCaller(t.Context(), awsapi.Identity{Arn: root, Account: awsapi.DefaultAccount, Root: true})
 		test(t, &server{t: t, api: service, ctx: ctx, broken: broken})
 	})
 	t.Run("over HTTP", func(t *testing.T) {
+		t.Parallel()
 		url, broken := serve(t)
 		client := sdk.New(sdk.Options{
 			Region: region, BaseEndpoint: &url, RetryMaxAttempts: 1,
@@ -59,6 +62,7 @@ func each(t *testing.T, test func(t *testing.T, s *server)) {
 		test(t, &server{t: t, api: client, remote: true, ctx: t.Context(), broken: broken})
 	})
 	t.Run("boto3", func(t *testing.T) {
+		t.Parallel()
 		url, broken := serve(t)
 		test(t, &server{t: t, api: newBotoClient(t, url), remote: true, ctx: t.Context(), broken: broken})
 	})
@@ -90,7 +94,8 @@ func newService(t *testing.T) (*codepipeline.Service, *atomic.Bool) {
 	st := sqltest.SQLite(t)
 	q := queue.New(st, queue.Config{})
 	broken := new(atomic.Bool)
-	f := flow.New(flow.Options{Store: st, Jobs: q, Providers: catalog{broken}, Logger: slog.New(slog.DiscardHandler), Sessions: iam.New(st), MaxPipelines: 12, MaxWebhooks: webhookQuota})
+	log := slog.New(slog.NewTextHandler(discreet{t}, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	f := flow.New(flow.Options{Store: st, Jobs: q, Providers: catalog{broken}, Logger: log, Sessions: iam.New(st), MaxPipelines: 12, MaxWebhooks: webhookQuota})
 	if err := q.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +121,9 @@ var known = []action.Type{
 		ID: id("Build", "CodeBuild"), Inputs: action.Count{Min: 1, Max: 5}, Outputs: action.Count{Max: 5}, EntityURL: "http://builds/{Config:ProjectName}",
 		Properties: []action.Property{{Name: "ProjectName", Required: true}, {Name: "Token", Secret: true}},
 	},
+	{ID: id("Compute", "Commands"), Inputs: action.Count{Min: 1, Max: 10}, Outputs: action.Count{Max: 1}},
 	variablecheck.New().Type(),
+	{ID: id("Rule", "Commands"), Inputs: action.Count{Max: 10}, TimeoutSetable: true},
 	{ID: id("Approval", "Manual"), TimeoutSetable: true, EntityURL: "/console/approvals", Properties: []action.Property{{Name: "CustomData"}}},
 }
 
@@ -167,17 +174,70 @@ func (p provider) Start(_ context.Context, job action.Job) (action.Result, error
 func do[Out, In any](s *server, in *In) (*Out, error) {
 	s.t.Helper()
 	operation, _ := strings.CutSuffix(reflect.TypeFor[In]().Name(), "Input")
+	answer, err := s.call(operation, in)
+	out, _ := answer.(*Out)
+	return out, err
+}
+
+// call performs an operation. Whatever a case is about, no answer may tell a secret or be an exception that AWS does not
+// declare for the operation.
+func (s *server) call(operation string, in any) (any, error) {
+	s.t.Helper()
+	out, err := s.send(operation, in)
+	noteError(s.t, operation, err)
+	if text := secretIn(out, err); text != "" && !tellsSecrets[operation] {
+		s.t.Errorf("%s tells a secret: %s", operation, text)
+	}
+	return out, err
+}
+
+func (s *server) send(operation string, in any) (any, error) {
+	s.t.Helper()
 	if boto, ok := s.api.(botoClient); ok {
-		out := new(Out)
-		err := boto.call(operation, in, out)
-		noteError(operation, err)
-		return out, err
+		out := outputOf(operation)
+		return out, boto.call(operation, in, out)
 	}
 	results := reflect.ValueOf(s.api).MethodByName(operation).Call([]reflect.Value{reflect.ValueOf(s.ctx), reflect.ValueOf(in)})
 	err, _ := results[1].Interface().(error)
-	noteError(operation, err)
-	out, _ := results[0].Interface().(*Out)
-	return out, err
+	return results[0].Interface(), err
+}
+
+// inputOf and outputOf make empty values of an operation's types.
+func inputOf(operation string) any  { return newOf(sdkMethod(operation).In(2)) }
+func outputOf(operation string) any { return newOf(sdkMethod(operation).Out(0)) }
+
+func newOf(pointer reflect.Type) any { return reflect.New(pointer.Elem()).Interface() }
+
+func sdkMethod(operation string) reflect.Type {
+	m, _ := reflect.TypeFor[*sdk.Client]().MethodByName(operation)
+	return m.Type
+}
+
+// tellsSecrets are the operations that hand a job to the worker who needs its secrets.
+var tellsSecrets = map[string]bool{"PollForJobs": true, "GetJobDetails": true}
+
+// secrets are what the cases keep in secret configuration and in webhooks.
+var secrets = regexp.MustCompile("hunter2|s3cret")
+
+func secretIn(out any, err error) string {
+	if err != nil {
+		return secrets.FindString(err.Error())
+	}
+	text, err := awsapi.Marshal(out)
+	if err != nil {
+		return err.Error()
+	}
+	return secrets.FindString(string(text))
+}
+
+// discreet is the log: nothing in it may be a secret.
+type discreet struct{ t *testing.T }
+
+func (d discreet) Write(line []byte) (int, error) {
+	if secrets.Match(line) {
+		d.t.Errorf("the log tells a secret: %s", line)
+	}
+	return len(line), nil
 }
 
 // must is do for calls that succeed.

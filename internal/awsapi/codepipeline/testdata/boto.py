@@ -1,7 +1,8 @@
 """Calls CodePipeline with boto3, as it is told: a JSON line {endpoint, operation, input} in, a JSON line out.
 
 The answer is {"output": ...} or {"error": {"code", "message", "status"}}; times are epoch seconds, as on the wire. boto3's
-own checks of parameters are off: it is the server's that are tested.
+own checks of parameters are off: it is the server's that are tested. The operation "model" is answered with AWS's own
+description of the service, which boto3 is made of.
 """
 import datetime
 import json
@@ -10,6 +11,7 @@ import sys
 import boto3
 import botocore
 import botocore.exceptions
+import botocore.loaders
 
 clients = {}
 
@@ -28,8 +30,15 @@ def plain(value):
     raise TypeError(f"{type(value)} in an answer")
 
 
+def describe():
+    return botocore.loaders.Loader().load_service_model("codepipeline", "service-2")
+
+
 for line in sys.stdin:
     request = json.loads(line)
+    if request["operation"] == "model":
+        print(json.dumps({"output": describe()}), flush=True)
+        continue
     try:
         call = getattr(client(request["endpoint"]), botocore.xform_name(request["operation"]))
         output = call(**request["input"])
