@@ -223,8 +223,7 @@ func CheckOverride(d *pipeline.Definition, s State, stage, executionID string, s
 	if st := m.stage(stage); st == nil {
 		return stageNotFound(d, stage)
 	} else if st.Latest != nil && st.Latest.ID != executionID {
-		return refuse(NotLatestPipelineExecution,
-			"Execution %s entered stage %s last; only the latest execution's condition can be overridden.", st.Latest.ID, stage)
+		return notLatestToOverride(st.Latest.ID, stage)
 	}
 	return refuse(ConditionNotOverridable, "The condition %s of stage %s is not waited for by execution %s.",
 		slot, stage, executionID)

@@ -63,12 +63,19 @@ func (m *machine) evaluate(e *exec, slot ConditionType) bool {
 	stage := m.inside(e)
 	stage.Phase = phaseOf(slot)
 	c := ConditionExecution{Status: pipeline.StatusInProgress, Result: list[0].Result, Updated: m.at}
+	if c.Result == resultSkip && e.Type == pipeline.Rollback {
+		c.Result = resultFail // the stage is all it runs: skipping it would report a rollback that never was
+	}
 	c.Reason = fmt.Sprintf("Waits for its %d rules.", len(list[0].Rules))
 	for i := range list[0].Rules {
 		c.Rules = append(c.Rules, m.startRule(e, slot, &list[0].Rules[i]))
 	}
 	m.setCondition(e, slot, &c)
-	m.setStage(e, stage.Status, Progress, fmt.Sprintf("Evaluates its %s condition.", stage.Phase))
+	reason := fmt.Sprintf("Evaluates its %s condition.", stage.Phase)
+	if slot == OnFailure {
+		reason = sentence(m.failure(e)) + " " + reason
+	}
+	m.setStage(e, stage.Status, Progress, reason)
 	for i := range c.Rules {
 		m.askRule(e, slot, &c.Rules[i], &list[0].Rules[i])
 	}
@@ -230,7 +237,7 @@ func (c *ConditionExecution) decide() {
 		switch {
 		case r.Status == pipeline.StatusInProgress:
 			return
-		case r.Errored:
+		case r.Errored && status != pipeline.StatusErrored:
 			status, bad = pipeline.StatusErrored, r
 		case r.Status != pipeline.StatusSucceeded && status == pipeline.StatusSucceeded:
 			status, bad = pipeline.StatusFailed, r
@@ -258,23 +265,31 @@ func (m *machine) decided(e *exec, slot ConditionType, c *ConditionExecution) {
 	switch c.Status {
 	case pipeline.StatusInProgress:
 	case pipeline.StatusSucceeded, pipeline.StatusOverridden:
-		m.passCondition(e, slot)
+		m.passCondition(e, slot, c)
 	default:
 		m.failCondition(e, slot, c)
 	}
 }
 
-func (m *machine) passCondition(e *exec, slot ConditionType) {
+func (m *machine) passCondition(e *exec, slot ConditionType, c *ConditionExecution) {
 	switch slot {
 	case BeforeEntry:
 		m.inside(e).Phase = PhaseActing
-		m.setStage(e, e.Stage.Status, Progress, "Its beforeEntry condition is met.")
+		m.setStage(e, e.Stage.Status, Progress, c.passed(slot))
 		m.advance(e)
 	case OnSuccess:
-		m.passStage(e)
+		m.passStage(e, "All its actions succeeded. "+c.passed(slot))
 	case OnFailure:
 		m.endFailed(e, m.failure(e), false)
 	}
+}
+
+// passed says why a condition does not stand in the way.
+func (c *ConditionExecution) passed(slot ConditionType) string {
+	if c.Status == pipeline.StatusOverridden {
+		return fmt.Sprintf("Its %s condition was %s", phaseOf(slot), lowerFirst(c.Reason))
+	}
+	return fmt.Sprintf("Its %s condition is met.", phaseOf(slot))
 }
 
 func (m *machine) failCondition(e *exec, slot ConditionType, c *ConditionExecution) {
@@ -339,13 +354,16 @@ func (ev ConditionOverridden) apply(m *machine) {
 		return
 	}
 	m.closeCondition(e, ev.Condition, pipeline.StatusOverridden, "Overridden by "+orSomebody(ev.By)+".", ev.By)
+	if c := e.Stage.OnFailure; c != nil && c.Status == pipeline.StatusInProgress {
+		m.closeCondition(e, OnFailure, pipeline.StatusAbandoned, "The condition that had failed was overridden meanwhile.", ev.By)
+	}
 	if e.Status.Terminal() {
 		m.adoptVersion(e)
 		reason := fmt.Sprintf("The condition %s of stage %s was overridden by %s.", ev.Condition, ev.Stage, orSomebody(ev.By))
 		m.setExecution(e, pipeline.StatusInProgress, WordResumed, reason)
 		m.setStage(e, pipeline.StatusInProgress, WordResumed, reason)
 	}
-	m.passCondition(e, ev.Condition)
+	m.passCondition(e, ev.Condition, e.Stage.Condition(ev.Condition))
 }
 
 // checkOverride is the rule behind CheckOverride.
@@ -354,8 +372,11 @@ func (m *machine) checkOverride(e *exec, stage string, slot ConditionType) error
 		return refuse(ConditionNotOverridable, "The condition %s of stage %s in execution %s cannot be overridden: %s.",
 			slot, stage, e.ID, why)
 	}
-	if declared, _ := stageIn(m.d, stage); declared == nil {
+	if !m.knows(e, stage) {
 		return stageNotFound(m.d, stage)
+	}
+	if newer := m.newerIn(stage, e); newer != "" {
+		return notLatestToOverride(newer, stage)
 	}
 	if e.Stage == nil || e.Stage.Name != stage {
 		return no("the execution is not in the stage")
@@ -366,9 +387,9 @@ func (m *machine) checkOverride(e *exec, stage string, slot ConditionType) error
 		return no("it was not evaluated, or is not one that can be")
 	case c.Result == resultSkip:
 		return no("its result is SKIP")
-	case e.Outdated || e.Cancelling || e.Status == pipeline.StatusStopping || e.Status == pipeline.StatusStopped:
+	case e.outdated() || e.Cancelling || e.Status == pipeline.StatusStopping || e.Status == pipeline.StatusStopped:
 		return no("the execution has been ended")
-	case e.Stage.Phase != phaseOf(slot):
+	case e.Stage.Phase != phaseOf(slot) && !failedSuccess(e.Stage, slot):
 		return no("the stage is past it")
 	case c.Status != pipeline.StatusInProgress && c.Status != pipeline.StatusFailed && c.Status != pipeline.StatusErrored:
 		return no("its status is " + string(c.Status))
@@ -376,6 +397,17 @@ func (m *machine) checkOverride(e *exec, stage string, slot ConditionType) error
 		return refuse(ConcurrentExecutionsLimitExceeded, "The pipeline already has %d running executions.", maxConcurrent)
 	}
 	return nil
+}
+
+// failedSuccess reports whether a stage fails because its onSuccess condition failed, and is now at its onFailure
+// condition, or was.
+func failedSuccess(st *StageExecution, slot ConditionType) bool {
+	return slot == OnSuccess && st.Phase == PhaseFailure && count(st.Actions).failed == 0
+}
+
+func notLatestToOverride(newer, stage string) error {
+	return refuse(NotLatestPipelineExecution,
+		"Execution %s entered stage %s last; only the latest execution's condition can be overridden.", newer, stage)
 }
 
 // fullFor reports whether an ended execution may not be revived because too many others run.

@@ -3,6 +3,7 @@ package engine
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"reflect"
 
 	"github.com/conveyor-cd/conveyor/internal/pipeline"
@@ -17,11 +18,20 @@ type history struct {
 	actions    map[string]ActionExecution
 	rules      map[string]RuleExecution
 	timers     map[Timer]bool
-	ended      []string // ids of ended executions, oldest first, to forget
+	running    map[string]bool  // ids of executions, actions and rules that have begun and not ended
+	entered    map[string]int64 // by stage, the number of the execution that entered last
 }
 
 func newHistory() history {
-	return history{map[string]ExecutionRecord{}, map[string]StageRecord{}, map[string]ActionExecution{}, map[string]RuleExecution{}, map[Timer]bool{}, nil}
+	return history{
+		map[string]ExecutionRecord{},
+		map[string]StageRecord{},
+		map[string]ActionExecution{},
+		map[string]RuleExecution{},
+		map[Timer]bool{},
+		map[string]bool{},
+		map[string]int64{},
+	}
 }
 
 // follow takes over the commands of one step and checks the rules about how things may change.
@@ -36,6 +46,8 @@ func (h *history) follow(prev, next State, ev Event, cmds []Command) error {
 			err = h.announce(prev, next, ev, c)
 		case StartAction:
 			err = h.startAction(c)
+		case EvaluateRule:
+			err = h.evaluateRule(c)
 		case SetTimer:
 			h.timers[c.Timer] = true
 		}
@@ -44,7 +56,26 @@ func (h *history) follow(prev, next State, ev Event, cmds []Command) error {
 		}
 	}
 	h.forget(next)
-	return nil
+	return limited(prev, next, ev)
+}
+
+// limited: nothing but a rollback is started or revived beyond the limit.
+func limited(prev, next State, ev Event) error {
+	before, after := inFlight(prev), inFlight(next)
+	if _, rollback := ev.(RollbackRequested); rollback || next.Mode == pipeline.Superseded || after <= before || after <= maxConcurrent {
+		return nil
+	}
+	return fmt.Errorf("%s: %d executions in flight", ev.Name(), after)
+}
+
+func inFlight(s State) int {
+	n := 0
+	for i := range s.Executions {
+		if !s.Executions[i].Status.Terminal() {
+			n++
+		}
+	}
+	return n
 }
 
 func (h *history) announce(prev, next State, ev Event, a Announce) error {
@@ -65,6 +96,12 @@ func (h *history) announce(prev, next State, ev Event, a Announce) error {
 		}
 	}
 	h.executions[id] = a.Execution
+	h.follows(id, a.Execution.Status)
+	if a.Kind == KindStage && a.Word == WordStarted {
+		if err := h.enters(a); err != nil {
+			return err
+		}
+	}
 	if a.Stage != nil {
 		if a.Stage.Reason == "" {
 			return fmt.Errorf("stage %s of %s has no reason", a.Stage.Name, id)
@@ -72,11 +109,36 @@ func (h *history) announce(prev, next State, ev Event, a Announce) error {
 		h.stages[id+"/"+a.Stage.Name] = *a.Stage
 	}
 	if a.Rule != nil {
+		if was, known := h.rules[a.Rule.ID]; known && was.Status.Terminal() && a.Rule.Status != pipeline.StatusAbandoned {
+			return fmt.Errorf("rule %s went from %s to %s", a.Rule.ID, was.Status, a.Rule.Status)
+		}
 		h.rules[a.Rule.ID] = *a.Rule
+		h.follows(a.Rule.ID, a.Rule.Status)
 	}
 	if a.Action != nil {
 		return h.action(a)
 	}
+	return nil
+}
+
+func (h *history) follows(id string, status pipeline.Status) {
+	if status.Terminal() {
+		delete(h.running, id)
+	} else {
+		h.running[id] = true
+	}
+}
+
+// enters: nobody overtakes. Rollbacks go ahead of what waits, PARALLEL executions do not wait.
+func (h *history) enters(a Announce) error {
+	e := a.Execution
+	if e.Mode == pipeline.Parallel || e.Type == pipeline.Rollback {
+		return nil
+	}
+	if last := h.entered[a.Stage.Name]; last >= e.Number {
+		return fmt.Errorf("execution %d entered stage %s after %d", e.Number, a.Stage.Name, last)
+	}
+	h.entered[a.Stage.Name] = e.Number
 	return nil
 }
 
@@ -91,29 +153,50 @@ func revived(ev Event) string {
 	return ""
 }
 
-// cancelled: the shell is told once of every rule that is given up while it runs, and of no other.
+// cancelled: the shell is told once of every action and rule that is given up while it runs, and of no other.
 func (h *history) cancelled(cmds []Command) error {
 	given, told := map[string]bool{}, map[string]int{}
+	note := func(id string, was, is pipeline.Status, why *pipeline.ErrorDetails) {
+		if was == pipeline.StatusInProgress {
+			timedOut := why != nil && why.Code == pipeline.ActionTimeOut
+			given[id] = given[id] || is == pipeline.StatusAbandoned || timedOut
+		}
+	}
 	for _, c := range cmds {
 		switch c := c.(type) {
 		case CancelRule:
 			told[c.ID]++
+		case CancelAction:
+			told[c.ID]++
 		case Announce:
-			if c.Rule == nil || h.rules[c.Rule.ID].Status != pipeline.StatusInProgress {
-				continue
+			if r := c.Rule; r != nil {
+				note(r.ID, h.rules[r.ID].Status, r.Status, r.Error)
 			}
-			timedOut := c.Rule.Error != nil && c.Rule.Error.Code == pipeline.ActionTimeOut
-			given[c.Rule.ID] = given[c.Rule.ID] || c.Rule.Status == pipeline.StatusAbandoned || timedOut
+			if a := c.Action; a != nil {
+				note(a.ID, h.actions[a.ID].Status, a.Status, a.Error)
+			}
 		}
 	}
 	for id, up := range given {
-		if up != (told[id] == 1) {
-			return fmt.Errorf("rule %s: given up is %v, and the shell is told %d times", id, up, told[id])
+		if up && told[id] != 1 || !up && told[id] > 0 {
+			return fmt.Errorf("%s: given up is %v, and the shell is told %d times", id, up, told[id])
 		}
 		delete(told, id)
 	}
 	if len(told) > 0 {
-		return fmt.Errorf("the shell is told of rules that go on: %v", told)
+		return fmt.Errorf("the shell is told of what goes on or has ended: %v", told)
+	}
+	return nil
+}
+
+// evaluateRule: a rule is evaluated once under one id, and only for an execution that runs.
+func (h *history) evaluateRule(c EvaluateRule) error {
+	e, ok := h.executions[c.Execution]
+	if !ok || e.Status != pipeline.StatusInProgress {
+		return fmt.Errorf("rule %s is evaluated in execution %s, which is %q", c.Rule, c.Execution, e.Status)
+	}
+	if r := h.rules[c.ID]; r.Status != pipeline.StatusInProgress {
+		return fmt.Errorf("rule %s was asked for but is %q", c.Rule, r.Status)
 	}
 	return nil
 }
@@ -131,6 +214,7 @@ func (h *history) action(a Announce) error {
 		return fmt.Errorf("action %s failed without an error", a.Action.ID)
 	}
 	h.actions[a.Action.ID] = *a.Action
+	h.follows(a.Action.ID, a.Action.Status)
 	return nil
 }
 
@@ -160,8 +244,37 @@ func supersededByNewer(prev, next State, r ExecutionRecord) error {
 	return fmt.Errorf("%s was superseded by nothing newer", r.ID)
 }
 
+// complete: whatever history holds to be running is in the state. Nothing was lost.
+func (h *history) complete(s State) error {
+	lost := maps.Clone(h.running)
+	for i := range s.Executions {
+		e := &s.Executions[i]
+		delete(lost, e.ID)
+		if e.Stage == nil {
+			continue
+		}
+		for j := range e.Stage.Actions {
+			delete(lost, e.Stage.Actions[j].ID)
+		}
+		for _, slot := range slots {
+			if c := e.Stage.Condition(slot); c != nil {
+				for j := range c.Rules {
+					delete(lost, c.Rules[j].ID)
+				}
+			}
+		}
+	}
+	if len(lost) > 0 {
+		return fmt.Errorf("history holds to be running what the state has lost: %v", lost)
+	}
+	return nil
+}
+
 // agrees: whatever the state shows was announced just so.
 func (h *history) agrees(s State) error {
+	if err := h.complete(s); err != nil {
+		return err
+	}
 	for i := range s.Executions {
 		e := &s.Executions[i]
 		if got := h.executions[e.ID]; !reflect.DeepEqual(got, e.ExecutionRecord) {
@@ -220,6 +333,7 @@ func (h *history) forget(s State) {
 		return
 	}
 	live := newHistory()
+	live.running, live.entered = h.running, h.entered
 	live.timers = h.timers
 	if len(live.timers) > 50000 {
 		live.timers = map[Timer]bool{}

@@ -3,6 +3,7 @@ package engine
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/conveyor-cd/conveyor/internal/pipeline"
 )
@@ -74,6 +75,24 @@ func quiet(e *Execution) error {
 	if count(e.Stage.Actions).running > 0 {
 		return fmt.Errorf("has ended but actions run")
 	}
+	return evaluates(e.Stage, "nothing")
+}
+
+// evaluates: rules run in the slot of the phase and in no other, and a condition is open as long as one of them does.
+func evaluates(st *StageExecution, phase Phase) error {
+	for _, slot := range slots {
+		c := st.Condition(slot)
+		if c == nil {
+			continue
+		}
+		running := slices.ContainsFunc(c.Rules, func(r RuleExecution) bool { return r.Status == pipeline.StatusInProgress })
+		if running != (c.Status == pipeline.StatusInProgress) {
+			return fmt.Errorf("its %s condition is %s, but rules run: %v", slot, c.Status, running)
+		}
+		if running && phaseOf(slot) != phase {
+			return fmt.Errorf("rules of %s run, but its phase is %q", slot, phase)
+		}
+	}
 	return nil
 }
 
@@ -82,9 +101,15 @@ func active(d *pipeline.Definition, s State, e *Execution) error {
 	if e.Status != e.Stage.Status {
 		return fmt.Errorf("its stage is %s", e.Stage.Status)
 	}
+	if err := evaluates(e.Stage, e.Stage.Phase); err != nil {
+		return err
+	}
 	t := count(e.Stage.Actions)
 	if t.running == 0 && !evaluating(e.Stage) {
 		return fmt.Errorf("is stuck: nothing runs in stage %s", e.Stage.Name)
+	}
+	if t.running > 0 && e.Stage.Phase != PhaseActing {
+		return fmt.Errorf("actions run in phase %s", e.Stage.Phase)
 	}
 	if e.Mode == pipeline.Parallel && t.running > maxParallelActions {
 		return fmt.Errorf("%d actions run at once", t.running)
@@ -111,8 +136,8 @@ func active(d *pipeline.Definition, s State, e *Execution) error {
 }
 
 func evaluating(st *StageExecution) bool {
-	for _, c := range []*ConditionExecution{st.BeforeEntry, st.OnSuccess, st.OnFailure} {
-		if c != nil && c.Status == pipeline.StatusInProgress {
+	for _, slot := range slots {
+		if c := st.Condition(slot); c != nil && c.Status == pipeline.StatusInProgress {
 			return true
 		}
 	}

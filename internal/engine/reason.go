@@ -86,10 +86,9 @@ func inStage(e *exec, reason string) string {
 // haltReason is why nothing new starts in the stage e is in, and what it waits for.
 func haltReason(e *exec) string {
 	running := names(e.Stage.Actions, pipeline.StatusInProgress)
-	if e.Stage.Phase != PhaseActing {
-		running = "its condition"
-	}
 	switch {
+	case e.Stop != nil && e.Stage.Phase != PhaseActing:
+		return fmt.Sprintf("Stopping, and no longer waiting for its condition, as asked by %s%s", orSomebody(e.Stop.By), because(e.Stop.Reason))
 	case e.Stop != nil && e.Stop.Abandon:
 		return fmt.Sprintf("Stopping, abandoning %s, as asked by %s%s", running, orSomebody(e.Stop.By), because(e.Stop.Reason))
 	case e.Stop != nil:

@@ -41,6 +41,9 @@ func (m *machine) retry(e *exec, how pipeline.RetryMode, trigger, reason string)
 	}
 	stage.Retried, stage.Phase = m.at, PhaseActing
 	stage.OnSuccess, stage.OnFailure = nil, nil
+	if st := m.shown(e); st != nil {
+		st.OnSuccess, st.OnFailure = nil, nil
+	}
 	m.countRetry(e, trigger)
 	m.setExecution(e, pipeline.StatusInProgress, WordResumed, reason)
 	m.setStage(e, pipeline.StatusInProgress, WordResumed, reason)
@@ -83,7 +86,7 @@ func (m *machine) countRetry(e *exec, trigger string) {
 
 // checkRetry is the rule behind CheckRetry for an execution that is still in the state.
 func (m *machine) checkRetry(e *exec, stage string, how pipeline.RetryMode) error {
-	if declared, _ := stageIn(m.d, stage); declared == nil {
+	if !m.knows(e, stage) {
 		return stageNotFound(m.d, stage)
 	}
 	no := func(why string) error {
@@ -96,7 +99,7 @@ func (m *machine) checkRetry(e *exec, stage string, how pipeline.RetryMode) erro
 	switch {
 	case e.Stage == nil || e.Stage.Name != stage:
 		return no("the execution is not in it")
-	case e.Outdated:
+	case e.outdated():
 		return no("the structure of the pipeline has changed since")
 	case e.Cancelling:
 		return no("the execution is being cancelled because the pipeline was edited")
@@ -116,17 +119,28 @@ func (m *machine) checkRetryActions(e *exec, how pipeline.RetryMode, no func(str
 	case t.running > 0 && how == pipeline.RetryAllActions:
 		return no("actions are still running; retry the failed ones (FAILED_ACTIONS) or wait")
 	case t.failed == 0 && e.Stage.Status != pipeline.StatusStopped:
-		return no("none of its actions failed")
+		return no(nothingToRetry(e.Stage))
 	case m.fullFor(e):
 		return refuse(ConcurrentExecutionsLimitExceeded, "The pipeline already has %d running executions.", maxConcurrent)
 	}
 	return nil
 }
 
+// nothingToRetry says why a failed stage has no failed action, and what helps instead.
+func nothingToRetry(st *StageExecution) string {
+	for _, slot := range []ConditionType{BeforeEntry, OnSuccess} {
+		c := st.Condition(slot)
+		if st.Status == pipeline.StatusFailed && c != nil && (c.Status == pipeline.StatusFailed || c.Status == pipeline.StatusErrored) {
+			return fmt.Sprintf("none of its actions failed; its %s condition did. Override it, or start the pipeline again", phaseOf(slot))
+		}
+	}
+	return "none of its actions failed"
+}
+
 // newerIn is the execution that entered a stage after e had left it; "" when none did.
 func (m *machine) newerIn(stage string, e *exec) string {
 	st := m.stage(stage)
-	if e.Mode == pipeline.Parallel || st.Latest == nil || st.Latest.ID == e.ID || !m.passed(e, stage) {
+	if st == nil || e.Mode == pipeline.Parallel || st.Latest == nil || st.Latest.ID == e.ID || !m.passed(e, stage) {
 		return ""
 	}
 	return st.Latest.ID

@@ -27,11 +27,7 @@ var update = flag.Bool("update", false, "rewrite the expectations in testdata")
 // changes nothing, that the input state is untouched and that the state survives JSON; at its end, that a replay of the
 // events gives the same state.
 func TestScripts(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no scripts: %v", err)
-	}
-	for _, file := range files {
+	for _, file := range scriptFiles(t) {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) { runScript(t, file) })
 	}
 }
@@ -135,6 +131,10 @@ func (s *script) run(command, input string) string {
 			At: s.now, ID: arg(1), Nonce: "secret", Failure: rest(2),
 			Trigger: pipeline.ExecutionTrigger{TriggerType: pipeline.TriggerStart, TriggerDetail: "ann"},
 		})
+	case "start-with": // execution name=value... action:TYPE=value...
+		return s.startWith(arg(1), args[2:])
+	case "many": // number start execution-prefix
+		return s.many(atoi(arg(1)), arg(3))
 	case "check-start":
 		return s.verdict(CheckStart(s.d, s.s))
 	case "progress":
@@ -175,6 +175,8 @@ func (s *script) run(command, input string) string {
 		return s.step(TimerFired{At: s.now, Timer: timer})
 	case "rule": // path status summary
 		return s.step(RuleResolved{At: s.now, Rule: s.action(arg(1)), Status: pipeline.Status(arg(2)), Summary: rest(3)})
+	case "rules": // path of a condition, status: all its rules at once
+		return s.run("rule "+arg(1)+"/a "+rest(2), "") + s.run("rule "+arg(1)+"/b "+rest(2), "")
 	case "override": // execution stage condition
 		return s.override(arg(1), arg(2), ConditionType(arg(3)))
 	case "delete":
@@ -185,6 +187,10 @@ func (s *script) run(command, input string) string {
 		return s.show()
 	case "work":
 		return s.work(arg(1))
+	case "revisions":
+		return s.revisions(arg(1))
+	case "remedies":
+		return s.remedies(arg(1))
 	case "supports":
 		return s.verdict(Supports(s.d))
 	}
@@ -213,6 +219,9 @@ func (s *script) must(err error) {
 func (s *script) action(path string) string {
 	if i := strings.IndexByte(path, '#'); i >= 0 { // an older run
 		p := strings.Split(path[:i], "/")
+		if len(p) == 4 {
+			return ruleExecutionID(p[0], p[1], ConditionType(p[2]), p[3], atoi(path[i+1:]))
+		}
 		return ActionExecutionID(p[0], p[1], p[2], atoi(path[i+1:]))
 	}
 	if id, ok := s.ids[path]; ok {
@@ -220,6 +229,42 @@ func (s *script) action(path string) string {
 	}
 	s.t.Fatalf("%s never started: %v", path, s.ids)
 	return ""
+}
+
+// startWith starts an execution with pipeline-level variables and pinned source revisions.
+func (s *script) startWith(id string, args []string) string {
+	ev := ExecutionRequested{
+		At: s.now, ID: id, Nonce: "secret", Trigger: pipeline.ExecutionTrigger{TriggerType: pipeline.TriggerStart, TriggerDetail: "ann"},
+	}
+	for _, arg := range args {
+		k, v, _ := strings.Cut(arg, "=")
+		if action, kind, pinned := strings.Cut(k, ":"); pinned {
+			ev.Overrides = append(ev.Overrides, pipeline.SourceRevisionOverride{ActionName: action, RevisionType: kind, RevisionValue: v})
+		} else {
+			ev.Variables = append(ev.Variables, pipeline.ResolvedVariable{Name: k, ResolvedValue: v})
+		}
+	}
+	return s.step(ev)
+}
+
+// many starts n executions and shows where they are.
+func (s *script) many(n int, prefix string) string {
+	for i := range n {
+		s.run(fmt.Sprint("start ", prefix, i+1), "")
+	}
+	inside, waiting, ended := 0, 0, n
+	for i := range s.s.Executions {
+		switch e := &s.s.Executions[i]; {
+		case !strings.HasPrefix(e.ID, prefix) || e.Status.Terminal():
+			continue
+		case e.Waiting != nil:
+			waiting++
+		default:
+			inside++
+		}
+		ended--
+	}
+	return fmt.Sprintf("inside a stage %d, waiting %d, ended %d\n", inside, waiting, ended)
 }
 
 // succeeded builds an ActionSucceeded; rev=R gives a revision, other k=v are output variables.
@@ -441,6 +486,9 @@ func waitsFor(s State, timer Timer) bool {
 		if e.Waiting != nil && e.ID == timer.ID && e.Waiting.Expires.Equal(timer.At) {
 			return true
 		}
+		if slot, i := runningRule(&e, timer.ID); i >= 0 && e.Stage.Condition(slot).Rules[i].Deadline.Equal(timer.At) {
+			return true
+		}
 		if i := runningAction(&e, timer.ID); i >= 0 && e.Stage.Actions[i].Deadline.Equal(timer.At) {
 			return true
 		}
@@ -470,15 +518,18 @@ func (s *script) show() string {
 		if v.Transition.Disabled {
 			fmt.Fprintf(&b, " | disabled by %s: %s", v.Transition.By, v.Transition.Reason)
 		}
+		if t := v.Transition; !t.Disabled && t.By != "" {
+			fmt.Fprintf(&b, " | opened by %s", t.By)
+		}
 		for _, w := range v.Inbound {
 			fmt.Fprintf(&b, " | waiting %s", w.ID)
 		}
 		if v.Retry != nil {
 			fmt.Fprintf(&b, " | retried by hand %d, automatically %d, last %s", v.Retry.Manual, v.Retry.Automatic, v.Retry.Last)
 		}
-		for _, c := range []*ConditionExecution{v.BeforeEntry, v.OnSuccess, v.OnFailure} {
-			if c != nil {
-				fmt.Fprintf(&b, " | condition %s", c.Status)
+		for _, slot := range slots {
+			if c := *conditionSlot(&v.BeforeEntry, &v.OnSuccess, &v.OnFailure, slot); c != nil {
+				fmt.Fprintf(&b, " | %s %s", phaseOf(slot), c.Status)
 			}
 		}
 		b.WriteByte('\n')
@@ -509,7 +560,37 @@ func (s *script) work(path string) string {
 	for _, out := range w.Action.Outputs {
 		fmt.Fprintf(&b, "out %s s3://%s/%s\n", out.Name, out.Bucket, out.Key)
 	}
+	for _, o := range w.Overrides {
+		fmt.Fprintf(&b, "pinned to %s %s\n", o.RevisionType, o.RevisionValue)
+	}
 	fmt.Fprintf(&b, "variables %s\n", toJSON(s.t, w.Variables))
+	return s.rename(b.String())
+}
+
+// revisions prints what history shows of what an execution fetched.
+func (s *script) revisions(id string) string {
+	var last ExecutionRecord
+	for _, a := range announcements(s.log) {
+		if a.Execution.ID == id {
+			last = a.Execution
+		}
+	}
+	var b strings.Builder
+	for _, r := range last.Revisions {
+		fmt.Fprintf(&b, "%s %s at %s: %s\n", r.Action, r.Artifact, r.Revision.ID, r.Revision.Summary)
+	}
+	return b.String()
+}
+
+// remedies prints what would release an execution.
+func (s *script) remedies(id string) string {
+	var b strings.Builder
+	for _, r := range Remedies(s.d, s.s, id) {
+		fmt.Fprintln(&b, strings.Join(strings.Fields(fmt.Sprint(r.Kind, " ", r.Stage, " ", r.Action, " ", r.Condition, " ", r.Execution, " ", r.Token)), " "))
+	}
+	if b.Len() == 0 {
+		return "none\n"
+	}
 	return s.rename(b.String())
 }
 

@@ -19,13 +19,13 @@ const (
 // succeedStage ends a stage all of whose actions succeeded, once its onSuccess condition is met.
 func (m *machine) succeedStage(e *exec) {
 	if !m.evaluate(e, OnSuccess) {
-		m.passStage(e)
+		m.passStage(e, "All its actions succeeded.")
 	}
 }
 
 // passStage ends a stage with success and moves e on.
-func (m *machine) passStage(e *exec) {
-	m.setStage(e, pipeline.StatusSucceeded, WordSucceeded, "All its actions succeeded.")
+func (m *machine) passStage(e *exec, reason string) {
+	m.setStage(e, pipeline.StatusSucceeded, WordSucceeded, reason)
 	m.remember(e)
 	m.proceed(e)
 }
@@ -39,11 +39,18 @@ func (m *machine) proceed(e *exec) {
 		m.setExecution(e, pipeline.StatusSucceeded, WordSucceeded, fmt.Sprintf(
 			"Stage %s was rolled back to execution %s.", name, e.RollbackTarget))
 	case i+1 == len(d.Stages):
-		m.setExecution(e, pipeline.StatusSucceeded, WordSucceeded, "All stages succeeded.")
+		m.setExecution(e, pipeline.StatusSucceeded, WordSucceeded, m.successReason(e))
 	default:
 		m.arrive(e, i+1)
 	}
 	m.leave(e, name)
+}
+
+func (m *machine) successReason(e *exec) string {
+	if e.Stage.Status == pipeline.StatusSkipped {
+		return fmt.Sprintf("Stage %s, the last one, was skipped.", e.Stage.Name)
+	}
+	return "All stages succeeded."
 }
 
 // endHalted ends a stage in which nothing runs any more and nothing may start. A stop wins over an edit, an edit over a
@@ -114,6 +121,7 @@ func (m *machine) endStopped(e *exec) {
 		by, why = e.Stop.By, e.Stop.Reason
 	}
 	reason := fmt.Sprintf("Stopped by %s%s", orSomebody(by), because(why))
+	e.Cancelling = false // an edit that came meanwhile is overtaken: whether a retry is possible is a question of its own
 	m.abandonRules(e, pipeline.StatusAbandoned)
 	m.setStage(e, pipeline.StatusStopped, WordStopped, reason)
 	m.setExecution(e, pipeline.StatusStopped, WordStopped, fmt.Sprintf("In stage %s: %s", name, reason))

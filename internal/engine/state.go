@@ -134,7 +134,8 @@ type Execution struct {
 	Nonce string `json:"nonce,omitempty"`
 	// Cancelling marks an execution whose pipeline was edited: its running actions finish, then it is Cancelled (P5).
 	Cancelling bool `json:"cancelling,omitempty"`
-	// Outdated marks an ended execution that an edit of the pipeline's structure made impossible to retry (E4).
+	// Outdated marks an execution whose pipeline's structure was edited since it started: once it has ended it cannot be
+	// retried (E4).
 	Outdated bool            `json:"outdated,omitempty"`
 	Waiting  *Waiting        `json:"waiting,omitempty"`
 	Stage    *StageExecution `json:"stage,omitempty"`

@@ -137,6 +137,16 @@ func (m *machine) forgetDefinitions() {
 	m.s.Definitions = used
 }
 
+// outdated reports whether an execution cannot be revived because the pipeline's structure has changed since it ended. A
+// running PARALLEL execution goes on with the definition it started with, and may be retried in it.
+func (e *exec) outdated() bool { return e.Outdated && e.Status.Terminal() }
+
+// knows reports whether a stage is one of the pipeline's, or one that e is in although an edit removed it.
+func (m *machine) knows(e *exec, stage string) bool {
+	declared, _ := stageIn(m.d, stage)
+	return declared != nil || m.definition(e) != nil && holds(&e.Execution, stage)
+}
+
 // stage finds a stage's state by name, or nil.
 func (m *machine) stage(name string) *StageState {
 	for i := range m.s.Stages {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"encoding/json"
 	"fmt"
 	"reflect"
 	"slices"
@@ -20,7 +21,8 @@ type world struct {
 	now     time.Time
 	started int
 	steps   int
-	log     []logged // kept only with a rigour below 10
+	saved   string   // the state at the last crash, as JSON
+	since   []logged // the events played since
 	history history
 
 	executions, actions, rules, tokens []string // ids seen lately, live and dead
@@ -72,9 +74,15 @@ func (w *world) stage(name string, source bool) pipeline.Stage {
 	return st
 }
 
-// conditions gives some stages an automatic retry, rollback or conditions.
+// conditions gives some stages conditions, an automatic retry or an automatic rollback, in any combination.
 func (w *world) conditions(st *pipeline.Stage) {
-	switch w.pick(12) {
+	if w.chance(25) {
+		st.BeforeEntry = &pipeline.Conditions{Conditions: parseCondition([2]string{resultFail, resultSkip}[w.pick(2)])}
+	}
+	if w.chance(25) {
+		st.OnSuccess = &pipeline.Conditions{Conditions: parseCondition([2]string{resultFail, resultRollback}[w.pick(2)])}
+	}
+	switch w.pick(8) {
 	case 0:
 		st.OnFailure = &pipeline.FailureConditions{Result: resultRetry}
 	case 1:
@@ -84,10 +92,6 @@ func (w *world) conditions(st *pipeline.Stage) {
 	case 2:
 		st.OnFailure = &pipeline.FailureConditions{Result: resultRollback}
 	case 3:
-		st.BeforeEntry = &pipeline.Conditions{Conditions: parseCondition([2]string{resultFail, resultSkip}[w.pick(2)])}
-	case 4:
-		st.OnSuccess = &pipeline.Conditions{Conditions: parseCondition([2]string{resultFail, resultRollback}[w.pick(2)])}
-	case 5:
 		st.OnFailure = &pipeline.FailureConditions{Conditions: parseCondition([2]string{resultFail, resultRollback}[w.pick(2)])}
 	}
 }
@@ -97,13 +101,15 @@ func (w *world) next() Event {
 	w.now = w.now.Add(time.Duration(w.pick(600)) * time.Second)
 	at := w.now
 	switch n := w.pick(100); {
-	case n < 14:
+	case n < 13:
 		return w.request(at)
-	case n < 54:
+	case n < 47:
 		return w.answer(at)
-	case n < 60:
+	case n < 52:
 		return w.approval(at)
-	case n < 66:
+	case n < 63:
+		return w.rule(at)
+	case n < 67:
 		return StopRequested{At: at, By: "x", Execution: w.recent(w.executions), Abandon: w.chance(40), Reason: "because"}
 	case n < 76:
 		return w.retry(at)
@@ -119,7 +125,7 @@ func (w *world) next() Event {
 	case n < 98 && len(w.events) > 0:
 		return w.late(w.events[w.pick(len(w.events))])
 	}
-	return w.rule(at)
+	return w.override(at)
 }
 
 // late delivers an old event again. Only requests for executions long gone are the shell's to catch: their id is the
@@ -210,12 +216,23 @@ func (w *world) rollback(at time.Time) Event {
 }
 
 func (w *world) rule(at time.Time) Event {
-	status := [3]pipeline.Status{pipeline.StatusSucceeded, pipeline.StatusFailed, pipeline.StatusErrored}[w.pick(3)]
-	if len(w.s.Executions) > 0 && w.chance(30) {
+	status := [...]pipeline.Status{
+		pipeline.StatusSucceeded, pipeline.StatusSucceeded, pipeline.StatusSucceeded,
+		pipeline.StatusFailed, pipeline.StatusErrored, pipeline.StatusInProgress,
+	}[w.pick(6)]
+	return RuleResolved{At: at, Rule: w.recent(w.rules), Status: status, ExternalID: "e"}
+}
+
+func (w *world) override(at time.Time) Event {
+	ev := ConditionOverridden{At: at, By: "x", Execution: w.recent(w.executions), Stage: w.stageName(), Condition: slots[w.pick(3)]}
+	if len(w.s.Executions) > 0 && w.chance(80) {
 		e := w.s.Executions[w.pick(len(w.s.Executions))]
-		return ConditionOverridden{At: at, By: "x", Execution: e.ID, Stage: w.stageName(), Condition: [2]ConditionType{BeforeEntry, OnSuccess}[w.pick(2)]}
+		ev.Execution = e.ID
+		if e.Stage != nil {
+			ev.Stage = e.Stage.Name
+		}
 	}
-	return RuleResolved{At: at, Rule: w.recent(w.rules), Status: status}
+	return ev
 }
 
 // recent prefers ids seen lately, which are mostly alive.
@@ -251,9 +268,41 @@ func (w *world) play(ev Event) error {
 	w.s = next
 	w.note(ev, cmds)
 	if thorough {
+		if err := w.crash(); err != nil {
+			return err
+		}
 		return w.history.agrees(next)
 	}
 	return nil
+}
+
+// crash starts again from what is stored: the state saved last, and the events since, as they are written to the log.
+func (w *world) crash() error {
+	var again State
+	if err := json.Unmarshal([]byte(w.saved), &again); w.saved != "" && err != nil {
+		return err
+	}
+	for _, l := range w.since {
+		ev, err := recoded(l.ev)
+		if err != nil {
+			return err
+		}
+		again, _ = Step(l.d, again, ev)
+	}
+	if !reflect.DeepEqual(again, w.s) {
+		return fmt.Errorf("the replayed log gives another state:\n%s\n%s", mustJSON(again), mustJSON(w.s))
+	}
+	w.s, w.saved, w.since = again, mustJSON(again), nil
+	return nil
+}
+
+// recoded is an event after its trip through the log.
+func recoded(ev Event) (Event, error) {
+	data, err := EncodeEvent(ev)
+	if err != nil {
+		return nil, err
+	}
+	return DecodeEvent(data)
 }
 
 // thorough checks purity: the input is untouched, repeating changes nothing, JSON loses nothing.
@@ -288,9 +337,7 @@ func mustJSON(s State) string {
 
 // note remembers what later events may refer to.
 func (w *world) note(ev Event, cmds []Command) {
-	if w.rigour < 10 {
-		w.log = append(w.log, logged{w.d, ev})
-	}
+	w.since = append(w.since, logged{w.d, ev})
 	w.events = keepLast(append(w.events, ev), 20)
 	for _, c := range cmds {
 		switch c := c.(type) {
@@ -318,51 +365,112 @@ func keepLast[T any](list []T, n int) []T {
 	return list
 }
 
-// drain opens every gate and lets everything running succeed: then every execution must come to an end.
+// drain opens every gate and ends whatever runs, in one of the ways in which it can end: then every execution must have
+// come to its end, whatever state it was in.
 func (w *world) drain() error {
 	for i := range w.d.Stages {
 		if err := w.play(TransitionSet{At: w.now, Stage: w.d.Stages[i].Name, Enabled: true}); err != nil {
 			return err
 		}
 	}
+	end := [...]func(*Execution) Event{w.answered, w.timedOut, w.stopped}[w.pick(3)]
 	for range 5000 {
-		ev := w.unfinished()
+		ev := w.unfinished(end)
 		if ev == nil {
-			break
+			return nil
 		}
 		if err := w.play(ev); err != nil {
 			return err
 		}
 	}
+	return fmt.Errorf("after 5000 more events there are executions that have not ended")
+}
+
+// unfinished is what ends something of the first execution that has not ended; nil when all have.
+func (w *world) unfinished(end func(*Execution) Event) Event {
+	for i := range w.s.Executions {
+		if e := &w.s.Executions[i]; !e.Status.Terminal() && e.Stage != nil {
+			return end(e)
+		}
+	}
 	for i := range w.s.Executions {
 		if e := &w.s.Executions[i]; !e.Status.Terminal() {
-			return fmt.Errorf("execution %s never ends: %s", e.ID, e.Reason)
+			return StopRequested{At: w.now, Execution: "nobody ends " + e.ID}
 		}
 	}
 	return nil
 }
 
-// unfinished is the answer to something that still runs; nil when nothing does.
-func (w *world) unfinished() Event {
-	for i := range w.s.Executions {
-		e := &w.s.Executions[i]
-		if e.Stage == nil {
+// answered lets an action or a rule of e succeed or fail.
+func (w *world) answered(e *Execution) Event {
+	well := w.chance(70)
+	if id, _ := runningIn(e); id != "" && well {
+		return ActionSucceeded{At: w.now, Action: id}
+	} else if id != "" {
+		return ActionFailed{At: w.now, Action: id, Error: pipeline.ErrorDetails{Code: pipeline.JobFailed}}
+	}
+	status := pipeline.StatusFailed
+	if well {
+		status = pipeline.StatusSucceeded
+	}
+	id, _ := evaluatedIn(e)
+	return RuleResolved{At: w.now, Rule: id, Status: status}
+}
+
+// timedOut lets nobody answer, ever.
+func (w *world) timedOut(e *Execution) Event {
+	kind := TimerAction
+	id, due := runningIn(e)
+	if id == "" {
+		kind = TimerRule
+		id, due = evaluatedIn(e)
+	}
+	w.now = later(w.now, due)
+	return TimerFired{At: w.now, Timer: Timer{Kind: kind, ID: id, At: due}}
+}
+
+// stopped stops e for good.
+func (w *world) stopped(e *Execution) Event {
+	return StopRequested{At: w.now, By: "x", Execution: e.ID, Abandon: true}
+}
+
+// runningIn is an action that e runs, and its deadline.
+func runningIn(e *Execution) (string, time.Time) {
+	for i := range e.Stage.Actions {
+		if a := &e.Stage.Actions[i]; a.Status == pipeline.StatusInProgress {
+			return a.ID, a.Deadline
+		}
+	}
+	return "", time.Time{}
+}
+
+// evaluatedIn is a rule that e waits for, and its deadline.
+func evaluatedIn(e *Execution) (string, time.Time) {
+	for _, slot := range slots {
+		c := e.Stage.Condition(slot)
+		if c == nil || c.Status != pipeline.StatusInProgress {
 			continue
 		}
-		for j := range e.Stage.Actions {
-			if a := &e.Stage.Actions[j]; a.Status == pipeline.StatusInProgress {
-				return ActionSucceeded{At: w.now, Action: a.ID}
+		for i := range c.Rules {
+			if c.Rules[i].Status == pipeline.StatusInProgress {
+				return c.Rules[i].ID, c.Rules[i].Deadline
 			}
 		}
-		for _, c := range []*ConditionExecution{e.Stage.BeforeEntry, e.Stage.OnSuccess, e.Stage.OnFailure} {
-			if c == nil || c.Status != pipeline.StatusInProgress {
-				continue
-			}
-			for j := range c.Rules {
-				if c.Rules[j].Status == pipeline.StatusInProgress {
-					return RuleResolved{At: w.now, Rule: c.Rules[j].ID, Status: pipeline.StatusSucceeded}
-				}
-			}
+	}
+	return "", time.Time{}
+}
+
+// remove deletes the pipeline: everything ends at once, and nothing happens any more.
+func (w *world) remove() error {
+	if err := w.play(PipelineDeleted{At: w.now, By: "x"}); err != nil {
+		return err
+	}
+	if err := w.history.agrees(w.s); err != nil {
+		return err
+	}
+	for _, ev := range append(w.events, w.request(w.now)) {
+		if next, cmds := Step(w.d, w.s, ev); len(cmds) > 0 || !reflect.DeepEqual(next, w.s) {
+			return fmt.Errorf("%s changes a deleted pipeline", ev.Name())
 		}
 	}
 	return nil
