@@ -27,7 +27,7 @@ func explainCommand() *cobra.Command {
 		Short: "Say why an execution waits, failed or was passed over, and what would release it",
 		Long: `Say of an execution what it is doing and why, stage by stage, and print the commands that would change it: open a
 transition, approve, override a condition, retry, read the log. Without EXECUTION every execution in flight is
-explained, and the newest one.
+explained, the newest one and the newest one that has ended.
 
 The server is asked with the credentials in the environment (AWS_ACCESS_KEY_ID, ..., as conveyor env prints them) or,
 when there are none, with the root credentials in the data directory. GetPipelineState must be allowed.`,

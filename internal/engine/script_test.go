@@ -191,6 +191,8 @@ func (s *script) run(command, input string) string {
 		return s.revisions(arg(1))
 	case "remedies":
 		return s.remedies(arg(1))
+	case "pending":
+		return s.pending(arg(1))
 	case "supports":
 		return s.verdict(Supports(s.d))
 	}
@@ -587,6 +589,18 @@ func (s *script) remedies(id string) string {
 	var b strings.Builder
 	for _, r := range Remedies(s.d, s.s, id) {
 		fmt.Fprintln(&b, strings.Join(strings.Fields(fmt.Sprint(r.Kind, " ", r.Stage, " ", r.Action, " ", r.Condition, " ", r.Execution, " ", r.Token)), " "))
+	}
+	if b.Len() == 0 {
+		return "none\n"
+	}
+	return s.rename(b.String())
+}
+
+// pending prints what an execution has yet to begin in its stage.
+func (s *script) pending(id string) string {
+	var b strings.Builder
+	for _, a := range Pending(s.s, id) {
+		fmt.Fprintf(&b, "%s: %s\n", a.Name, a.Reason)
 	}
 	if b.Len() == 0 {
 		return "none\n"

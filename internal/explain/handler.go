@@ -16,8 +16,8 @@ import (
 	"github.com/conveyor-cd/conveyor/internal/pipeline"
 )
 
-// Prefix is where explanations are: Prefix + PIPELINE explains all that is in flight and the newest execution,
-// Prefix + PIPELINE/EXECUTION that one.
+// Prefix is where explanations are: Prefix + PIPELINE explains all that is in flight, the newest execution and the newest
+// one that has ended; Prefix + PIPELINE/EXECUTION that one.
 const Prefix = "/conveyor/explain/"
 
 // Service is the name requests are signed for.

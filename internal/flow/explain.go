@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -47,8 +48,8 @@ type ExplainedWork struct {
 	Log       string               `json:"log,omitempty"` // ARN of its log stream
 }
 
-// Explain explains one execution of a pipeline or, without an id, all that are in flight and the newest one, newest
-// first.
+// Explain explains one execution of a pipeline or, without an id, all that are in flight, the newest one and the newest
+// one that has ended, newest first.
 func (s *Service) Explain(ctx context.Context, name, executionID string) ([]Explanation, error) {
 	list := []Explanation{}
 	err := s.readInOrder(ctx, func(r store.Reader) error {
@@ -88,13 +89,19 @@ func (s *Service) recordsToExplain(ctx context.Context, r store.Reader, p *row, 
 	if err != nil {
 		return nil, err
 	}
-	for i := len(p.state.Executions) - 1; i >= 0; i-- {
-		e := p.state.Executions[i].ExecutionRecord
-		if !e.Status.Terminal() && e.ID != records[0].ID {
+	ended, err := readRecords[engine.ExecutionRecord](ctx, r, `SELECT record FROM executions
+		WHERE pipeline_id = $1 AND status NOT IN ('InProgress', 'Stopping') ORDER BY number DESC LIMIT 1`, p.id)
+	if err != nil {
+		return nil, err
+	}
+	records = append(records, ended...)
+	for i := range p.state.Executions {
+		if e := p.state.Executions[i].ExecutionRecord; !e.Status.Terminal() {
 			records = append(records, e)
 		}
 	}
-	return records, nil
+	slices.SortFunc(records, func(a, b engine.ExecutionRecord) int { return cmp.Compare(b.Number, a.Number) })
+	return slices.CompactFunc(records, func(a, b engine.ExecutionRecord) bool { return a.Number == b.Number }), nil
 }
 
 func (s *Service) explain(ctx context.Context, r store.Reader, p *row, current *pipeline.Definition, e engine.ExecutionRecord) (Explanation, error) {
@@ -110,6 +117,7 @@ func (s *Service) explain(ctx context.Context, r store.Reader, p *row, current *
 	if err := x.readStages(ctx, s, r, p.id, e.Number, d); err != nil {
 		return x, err
 	}
+	x.addPending(p.state)
 	x.addLogs()
 	if ended := e.Status == pipeline.StatusFailed || e.Status == pipeline.StatusStopped || e.Status == pipeline.StatusCancelled; ended && !x.hasRelease() {
 		x.Remedies = append(x.Remedies, engine.Remedy{Kind: engine.RemedyStart})
@@ -119,6 +127,14 @@ func (s *Service) explain(ctx context.Context, r store.Reader, p *row, current *
 
 func (x *Explanation) hasRelease() bool {
 	return slices.ContainsFunc(x.Remedies, func(r engine.Remedy) bool { return r.Kind != engine.RemedyReadLog })
+}
+
+// addPending shows what has yet to begin in the stage it is in.
+func (x *Explanation) addPending(s engine.State) {
+	for _, a := range engine.Pending(s, x.ID) {
+		stage := x.stage(a.Stage)
+		stage.Actions = replace(stage.Actions, ExplainedWork{Name: a.Name, Reason: a.Reason})
+	}
 }
 
 // addLogs points to what failed actions wrote.
