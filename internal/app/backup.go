@@ -12,6 +12,7 @@ import (
 
 	"github.com/conveyor-cd/conveyor/internal/config"
 	"github.com/conveyor-cd/conveyor/internal/iam"
+	"github.com/conveyor-cd/conveyor/internal/secret"
 	"github.com/conveyor-cd/conveyor/internal/store/sqlstore"
 )
 
@@ -52,6 +53,7 @@ type backupStep struct {
 // gone from what was copied before.
 var backupSteps = []backupStep{
 	{iam.CredentialsFile, func(string) bool { return true }},
+	{secret.KeyFile, func(string) bool { return true }},
 	{serviceFile, func(string) bool { return true }},
 	{"objects", func(string) bool { return true }},
 	{"repositories", func(path string) bool { return !isPackedRefs(path) && !isGitObject(path) }},
