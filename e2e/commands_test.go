@@ -41,6 +41,8 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 		"database": cmdDatabase, // database : a fresh PostgreSQL database, its URL in $DATABASE
 		"approve":  cmdApprove,  // approve PIPELINE STAGE ACTION : approves what is pending
 		"retry":    cmdRetry,    // retry PIPELINE STAGE : retries the failed actions of the stage's latest execution
+		"serve":    cmdServe,    // serve git|svn|hg|ssh DIR VARIABLE : a real server of version control, its URL in the variable
+		"forge":    cmdForge,    // forge start|event|hooks|status ... : a forge
 		"fill":     cmdFill,     // fill FILE BYTES : writes bytes that do not compress
 	}
 }
@@ -130,6 +132,11 @@ func (b *beltBuilder) action(stage string, index int, text, input string) (map[s
 	case "CodeCommit":
 		typeID("Source", "CodeCommit")
 		action["configuration"] = map[string]any{"RepositoryName": arg(1), "BranchName": arg(2)}
+		action["outputArtifacts"] = out
+	case "Remote": // where it is is set in the file afterwards
+		name = "Fetch"
+		action["name"] = name
+		typeID("Source", arg(1))
 		action["outputArtifacts"] = out
 	case "S3Source":
 		typeID("Source", "S3")

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/conveyor-cd/conveyor/internal/forge/forgetest"
 )
 
 // binary is the conveyor the scripts run, built once.
@@ -74,6 +76,7 @@ func setUp(env *testscript.Env) error {
 	}
 	both := &sessions{first: session{name: "server"}, second: session{name: "second"}}
 	env.Values[sessionKey{}] = both
+	env.Values[forgeKey{}] = map[string]*forgetest.Double{}
 	env.Defer(func() {
 		both.each((*session).close)
 		both.each(func(s *session) {
@@ -106,6 +109,8 @@ func condition(name string) (bool, error) {
 	case "terraform":
 		_, err := exec.LookPath(name)
 		return err == nil && terraformMirror() != "", nil
+	case "svn", "hg", "sshd":
+		return installed(name)
 	default:
 		return false, fmt.Errorf("unknown condition %q", name)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -110,28 +111,33 @@ func (a asked) explain(ctx context.Context, name, execution string) (explain.Ans
 	if err != nil {
 		return answer, fmt.Errorf("the server's address %q: %w", a.endpoint, err)
 	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	return answer, a.call(ctx, http.MethodGet, address, explain.Service, nil, &answer)
+}
+
+// call sends a signed request with a body, unless that is nil, and reads the answer's JSON.
+func (a asked) call(ctx context.Context, method, address, service string, body []byte, answer any) error {
+	r, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(body))
 	if err != nil {
-		return answer, err
+		return err
 	}
-	if err := v4.NewSigner().SignHTTP(ctx, a.credentials, r, awsapi.HashPayload(nil), explain.Service, a.region, time.Now()); err != nil {
-		return answer, err
+	if err := v4.NewSigner().SignHTTP(ctx, a.credentials, r, awsapi.HashPayload(body), service, a.region, time.Now()); err != nil {
+		return err
 	}
 	response, err := http.DefaultClient.Do(r)
 	if err != nil {
-		return answer, fmt.Errorf("no server answers at %s: %w\nstart it with conveyor server, or set AWS_ENDPOINT_URL to where it is", a.endpoint, err)
+		return fmt.Errorf("no server answers at %s: %w\nstart it with conveyor server, or set AWS_ENDPOINT_URL to where it is", a.endpoint, err)
 	}
 	defer response.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(response.Body, longestAnswer))
+	text, err := io.ReadAll(io.LimitReader(response.Body, longestAnswer))
 	if err != nil {
-		return answer, err
+		return err
 	}
 	if response.StatusCode != http.StatusOK {
 		var p explain.Problem
-		if json.Unmarshal(body, &p) != nil || p.Message == "" {
-			return answer, fmt.Errorf("%s answered %s; is it a Conveyor server?", a.endpoint, response.Status)
+		if json.Unmarshal(text, &p) != nil || p.Message == "" {
+			return fmt.Errorf("%s answered %s; is it a Conveyor server?", a.endpoint, response.Status)
 		}
-		return answer, errors.New(p.Type + ": " + p.Message)
+		return errors.New(p.Type + ": " + p.Message)
 	}
-	return answer, json.Unmarshal(body, &answer)
+	return json.Unmarshal(text, answer)
 }

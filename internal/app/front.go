@@ -4,7 +4,9 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/conveyor-cd/conveyor/internal/awsapi/codeconnections"
 	"github.com/conveyor-cd/conveyor/internal/explain"
+	"github.com/conveyor-cd/conveyor/internal/forgehost"
 	"github.com/conveyor-cd/conveyor/internal/githost"
 	"github.com/conveyor-cd/conveyor/internal/hookhost"
 	"github.com/conveyor-cd/conveyor/internal/website"
@@ -13,16 +15,18 @@ import (
 // front shares the one public port among everything that is served. Requests are told apart by what each kind of client
 // cannot help sending: a target header, a form, a repository path, a website's host.
 type front struct {
-	health    http.Handler             // /healthz, /readyz
-	explain   http.Handler             // below explain.Prefix
-	api       http.Handler             // X-Amz-Target, and Action=... for IAM and STS
-	isAPI     func(*http.Request) bool // whether the request is in a protocol of api
-	git       http.Handler             // /v1/repos/
-	webhooks  http.Handler             // below hookhost.Prefix
-	websites  http.Handler             // by host, or below website.Prefix
-	isWebsite func(*http.Request) bool // whether the request is for a website
-	console   http.Handler             // a person's browser
-	s3        http.Handler             // everything else
+	health      http.Handler             // /healthz, /readyz
+	explain     http.Handler             // below explain.Prefix
+	api         http.Handler             // X-Amz-Target, and Action=... for IAM and STS
+	isAPI       func(*http.Request) bool // whether the request is in a protocol of api
+	git         http.Handler             // /v1/repos/
+	webhooks    http.Handler             // below hookhost.Prefix
+	forges      http.Handler             // what forges post, below forgehost.Prefix
+	connections http.Handler             // below codeconnections.Prefix
+	websites    http.Handler             // by host, or below website.Prefix
+	isWebsite   func(*http.Request) bool // whether the request is for a website
+	console     http.Handler             // a person's browser
+	s3          http.Handler             // everything else
 }
 
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -38,8 +42,12 @@ func (f *front) pick(r *http.Request) http.Handler {
 		return f.health
 	case strings.HasPrefix(path, explain.Prefix) && isClient(r):
 		return f.explain
+	case strings.HasPrefix(path, codeconnections.Prefix) && isClient(r):
+		return f.connections
 	case isWebhook(r):
 		return f.webhooks
+	case r.Method == http.MethodPost && strings.HasPrefix(path, forgehost.Prefix) && !isClient(r):
+		return f.forges
 	case f.isWebsite(r) && !(isSigned(r) && strings.HasPrefix(path, website.Prefix)) && !isClient(r):
 		return f.websites
 	case strings.HasPrefix(path, "/v1/repos/"):

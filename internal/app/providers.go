@@ -33,6 +33,7 @@ func (r *rooms) providers(db store.Store) (*action.Registry, error) {
 	for _, p := range codebuild.New(db, r.builds, nil) {
 		list = append(list, p)
 	}
+	list = append(list, r.elsewhere.sources.Providers()...)
 	return action.NewRegistry(r.log.With("room", "actions"), list...)
 }
 

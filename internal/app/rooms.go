@@ -39,6 +39,7 @@ import (
 	"github.com/conveyor-cd/conveyor/internal/logstore"
 	"github.com/conveyor-cd/conveyor/internal/objectstore"
 	"github.com/conveyor-cd/conveyor/internal/queue"
+	"github.com/conveyor-cd/conveyor/internal/secret"
 	"github.com/conveyor-cd/conveyor/internal/store"
 	"github.com/conveyor-cd/conveyor/internal/website"
 )
@@ -63,6 +64,8 @@ type rooms struct {
 	websites     *website.Handler
 	git          *githost.Host
 	webhooks     *hookhost.Host
+	box          *secret.Box
+	elsewhere    *elsewhere
 	watching     sync.WaitGroup     // what runs beside the queue
 	endWatching  context.CancelFunc // ends it
 	closers      closers
@@ -93,6 +96,9 @@ func openRooms(ctx context.Context, c config.Config, seat *seat, db store.Store,
 	if err := r.openStores(ctx, db); err != nil {
 		return r, err
 	}
+	if err := r.openElsewhere(ctx, db); err != nil {
+		return r, err
+	}
 	if err := r.openBuilds(db, place); err != nil {
 		return r, err
 	}
@@ -105,6 +111,7 @@ func openRooms(ctx context.Context, c config.Config, seat *seat, db store.Store,
 	r.flow = flow.New(flow.Options{
 		Store: db, Jobs: r.queue, Providers: registry, Repositories: r.repositories, Artifacts: r.objects, Sessions: identities,
 		Region: place.Region, Account: place.Account, PublicURL: c.PublicURL, Logger: log.With("room", "flow"),
+		OnStep: r.stepped, OnWatch: r.watched, ThirdParty: r.elsewhere,
 	})
 	r.builds.Register(r.queue)
 	codebuildaction.Register(r.queue, r.builds, r.flow)
@@ -123,6 +130,7 @@ func openRooms(ctx context.Context, c config.Config, seat *seat, db store.Store,
 		alarms.API(),
 	)
 	r.api.AddQuery(iamapi.New(identities).API(), stsapi.New().API(), alarms.QueryAPI())
+	r.serveElsewhere(verifier, authorizer, place)
 	if err := r.openS3(ctx, verifier, identities, place); err != nil {
 		return r, err
 	}
@@ -173,7 +181,7 @@ func (r *rooms) openBuilds(db store.Store, place awsapi.Place) error {
 	r.closers = append(r.closers, runner.Close)
 	r.builds = build.New(build.Config{
 		Store: db, Queue: r.queue, Runner: runner, Slots: r.config.BuildSlots,
-		Objects: backing.Objects(r.objects), Repositories: backing.Repositories(r.repositories), Logs: backing.Logs(r.logs),
+		Objects: backing.Objects(r.objects), Repositories: backing.RepositoriesAndMirrors(r.repositories, r.elsewhere.sources.MirrorPath), Logs: backing.Logs(r.logs),
 		Place: build.Place{Region: place.Region, Account: place.Account}, Log: r.log.With("room", "builds"),
 	})
 	return nil
@@ -257,6 +265,9 @@ func (r *rooms) begin(ctx context.Context) error {
 	if err := r.flow.Begin(ctx); err != nil {
 		return err
 	}
+	if err := r.elsewhere.host.Begin(ctx); err != nil {
+		return err
+	}
 	watching, cancel := context.WithCancel(ctx)
 	r.endWatching = cancel
 	r.identities.Watch(watching)
@@ -294,6 +305,7 @@ func (r *rooms) sweep(ctx context.Context) {
 		_, err := r.objects.Sweep(ctx)
 		_, errPushes := r.repositories.Prune(ctx, time.Now().Add(-keepPushes))
 		err = errors.Join(err, errPushes, r.builds.Prune(ctx, time.Now().Add(-keepCommands)), r.logs.Sweep(ctx), r.repositories.Maintain(ctx),
+			r.elsewhere.sweep(ctx),
 			r.alarms.Prune(ctx, time.Now().Add(-keepAlarms)), r.alarmRule.Prune(ctx, time.Now().Add(-keepAlarms)))
 		if err != nil && ctx.Err() == nil {
 			r.log.Error("clearing away failed; it is tried again later", "error", err)
@@ -326,7 +338,7 @@ func closeWithin(limit time.Duration, closeRoom func(context.Context) error) fun
 
 func (r *rooms) front(h *health) http.Handler {
 	return &front{
-		health: h, explain: r.explain, api: r.api, isAPI: r.api.Matches, git: r.git, webhooks: r.webhooks,
+		health: h, connections: r.elsewhere.handler, forges: r.elsewhere.host, explain: r.explain, api: r.api, isAPI: r.api.Matches, git: r.git, webhooks: r.webhooks,
 		websites: r.websites, isWebsite: r.websites.Wants,
 		console: console.Handler(r.config.PublicURL), s3: r.s3,
 	}

@@ -38,9 +38,10 @@ var wireNames = map[string]string{
 	"cloudwatchlogs.DescribeDestinationsInput.DestinationNamePrefix": "DestinationNamePrefix",
 }
 
-// pascalCase names the SDK packages whose members keep their capital: the services of the query protocol.
+// pascalCase names the SDK packages whose members keep their capital: the services of the query protocol, and some of JSON.
 var pascalCase = map[string]bool{
 	"iam": true, "iam/types": true, "sts": true, "sts/types": true, "cloudwatch": true, "cloudwatch/types": true,
+	"codeconnections": true, "codeconnections/types": true,
 }
 
 // unions lists the variants of the SDKs' tagged unions, which reflection cannot find: a variant's wire name is what

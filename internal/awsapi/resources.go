@@ -29,11 +29,16 @@ var namings = map[string][]naming{
 		{[]string{"AlarmName", "AlarmNames"}, plain("alarm:", ""), ":alarm:"},
 		{[]string{"ResourceARN"}, plain("alarm:", ""), ":alarm:"},
 	},
+	"codeconnections":      connectionNaming,
+	"codestar-connections": connectionNaming,
 	"logs": {
 		{[]string{"logGroupName", "logGroupIdentifier"}, plain("log-group:", ":*"), ":log-group:"},
 		{[]string{"resourceArn"}, plain("log-group:", ":*"), ""},
 	},
 }
+
+// connectionNaming: connections and hosts are named by their ARNs alone.
+var connectionNaming = []naming{{[]string{"ConnectionArn", "HostArn", "ResourceArn"}, plain("", ""), ""}}
 
 // unnamed are parts of operation names whose "name" is of another kind of resource than the service's main one. Their
 // resource counts as unknown, which asks more of a policy, never less.

@@ -34,6 +34,7 @@ type Config struct {
 	Database        string        // sqlite:PATH or postgres://...; empty: sqlite:DATA/conveyor.db
 	Region          string        // AWS region this server answers for
 	PublicURL       string        // how clients reach the server; empty: http://LISTEN
+	KnownHosts      string        // keys of the SSH servers that sources are fetched from; empty: DATA/known_hosts
 	BuildSlots      int           // builds that run at once on this server
 	LogFormat       string        // text or json
 	LogLevel        string        // debug, info, warn or error
@@ -48,6 +49,7 @@ func (c *Config) Bind(fs *pflag.FlagSet) {
 	fs.StringVar(&c.Database, "database", "", "`URL` of the database: sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME (default sqlite:DATA/conveyor.db)")
 	fs.StringVar(&c.Region, "region", "us-east-1", "AWS `region` in ARNs and signatures")
 	fs.StringVar(&c.PublicURL, "public-url", "", "`URL` clients use to reach this server, for clone URLs and links (default http://LISTEN)")
+	fs.StringVar(&c.KnownHosts, "ssh-known-hosts", "", "`file` with the keys of SSH servers that sources are fetched from, as ssh-keyscan writes it (default DATA/known_hosts)")
 	fs.IntVar(&c.BuildSlots, "build-slots", 4, "`number` of builds that run at once on this server")
 	fs.StringVar(&c.LogFormat, "log-format", "text", "`format` of the log: text or json")
 	fs.StringVar(&c.LogLevel, "log-level", "info", "least `level` to log: debug, info, warn or error")
@@ -146,6 +148,9 @@ func (c *Config) check() error {
 	}
 	if _, ok := c.SQLite(); !ok && !strings.HasPrefix(c.Database, "postgres://") && !strings.HasPrefix(c.Database, "postgresql://") {
 		return fmt.Errorf("setting database: %q is neither sqlite:PATH nor postgres://", c.Database)
+	}
+	if c.KnownHosts == "" {
+		c.KnownHosts = filepath.Join(c.Data, "known_hosts")
 	}
 	if c.BuildSlots < 1 {
 		return fmt.Errorf("setting build-slots: %d is less than 1", c.BuildSlots)

@@ -105,6 +105,11 @@ func (s *Service) apply(ctx context.Context, tx store.Tx, p *row, d *pipeline.De
 	if err := e.history.save(ctx, tx, p.id); err != nil {
 		return err
 	}
+	if s.onStep != nil {
+		if err := s.onStep(ctx, tx, Step{Pipeline: p.name, Definition: d, Announcements: e.announced}); err != nil {
+			return err
+		}
+	}
 	s.watchers.announce(tx, Change{Pipeline: p.name, Seq: p.seq, Announcements: e.announced})
 	return nil
 }
@@ -117,6 +122,13 @@ func (s *Service) recordEvent(ctx context.Context, tx store.Tx, p *row, ev engin
 	_, err = tx.Exec(ctx, `INSERT INTO pipeline_events (pipeline_id, seq, at, version, name, body) VALUES ($1, $2, $3, $4, $5, $6)`,
 		p.id, p.seq, store.Micros(ev.When()), p.version, ev.Name(), string(body))
 	return err
+}
+
+// Step is what one step of a pipeline changed.
+type Step struct {
+	Pipeline      string
+	Definition    *pipeline.Definition // shared: do not change
+	Announcements []engine.Announce
 }
 
 // effects carries out the commands of one step inside its transaction. It is the engine.Handler of the shell.

@@ -17,8 +17,11 @@ const (
 // overrideTypes says which revisions of which sources can be pinned.
 var overrideTypes = map[string][]string{
 	"CodeCommit":               {revisionCommit},
-	"CodeStarSourceConnection": {revisionCommit},
+	ProviderConnection:         {revisionCommit},
 	"GitHub":                   {revisionCommit},
+	ProviderGit:                {revisionCommit},
+	ProviderSubversion:         {revisionCommit},
+	ProviderMercurial:          {revisionCommit},
 	"S3":                       {revisionS3Version, revisionS3Key},
 	"ECR":                      {revisionImage},
 }

@@ -112,7 +112,7 @@ func (s *Service) insertVersion(ctx context.Context, tx store.Tx, id int64, d *p
 	if err != nil {
 		return err
 	}
-	return saveWatches(ctx, tx, id, d)
+	return s.saveWatches(ctx, tx, id, d)
 }
 
 // UpdatePipeline stores d as the next version of the pipeline with its name. Executions in flight end as Cancelled; none
@@ -165,12 +165,19 @@ func (s *Service) DeletePipeline(ctx context.Context, name, by string) error {
 		if err := s.apply(ctx, tx, p, d, engine.PipelineDeleted{At: s.at(tx), By: by}); err != nil {
 			return err
 		}
+		watched, err := remoteWatches(ctx, tx, p.id)
+		if err != nil {
+			return err
+		}
 		for _, table := range []string{"source_watches", "source_changes", "pipeline_tags", "client_tokens", "action_revisions", "pipeline_versions"} {
 			if _, err := tx.Exec(ctx, `DELETE FROM `+table+` WHERE pipeline_id = $1`, p.id); err != nil {
 				return err
 			}
 		}
 		if _, err := tx.Exec(ctx, `DELETE FROM pipelines WHERE id = $1`, p.id); err != nil {
+			return err
+		}
+		if err := s.tellWatching(ctx, tx, p.id, watched); err != nil {
 			return err
 		}
 		return s.enqueue(ctx, tx, queue.Job{Kind: jobPurge, Key: fmt.Sprint(p.id)}, purgeRef{PipelineID: p.id})

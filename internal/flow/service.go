@@ -47,6 +47,14 @@ type Options struct {
 	Sessions Sessions
 	Logger   *slog.Logger // nil discards
 
+	// ThirdParty registers webhooks at GitHub.
+	ThirdParty ThirdParty
+	// OnStep is told of every step, in its transaction.
+	OnStep func(ctx context.Context, tx store.Tx, s Step) error
+	// OnWatch is told, in the transaction that makes, changes or deletes a pipeline, of every source elsewhere that it
+	// watches or has watched: see RemoteResource and Watchers.
+	OnWatch func(ctx context.Context, tx store.Tx, provider, resource string) error
+
 	Account string // default 000000000000
 	Region  string // default us-east-1
 
@@ -92,6 +100,9 @@ type Service struct {
 	now          func() time.Time
 	definitions  *definitionCache
 	watchers     *watchers
+	thirdParty   ThirdParty
+	onStep       func(context.Context, store.Tx, Step) error
+	onWatch      func(context.Context, store.Tx, string, string) error
 }
 
 // The kinds of jobs flow handles.
@@ -112,7 +123,7 @@ func New(o Options) *Service {
 		quota: o.MaxPipelines, webhooks: o.MaxWebhooks, deliveries: o.MaxDeliveries,
 		events: o.EventRetention, history: o.HistoryRetention,
 		roleProblem: o.RoleProblem, now: o.Now,
-		definitions: newDefinitionCache(), watchers: newWatchers(),
+		definitions: newDefinitionCache(), watchers: newWatchers(), onStep: o.OnStep, onWatch: o.OnWatch, thirdParty: o.ThirdParty,
 	}
 	setDefault(&s.log, slog.New(slog.DiscardHandler))
 	setDefault(&s.account, "000000000000")

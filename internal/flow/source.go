@@ -13,6 +13,7 @@ import (
 	"github.com/conveyor-cd/conveyor/internal/pipeline"
 	"github.com/conveyor-cd/conveyor/internal/queue"
 	"github.com/conveyor-cd/conveyor/internal/store"
+	"github.com/conveyor-cd/conveyor/internal/trigger"
 )
 
 // The providers whose changes flow is told about.
@@ -24,13 +25,20 @@ const (
 
 // SourceChange is a new revision of a source: a ref of a hosted repository moved, or an object was put.
 type SourceChange struct {
-	Provider string `json:"provider"`         // "CodeCommit" or "S3"
+	Provider string `json:"provider"`         // "CodeCommit", "S3", or one of RemoteResource
 	Resource string `json:"resource"`         // repository name, bucket; the ARN of a webhook
 	Ref      string `json:"ref"`              // branch or tag name (without refs/...), object key
 	Tag      bool   `json:"tag,omitempty"`    // Ref is a tag
 	Revision string `json:"revision"`         // commit id (of a tag: what it names), object version id
 	Before   string `json:"before,omitempty"` // the commit a branch named until now; "" for a new one
 	Actor    string `json:"actor"`            // ARN of who made the change, if known
+
+	// What happened to a pull request; "" for a push. Ref is then the branch it is to go into.
+	Event       trigger.Kind `json:"event,omitempty"`
+	PullRequest string       `json:"pullRequest,omitempty"` // its number
+	Source      string       `json:"source,omitempty"`      // the branch it comes from
+	// Files are those that changed, of a repository that flow cannot look at by itself; see trigger.MaxFiles.
+	Files []string `json:"files,omitempty"`
 }
 
 // SourceChanged records, in the transaction in which a source changed, one request for each pipeline that watches it.
@@ -85,7 +93,7 @@ type watchingPipeline struct {
 // watching finds the pipelines that a change concerns: those that watch its very ref, and those that filter all of them.
 func (s *Service) watching(ctx context.Context, tx store.Tx, c SourceChange) ([]watchingPipeline, error) {
 	ref := c.Ref
-	if c.Tag {
+	if c.Tag || c.Event != "" {
 		ref = anyRef
 	}
 	rows, err := tx.Query(ctx, `
@@ -217,6 +225,9 @@ func (s *Service) changeEvent(tx store.Tx, d *pipeline.Definition, c SourceChang
 		At: s.at(tx), By: c.Actor, ID: uuid.NewString(), Nonce: rand.Text(), Region: s.region,
 		Trigger: by.trigger, Variables: values,
 	}
+	if ev.Trigger.TriggerType == "" && isRemote(c.Provider) {
+		ev.Trigger = pipeline.ExecutionTrigger{TriggerType: pipeline.TriggerPoll, TriggerDetail: remoteName(c)}
+	}
 	if ev.Trigger.TriggerType == "" {
 		ev.Trigger = pipeline.ExecutionTrigger{TriggerType: pipeline.TriggerSourceChange, TriggerDetail: s.sourceARN(c)}
 	}
@@ -240,7 +251,7 @@ func (s *Service) sourceARN(c SourceChange) string {
 
 func revisionKind(c SourceChange) string {
 	switch {
-	case c.Provider == providerCodeCommit:
+	case c.Provider == providerCodeCommit || isRemote(c.Provider):
 		return revisionCommit
 	case c.Provider == providerS3 && c.Revision != "" && c.Revision != "null": // an unversioned bucket pins nothing
 		return revisionS3Version
@@ -277,12 +288,19 @@ func watchesOf(d *pipeline.Definition) []watch {
 			case a.ActionTypeID.Provider == providerS3 && watched:
 				list = append(list, watch{a.Name, providerS3, c["S3Bucket"], c["S3ObjectKey"], nil})
 			}
+			if w, ok := remoteWatch(a, filter); ok {
+				list = append(list, w)
+			}
 		}
 	}
 	return list
 }
 
-func saveWatches(ctx context.Context, tx store.Tx, pipelineID int64, d *pipeline.Definition) error {
+func (s *Service) saveWatches(ctx context.Context, tx store.Tx, pipelineID int64, d *pipeline.Definition) error {
+	before, err := remoteWatches(ctx, tx, pipelineID)
+	if err != nil {
+		return err
+	}
 	if _, err := tx.Exec(ctx, `DELETE FROM source_watches WHERE pipeline_id = $1`, pipelineID); err != nil {
 		return err
 	}
@@ -292,5 +310,5 @@ func saveWatches(ctx context.Context, tx store.Tx, pipelineID int64, d *pipeline
 			return err
 		}
 	}
-	return nil
+	return s.tellWatching(ctx, tx, pipelineID, before)
 }

@@ -108,12 +108,18 @@ func startedBy(d *pipeline.Definition, c pendingChange, seen lookedAt) (by start
 			continue
 		}
 		if w.filter == nil {
-			if w.ref == c.Ref && !c.Tag {
+			if w.ref == c.Ref && !c.Tag && c.Event == "" {
 				by.actions = append(by.actions, w.action)
+				if w.provider == ProviderConnection && by.trigger.TriggerType == "" {
+					by.trigger = gitTrigger(w, c.SourceChange, gitrepo.Brought{Commit: gitrepo.Commit{ID: c.Revision}})
+				}
 			}
 			continue
 		}
 		brought, looked := seen[c.id]
+		if isRemote(c.Provider) { // who told of it has looked
+			brought, looked = gitrepo.Brought{Commit: gitrepo.Commit{ID: c.Revision}, Files: c.Files}, true
+		}
 		if !looked {
 			return started{}, false
 		}
@@ -136,16 +142,22 @@ func passes(w watch, c SourceChange, brought gitrepo.Brought) bool {
 	if c.Tag {
 		e.Kind = trigger.TagPushed
 	}
+	if c.Event != "" {
+		e.Kind = c.Event
+	}
 	return trigger.Matches(w.filter, e)
 }
 
 func gitTrigger(w watch, c SourceChange, brought gitrepo.Brought) pipeline.ExecutionTrigger {
 	g := pipeline.GitTrigger{
-		SourceAction: w.action, Provider: c.Provider, Repository: c.Resource, Commit: brought.Commit.ID, Author: c.Actor,
+		SourceAction: w.action, Provider: c.Provider, Repository: remoteName(c), Commit: brought.Commit.ID, Author: c.Actor,
 	}
-	if c.Tag {
+	switch {
+	case c.Tag:
 		g.Tag = c.Ref
-	} else {
+	case c.Event != "":
+		g.Branch, g.PullRequest, g.Event, g.Destination = c.Source, c.PullRequest, string(c.Event), c.Ref
+	default:
 		g.Branch = c.Ref
 	}
 	return g.Trigger()

@@ -153,6 +153,7 @@ func (s *Service) webhookTarget(ctx context.Context, r store.Reader, w pipeline.
 			"Name one of its source actions", w.TargetAction, w.Name, d.Name)
 	}
 	t := webhook.Target{Configuration: a.Configuration, Secret: map[string]bool{}}
+	t.GitHub = a.ActionTypeID.Owner == "ThirdParty" && a.ActionTypeID.Provider == "GitHub"
 	types := s.pastCatalog(ctx, r)
 	facts, _ := types.facts(a.ActionTypeID)
 	for _, p := range facts.Properties {
@@ -233,19 +234,44 @@ func (s *Service) DeleteWebhook(ctx context.Context, name string) error {
 	})
 }
 
-// CheckThirdParty refuses to connect a webhook with the service its events come from, or to disconnect it: that takes a
-// source action that names the service and a token for it, and no provider of this server is one.
-func (s *Service) CheckThirdParty(ctx context.Context, name string) error {
-	return s.store.Read(ctx, func(r store.Reader) error {
-		w, err := webhookNamed(ctx, r, name)
-		if err != nil {
+// ThirdParty connects webhooks with the service their events come from.
+type ThirdParty interface {
+	// RegisterHook makes the service that a source action of the provider GitHub (version 1) names post its pushes to a URL,
+	// signed with a secret; with remove it stops that.
+	RegisterHook(ctx context.Context, configuration map[string]string, url, secret string, remove bool) error
+}
+
+// RegisterThirdParty connects a webhook with GitHub, with the token of its target action, or, with remove, disconnects it.
+// What GitHub refuses is the webhook's error from then on.
+func (s *Service) RegisterThirdParty(ctx context.Context, name string, remove bool) error {
+	var w *webhookRow
+	var target webhook.Target
+	err := s.store.Read(ctx, func(r store.Reader) (err error) {
+		if w, err = webhookNamed(ctx, r, name); err != nil {
 			return err
 		}
 		if w == nil {
 			return pipeline.Errorf(pipeline.WebhookNotFound, "Account '%s' does not have a webhook with name '%s'", s.account, name)
 		}
-		return pipeline.Errorf(pipeline.Validation, "Webhook '%s' cannot be registered with a third party or be removed from one: its target, action "+
-			"'%s' of pipeline '%s', is no source action of GitHub (version 1), which this server does not have. Enter the webhook's URL and "+
-			"secret at the sender yourself, or remove them there", name, w.definition.TargetAction, w.definition.TargetPipeline)
+		target, err = s.webhookTarget(ctx, r, w.definition)
+		return err
 	})
+	if err != nil {
+		return err
+	}
+	secret := w.definition.AuthenticationConfiguration.SecretToken
+	if !target.GitHub || s.thirdParty == nil {
+		return pipeline.Errorf(pipeline.Validation, "Webhook '%s' cannot be registered with a third party or be removed from one: its target, action "+
+			"'%s' of pipeline '%s', is no source action of GitHub (version 1). Enter the webhook's URL and secret at the sender yourself, or "+
+			"remove them there", name, w.definition.TargetAction, w.definition.TargetPipeline)
+	}
+	if secret == "" {
+		return pipeline.Errorf(pipeline.Validation, "Webhook '%s' cannot be registered with GitHub: it has no secret to sign with. Put it with the "+
+			"authentication %s", name, pipeline.WebhookHMAC)
+	}
+	if err := s.thirdParty.RegisterHook(ctx, target.Configuration, s.publicURL+WebhookPath+w.token, secret, remove); err != nil {
+		s.log.Warn("GitHub did not take a webhook", "webhook", name, "error", err)
+		return s.WebhookFailed(ctx, &Receiver{id: w.id, Webhook: w.definition}, "GitHub", err.Error())
+	}
+	return nil
 }

@@ -139,9 +139,9 @@ func TestWebhooksThatCannotWorkAreRefused(t *testing.T) {
 	if n := len(b.hooks()); n != 0 {
 		t.Errorf("%d webhooks were made", n)
 	}
-	wantKind(t, b.CheckThirdParty(t.Context(), "push"), pipeline.WebhookNotFound)
+	wantKind(t, b.RegisterThirdParty(t.Context(), "push", false), pipeline.WebhookNotFound)
 	b.putHook(pushHook("push", "web"), nil)
-	wantKind(t, b.CheckThirdParty(t.Context(), "push"), pipeline.Validation)
+	wantKind(t, b.RegisterThirdParty(t.Context(), "push", false), pipeline.Validation)
 }
 
 func TestADeliveryStartsThePipelineOnce(t *testing.T) {

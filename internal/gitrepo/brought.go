@@ -20,21 +20,26 @@ func (s *Store) Brought(ctx context.Context, repository, before, after string, l
 		return c, noRef{after}
 	}
 	err := s.View(ctx, repository, func(v *View) (err error) {
-		if c.Commit, err = v.r.commit(after); err != nil || !ValidID(before) {
-			return err
-		}
-		old, err := v.r.commit(before)
-		if errors.Is(err, ErrNoRef) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		differences, err := v.diff(nil, "", old.Tree, c.Commit.Tree, limit)
-		for _, d := range differences {
-			c.Files = append(c.Files, d.Path)
-		}
+		c, err = v.brought(before, after, limit)
 		return err
 	})
+	return c, err
+}
+
+func (v *View) brought(before, after string, limit int) (c Brought, err error) {
+	if c.Commit, err = v.r.commit(after); err != nil || !ValidID(before) {
+		return c, err
+	}
+	old, err := v.r.commit(before)
+	if errors.Is(err, ErrNoRef) {
+		return c, nil
+	}
+	if err != nil {
+		return c, err
+	}
+	differences, err := v.diff(nil, "", old.Tree, c.Commit.Tree, limit)
+	for _, d := range differences {
+		c.Files = append(c.Files, d.Path)
+	}
 	return c, err
 }

@@ -19,6 +19,9 @@ type CloneRef struct {
 	Branch     string `json:"branch"`
 	Commit     string `json:"commit"`
 	CloneURL   string `json:"cloneUrl,omitempty"`
+	// Mirror stands for a mirror of a repository elsewhere, instead of Repository; only the server that wrote it can read
+	// it, so that nobody can make up a reference to somebody else's mirror.
+	Mirror string `json:"mirror,omitempty"`
 }
 
 // Marshal is the artifact's content. The same reference gives the same bytes.
@@ -41,7 +44,7 @@ func ParseCloneRef(artifact []byte) (CloneRef, bool, error) {
 	if err := json.Unmarshal(artifact, &r); err != nil || r.Format != cloneRefFormat {
 		return CloneRef{}, false, nil
 	}
-	if !ValidID(r.Commit) || ValidName(r.Repository) != nil {
+	if !ValidID(r.Commit) || r.Mirror == "" && ValidName(r.Repository) != nil {
 		return CloneRef{}, true, fmt.Errorf("clone reference artifact is damaged: repository %q, commit %q", r.Repository, r.Commit)
 	}
 	return r, true, nil

@@ -32,22 +32,23 @@ func (s *Store) Zip(ctx context.Context, repository, commit string, w io.Writer)
 	if !ValidID(commit) {
 		return fmt.Errorf("commit %q: %w", commit, ErrNoRef)
 	}
-	err := s.read(ctx, repository, func(r *reader) error {
-		c, err := r.commit(commit)
-		if err != nil {
-			return err
-		}
-		files, err := r.files(c.Tree)
-		if err != nil {
-			return err
-		}
-		z := newZipper(w, c.CommitterDate)
-		return z.pack(r, files)
-	})
+	err := s.read(ctx, repository, func(r *reader) error { return zipCommit(r, commit, w) })
 	if err != nil && !errors.Is(err, ErrNoRepository) && !errors.Is(err, ErrNoRef) {
 		return fmt.Errorf("zip commit %s of repository %s: %w", commit, repository, err)
 	}
 	return err
+}
+
+func zipCommit(r *reader, commit string, w io.Writer) error {
+	c, err := r.commit(commit)
+	if err != nil {
+		return err
+	}
+	files, err := r.files(c.Tree)
+	if err != nil {
+		return err
+	}
+	return newZipper(w, c.CommitterDate).pack(r, files)
 }
 
 // zipper writes files of a repository as a zip. One goroutine asks git for blobs, this one reads them, workers compress

@@ -11,6 +11,7 @@ const (
 	TriggerGit            = "WebhookV2" // an event that passed a filter of the pipeline's triggers
 	TriggerManualRollback = "ManualRollback"
 	TriggerAutoRollback   = "AutomatedRollback"
+	TriggerPoll           = "PollForSourceChanges"
 	TriggerActionRevision = "PutActionRevision"
 )
 

@@ -12,6 +12,11 @@ type GitTrigger struct {
 	Tag          string `json:"tag-name,omitempty"`
 	Commit       string `json:"commit-id"`
 	Author       string `json:"author-arn,omitempty"` // who pushed
+
+	// Of a pull request; Branch is the one it comes from.
+	PullRequest string `json:"pull-request-id,omitempty"`
+	Event       string `json:"pull-request-event,omitempty"`
+	Destination string `json:"destination-branch-name,omitempty"`
 }
 
 // Trigger is g as what started an execution.

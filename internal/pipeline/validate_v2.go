@@ -8,8 +8,8 @@ import (
 )
 
 // triggerable are the providers of the source actions that triggers can name. AWS's own is the first; filters on hosted
-// repositories are ours.
-var triggerable = []string{"CodeStarSourceConnection", "CodeCommit"}
+// repositories and on those at any URL are ours.
+var triggerable = []string{"CodeStarSourceConnection", "CodeCommit", "ConveyorGit"}
 
 func wrongTriggers(c *candidate) string {
 	seen := map[string]bool{}

@@ -16,6 +16,8 @@ type Target struct {
 	Configuration map[string]string
 	// Secret lists the keys of Configuration whose values no filter may name: a filter that matches would tell them.
 	Secret map[string]bool
+	// GitHub: the action is a source action of GitHub (version 1), whose repository can be told to call the webhook.
+	GitHub bool
 }
 
 // Check refuses a webhook whose authentication is incomplete or contradictory, or whose filters cannot work.

@@ -53,12 +53,12 @@ func (s *Service) DeleteWebhook(ctx context.Context, in *sdk.DeleteWebhookInput)
 
 // RegisterWebhookWithThirdParty is refused: no source action of this server has a third party that keeps webhooks.
 func (s *Service) RegisterWebhookWithThirdParty(ctx context.Context, in *sdk.RegisterWebhookWithThirdPartyInput) (*sdk.RegisterWebhookWithThirdPartyOutput, error) {
-	return &sdk.RegisterWebhookWithThirdPartyOutput{}, exception(s.flow.CheckThirdParty(ctx, aws.ToString(in.WebhookName)))
+	return &sdk.RegisterWebhookWithThirdPartyOutput{}, exception(s.flow.RegisterThirdParty(ctx, aws.ToString(in.WebhookName), false))
 }
 
 // DeregisterWebhookWithThirdParty is refused for the same reason.
 func (s *Service) DeregisterWebhookWithThirdParty(ctx context.Context, in *sdk.DeregisterWebhookWithThirdPartyInput) (*sdk.DeregisterWebhookWithThirdPartyOutput, error) {
-	return &sdk.DeregisterWebhookWithThirdPartyOutput{}, exception(s.flow.CheckThirdParty(ctx, aws.ToString(in.WebhookName)))
+	return &sdk.DeregisterWebhookWithThirdPartyOutput{}, exception(s.flow.RegisterThirdParty(ctx, aws.ToString(in.WebhookName), true))
 }
 
 func webhookItem(w flow.Webhook) (*types.ListWebhookItem, error) {

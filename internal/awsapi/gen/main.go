@@ -21,9 +21,11 @@ import (
 // services maps the name of a service in ARNs to the operations to keep; nil keeps all. CodeCommit is missing on
 // purpose: it has an exception of its own for nearly every member, and its methods give them.
 var services = map[string]func(op string) bool{
-	"codepipeline": nil,
-	"codebuild":    nil,
-	"logs":         nil,
+	"codepipeline":         nil,
+	"codebuild":            nil,
+	"logs":                 nil,
+	"codeconnections":      connections,
+	"codestar-connections": connections,
 	"cloudwatch": func(op string) bool {
 		return strings.Contains(op, "Alarm") && !strings.Contains(op, "Mute") || strings.Contains(op, "Tag")
 	},
@@ -36,6 +38,11 @@ var services = map[string]func(op string) bool{
 		return false
 	},
 	"sts": nil,
+}
+
+// connections leaves out what keeps CloudFormation in step with repositories.
+func connections(op string) bool {
+	return !strings.Contains(op, "Sync") && !strings.Contains(op, "RepositoryLink")
 }
 
 func main() {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/conveyor-cd/conveyor/internal/build"
 	"github.com/conveyor-cd/conveyor/internal/gitrepo"
@@ -57,11 +58,32 @@ func (o objects) Publish(ctx context.Context, bucket string, files []build.Uploa
 }
 
 // Repositories lets builds clone hosted repositories.
-func Repositories(s gitrepo.Source) build.Repositories { return repositories{s} }
+func Repositories(s gitrepo.Source) build.Repositories {
+	return RepositoriesAndMirrors(s, func(context.Context, string) (string, error) { return "", build.ErrNoRepository })
+}
 
-type repositories struct{ source gitrepo.Source }
+// RepositoriesAndMirrors lets builds clone hosted repositories, and mirrors of others: mirror finds the directory of one by
+// a gitrepo.CloneRef's Mirror.
+func RepositoriesAndMirrors(s gitrepo.Source, mirror func(ctx context.Context, sealed string) (string, error)) build.Repositories {
+	return repositories{s, mirror}
+}
+
+type repositories struct {
+	source gitrepo.Source
+	mirror func(ctx context.Context, sealed string) (string, error)
+}
+
+// mirrored begins the names that builds know mirrors by. No hosted repository has such a name.
+const mirrored = "mirror:"
 
 func (r repositories) Path(ctx context.Context, repository string) (string, error) {
+	if sealed, ok := strings.CutPrefix(repository, mirrored); ok {
+		path, err := r.mirror(ctx, sealed)
+		if errors.Is(err, gitrepo.ErrNoRef) {
+			err = fmt.Errorf("%w: its copy on this server is gone; start the pipeline again", build.ErrNoRepository)
+		}
+		return path, err
+	}
 	path, err := r.source.Path(ctx, repository)
 	if errors.Is(err, gitrepo.ErrNoRepository) {
 		err = fmt.Errorf("%w: %w", build.ErrNoRepository, err)
@@ -71,6 +93,9 @@ func (r repositories) Path(ctx context.Context, repository string) (string, erro
 
 func (r repositories) CloneRef(artifact []byte) (build.CloneRef, bool, error) {
 	ref, ok, err := gitrepo.ParseCloneRef(artifact)
+	if ref.Mirror != "" {
+		ref.Repository = mirrored + ref.Mirror
+	}
 	return build.CloneRef{Repository: ref.Repository, Branch: ref.Branch, Commit: ref.Commit, URL: ref.CloneURL}, ok, err
 }
 

@@ -1,0 +1,89 @@
+package forge
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/conveyor-cd/conveyor/internal/trigger"
+)
+
+// githubPush is GitHub's push event; Gitea's has the same members.
+type githubPush struct {
+	Ref        string `json:"ref"`
+	Before     string `json:"before"`
+	After      string `json:"after"`
+	Repository struct {
+		FullName string `json:"full_name"`
+	} `json:"repository"`
+	Sender struct {
+		Login string `json:"login"`
+	} `json:"sender"`
+}
+
+func (p githubPush) delivery() Delivery {
+	var d Delivery
+	if e, ok := pushed(p.Repository.FullName, p.Ref, p.Before, p.After, p.Sender.Login); ok {
+		d.Events = []Event{e}
+	}
+	return d
+}
+
+// githubPull is GitHub's pull_request event; Gitea's has the same members.
+type githubPull struct {
+	Action      string `json:"action"`
+	Number      int64  `json:"number"`
+	PullRequest struct {
+		Head githubSide `json:"head"`
+		Base githubSide `json:"base"`
+	} `json:"pull_request"`
+	Repository struct {
+		FullName string `json:"full_name"`
+	} `json:"repository"`
+	Sender struct {
+		Login string `json:"login"`
+	} `json:"sender"`
+}
+
+type githubSide struct {
+	Ref  string `json:"ref"`
+	SHA  string `json:"sha"`
+	Repo *struct {
+		FullName string `json:"full_name"`
+	} `json:"repo"` // null when the fork is gone
+}
+
+// pullActions are what can be done to a pull request that starts something. Gitea says synchronized.
+var pullActions = map[string]trigger.Kind{
+	"opened": trigger.PullRequestOpened, "reopened": trigger.PullRequestOpened,
+	"synchronize": trigger.PullRequestUpdated, "synchronized": trigger.PullRequestUpdated,
+	"closed": trigger.PullRequestClosed,
+}
+
+func (p githubPull) delivery() Delivery {
+	kind, ok := pullActions[p.Action]
+	if !ok {
+		return Delivery{}
+	}
+	head, base := p.PullRequest.Head, p.PullRequest.Base
+	return Delivery{Events: []Event{{
+		Kind: kind, Repository: p.Repository.FullName, Name: base.Ref, Before: base.SHA, After: head.SHA, Actor: p.Sender.Login,
+		PullRequest: strconv.FormatInt(p.Number, 10), Source: head.Ref, HeadRef: fmt.Sprintf("refs/pull/%d/head", p.Number),
+		Fork: head.Repo == nil || head.Repo.FullName != p.Repository.FullName,
+	}}}
+}
+
+func receiveGitHub(event string, body []byte) (Delivery, error) {
+	switch event {
+	case "ping":
+		return Delivery{Ping: true}, nil
+	case "push":
+		var p githubPush
+		err := unmarshal(body, &p)
+		return p.delivery(), err
+	case "pull_request":
+		var p githubPull
+		err := unmarshal(body, &p)
+		return p.delivery(), err
+	}
+	return Delivery{}, nil
+}
