@@ -65,15 +65,18 @@ type Change struct {
 type Options struct {
 	// OnChange is called in the transaction in which the state of an alarm was set or an alarm was deleted.
 	OnChange func(ctx context.Context, tx store.Tx, c Change) error
+	// OnTransition is called in the transaction in which the state of an alarm became another.
+	OnTransition func(ctx context.Context, tx store.Tx, before, after Alarm) error
 	// MaxAlarms is how many there may be; default 5000, as on AWS.
 	MaxAlarms int
 }
 
 // Store keeps alarms. Its methods may be called from many goroutines.
 type Store struct {
-	db       store.Store
-	onChange func(ctx context.Context, tx store.Tx, c Change) error
-	most     int
+	db           store.Store
+	onChange     func(ctx context.Context, tx store.Tx, c Change) error
+	onTransition func(ctx context.Context, tx store.Tx, before, after Alarm) error
+	most         int
 }
 
 // New makes a Store.
@@ -81,10 +84,13 @@ func New(db store.Store, o Options) *Store {
 	if o.OnChange == nil {
 		o.OnChange = func(context.Context, store.Tx, Change) error { return nil }
 	}
+	if o.OnTransition == nil {
+		o.OnTransition = func(context.Context, store.Tx, Alarm, Alarm) error { return nil }
+	}
 	if o.MaxAlarms <= 0 {
 		o.MaxAlarms = 5000
 	}
-	return &Store{db: db, onChange: o.OnChange, most: o.MaxAlarms}
+	return &Store{db: db, onChange: o.OnChange, onTransition: o.OnTransition, most: o.MaxAlarms}
 }
 
 const selectAlarm = `SELECT id, name, definition, actions, enabled, state, reason, reason_data, configured, updated, transitioned FROM alarms `
@@ -196,6 +202,9 @@ func (s *Store) SetState(ctx context.Context, name string, state State, reason, 
 		}
 		if before.State != state {
 			if err := s.noteTransition(ctx, tx, before, after); err != nil {
+				return err
+			}
+			if err := s.onTransition(ctx, tx, before, after); err != nil {
 				return err
 			}
 		}

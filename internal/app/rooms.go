@@ -21,6 +21,7 @@ import (
 	codebuildapi "github.com/conveyor-cd/conveyor/internal/awsapi/codebuild"
 	codecommitapi "github.com/conveyor-cd/conveyor/internal/awsapi/codecommit"
 	codepipelineapi "github.com/conveyor-cd/conveyor/internal/awsapi/codepipeline"
+	eventsapi "github.com/conveyor-cd/conveyor/internal/awsapi/events"
 	iamapi "github.com/conveyor-cd/conveyor/internal/awsapi/iam"
 	logsapi "github.com/conveyor-cd/conveyor/internal/awsapi/logs"
 	s3api "github.com/conveyor-cd/conveyor/internal/awsapi/s3"
@@ -30,6 +31,7 @@ import (
 	"github.com/conveyor-cd/conveyor/internal/build/host"
 	"github.com/conveyor-cd/conveyor/internal/config"
 	"github.com/conveyor-cd/conveyor/internal/console"
+	"github.com/conveyor-cd/conveyor/internal/event"
 	"github.com/conveyor-cd/conveyor/internal/explain"
 	"github.com/conveyor-cd/conveyor/internal/flow"
 	"github.com/conveyor-cd/conveyor/internal/githost"
@@ -57,6 +59,7 @@ type rooms struct {
 	builds       *build.Service
 	alarms       *alarm.Store
 	alarmRule    *cloudwatchalarm.Provider
+	events       *event.Service
 	flow         *flow.Service
 	api          *awsapi.Mux
 	explain      *explain.Handler
@@ -93,6 +96,9 @@ func openRooms(ctx context.Context, c config.Config, seat *seat, db store.Store,
 	if err := seat.sign(r.queue.Owner()); err != nil {
 		return r, err
 	}
+	if err := r.openEvents(db, place); err != nil {
+		return r, err
+	}
 	if err := r.openStores(ctx, db); err != nil {
 		return r, err
 	}
@@ -102,14 +108,14 @@ func openRooms(ctx context.Context, c config.Config, seat *seat, db store.Store,
 	if err := r.openBuilds(db, place); err != nil {
 		return r, err
 	}
-	r.alarms = alarm.New(db, alarm.Options{OnChange: r.alarmChanged})
+	r.alarms = alarm.New(db, alarm.Options{OnChange: r.alarmChanged, OnTransition: r.alarmTransition})
 	r.alarmRule = cloudwatchalarm.New(db, r.alarms, r.queue, cloudwatchalarm.Options{})
 	registry, err := r.providers(db)
 	if err != nil {
 		return r, err
 	}
 	r.flow = flow.New(flow.Options{
-		Store: db, Jobs: r.queue, Providers: registry, Repositories: r.repositories, Artifacts: r.objects, Sessions: identities,
+		Store: db, Jobs: r.queue, Providers: registry, Repositories: r.repositories, Artifacts: r.objects, Sessions: identities, Events: r.events,
 		Region: place.Region, Account: place.Account, PublicURL: c.PublicURL, Logger: log.With("room", "flow"),
 		OnStep: r.stepped, OnWatch: r.watched, ThirdParty: r.elsewhere,
 	})
@@ -118,6 +124,7 @@ func openRooms(ctx context.Context, c config.Config, seat *seat, db store.Store,
 	deploymentwindow.Register(r.queue, r.flow, nil)
 	r.alarmRule.Register(r.queue, r.flow)
 	r.repositories.OnPush(r.pushed)
+	r.eventTargets(db)
 
 	r.explain = &explain.Handler{Explainer: r.flow, Verifier: verifier, Authorizer: authorizer, Log: log.With("room", "explain")}
 	r.api = awsapi.NewMux(awsapi.MuxOptions{Verifier: verifier, Authorizer: authorizer, Log: log.With("room", "api")})
@@ -128,6 +135,7 @@ func openRooms(ctx context.Context, c config.Config, seat *seat, db store.Store,
 		codecommitapi.New(r.repositories, codecommitapi.Options{Place: place, PublicURL: c.PublicURL}).API(),
 		logsapi.New(r.logs, logsapi.Options{Place: place}).API(),
 		alarms.API(),
+		eventsapi.New(db, r.events, place).API(),
 	)
 	r.api.AddQuery(iamapi.New(identities).API(), stsapi.New().API(), alarms.QueryAPI())
 	r.serveElsewhere(verifier, authorizer, place)
@@ -159,7 +167,7 @@ func (r *rooms) openStores(ctx context.Context, db store.Store) error {
 	}
 	r.closers = append(r.closers, closeWithin(lastLines, r.logs.Close))
 	r.objects, err = objectstore.Open(ctx, db, filepath.Join(r.config.Data, "objects"), objectstore.Options{
-		Logger: r.log.With("room", "objects"), OnPut: r.objectPut,
+		Logger: r.log.With("room", "objects"), OnPut: r.objectPut, OnDelete: r.objectDeleted,
 	})
 	if err != nil {
 		return err
@@ -182,7 +190,8 @@ func (r *rooms) openBuilds(db store.Store, place awsapi.Place) error {
 	r.builds = build.New(build.Config{
 		Store: db, Queue: r.queue, Runner: runner, Slots: r.config.BuildSlots,
 		Objects: backing.Objects(r.objects), Repositories: backing.RepositoriesAndMirrors(r.repositories, r.elsewhere.sources.MirrorPath), Logs: backing.Logs(r.logs),
-		Place: build.Place{Region: place.Region, Account: place.Account}, Log: r.log.With("room", "builds"),
+		OnChange: r.buildChanged,
+		Place:    build.Place{Region: place.Region, Account: place.Account}, Log: r.log.With("room", "builds"),
 	})
 	return nil
 }
@@ -223,6 +232,9 @@ func publicHost(publicURL string) string {
 
 // objectPut and pushed tell flow, in the transaction of the change itself, that a source has a new revision.
 func (r *rooms) objectPut(ctx context.Context, tx store.Tx, o objectstore.Object) error {
+	if err := r.publishObject(ctx, tx, o); err != nil {
+		return err
+	}
 	return r.flow.SourceChanged(ctx, tx, flow.SourceChange{Provider: "S3", Resource: o.Bucket, Ref: o.Key, Revision: o.VersionID})
 }
 
@@ -232,6 +244,9 @@ func (r *rooms) pushed(ctx context.Context, tx store.Tx, p gitrepo.Push) error {
 	}
 	if p.Tag != "" {
 		c.Ref, c.Tag = p.Tag, true
+	}
+	if err := r.publishPush(ctx, tx, p); err != nil {
+		return err
 	}
 	if c.Ref == "" || p.Deleted {
 		return nil
@@ -290,6 +305,8 @@ const (
 	keepCommands = 30 * 24 * time.Hour
 	// keepAlarms is how long it is known what happened to alarms, and what rules about them decided.
 	keepAlarms = 30 * 24 * time.Hour
+	// keepEvents is how long listeners can catch up, and dead letters can be delivered again.
+	keepEvents = 14 * 24 * time.Hour
 )
 
 func (r *rooms) sweep(ctx context.Context) {
@@ -306,7 +323,8 @@ func (r *rooms) sweep(ctx context.Context) {
 		_, errPushes := r.repositories.Prune(ctx, time.Now().Add(-keepPushes))
 		err = errors.Join(err, errPushes, r.builds.Prune(ctx, time.Now().Add(-keepCommands)), r.logs.Sweep(ctx), r.repositories.Maintain(ctx),
 			r.elsewhere.sweep(ctx),
-			r.alarms.Prune(ctx, time.Now().Add(-keepAlarms)), r.alarmRule.Prune(ctx, time.Now().Add(-keepAlarms)))
+			r.alarms.Prune(ctx, time.Now().Add(-keepAlarms)), r.alarmRule.Prune(ctx, time.Now().Add(-keepAlarms)),
+			r.events.Prune(ctx, time.Now().Add(-keepEvents)))
 		if err != nil && ctx.Err() == nil {
 			r.log.Error("clearing away failed; it is tried again later", "error", err)
 		}

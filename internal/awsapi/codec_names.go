@@ -36,12 +36,35 @@ var wireNames = map[string]string{
 	"cloudwatch/types.MissingRequiredParameterException.Message":     "message",
 	"cloudwatch/types.ResourceNotFound.Message":                      "message",
 	"cloudwatchlogs.DescribeDestinationsInput.DestinationNamePrefix": "DestinationNamePrefix",
+
+	"eventbridge/types.AccessDeniedException.Message":                 "message",
+	"eventbridge/types.ConcurrentModificationException.Message":       "message",
+	"eventbridge/types.IllegalStatusException.Message":                "message",
+	"eventbridge/types.InternalException.Message":                     "message",
+	"eventbridge/types.InvalidEventPatternException.Message":          "message",
+	"eventbridge/types.InvalidStateException.Message":                 "message",
+	"eventbridge/types.LimitExceededException.Message":                "message",
+	"eventbridge/types.ManagedRuleException.Message":                  "message",
+	"eventbridge/types.OperationDisabledException.Message":            "message",
+	"eventbridge/types.PolicyLengthExceededException.Message":         "message",
+	"eventbridge/types.ResourceAlreadyExistsException.Message":        "message",
+	"eventbridge/types.ResourceNotFoundException.Message":             "message",
+	"eventbridge/types.ThrottlingException.Message":                   "message",
+	"eventbridge/types.CapacityProviderStrategyItem.CapacityProvider": "capacityProvider",
+	"eventbridge/types.CapacityProviderStrategyItem.Weight":           "weight",
+	"eventbridge/types.CapacityProviderStrategyItem.Base":             "base",
+	"eventbridge/types.NetworkConfiguration.AwsvpcConfiguration":      "awsvpcConfiguration",
+	"eventbridge/types.PlacementConstraint.Type":                      "type",
+	"eventbridge/types.PlacementConstraint.Expression":                "expression",
+	"eventbridge/types.PlacementStrategy.Type":                        "type",
+	"eventbridge/types.PlacementStrategy.Field":                       "field",
 }
 
 // pascalCase names the SDK packages whose members keep their capital: the services of the query protocol, and some of JSON.
 var pascalCase = map[string]bool{
 	"iam": true, "iam/types": true, "sts": true, "sts/types": true, "cloudwatch": true, "cloudwatch/types": true,
 	"codeconnections": true, "codeconnections/types": true,
+	"eventbridge": true, "eventbridge/types": true,
 }
 
 // unions lists the variants of the SDKs' tagged unions, which reflection cannot find: a variant's wire name is what

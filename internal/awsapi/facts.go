@@ -134,5 +134,7 @@ func re2(pattern string) string {
 	p := javaEscape.ReplaceAllString(pattern, `\x{$1}`)
 	// A dash after a class such as \w is a dash, which Go wants escaped.
 	p = strings.ReplaceAll(p, `\w-_`, `\w\-_`)
+	// Looking ahead is not for Go; this means that not everything is space.
+	p = strings.ReplaceAll(p, `(?!\s*$).+`, `.*\S.*`)
 	return `^(?:` + p + `)$`
 }

@@ -31,6 +31,7 @@ var namings = map[string][]naming{
 	},
 	"codeconnections":      connectionNaming,
 	"codestar-connections": connectionNaming,
+	"events": {{[]string{"Rule", "Name", "ResourceARN", "EventBusName"}, eventResource, ":rule/"}},
 	"logs": {
 		{[]string{"logGroupName", "logGroupIdentifier"}, plain("log-group:", ":*"), ":log-group:"},
 		{[]string{"resourceArn"}, plain("log-group:", ":*"), ""},
@@ -64,12 +65,28 @@ func projectOfBuild(id string, _ reflect.Value) string {
 	return "project/" + project
 }
 
+// eventResource is a rule of the only event bus, the bus itself, a connection or an API destination.
+func eventResource(name string, in reflect.Value) string {
+	switch operation := in.Type().Name(); {
+	case strings.Contains(operation, "Connection"):
+		return "connection/" + name
+	case strings.Contains(operation, "ApiDestination"):
+		return "api-destination/" + name
+	case strings.Contains(operation, "EventBus"):
+		return "event-bus/" + name
+	}
+	return "rule/" + name
+}
+
 // resources lists the ARNs a request is about, for the caller's policies: nil when they cannot be told from it. It looks
 // at the decoded input alone, so that members the operation does not have cannot mislead it.
 func resources(service, operation string, in any, place Place) []string {
 	v := reflect.ValueOf(in).Elem()
 	if arn := actionType(service, v, place); arn != "" {
 		return []string{arn}
+	}
+	if service == "events" && operation == "PutEvents" {
+		return []string{place.ARN(service, "event-bus/default")} // there is no other
 	}
 	for _, part := range unnamed {
 		if strings.Contains(operation, part) {

@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codebuild"
 	"github.com/aws/aws-sdk-go-v2/service/codecommit"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go/encoding/cbor"
@@ -58,6 +59,9 @@ func everySDK() []sdkService {
 		{name: "logs", client: func(t transport) any {
 			return cloudwatchlogs.New(cloudwatchlogs.Options{Region: "us-east-1", BaseEndpoint: &endpoint, Credentials: keys, HTTPClient: t, RetryMaxAttempts: 1})
 		}},
+		{name: "events", client: func(t transport) any {
+			return eventbridge.New(eventbridge.Options{Region: "us-east-1", BaseEndpoint: &endpoint, Credentials: keys, HTTPClient: t, RetryMaxAttempts: 1})
+		}},
 		{name: "cloudwatch", client: cloudWatch(awsjson.New10(schemas.GraniteServiceVersion20100801))},
 		{name: "cloudwatch", client: cloudWatch(nil), cbor: true},
 		{name: "cloudwatch", client: cloudWatch(awsquery.New(schemas.GraniteServiceVersion20100801)), query: &QueryAPI{Service: "cloudwatch", scope: "monitoring", Version: "2010-08-01"}},
@@ -87,6 +91,7 @@ func cloudWatch(p smithyhttp.ClientProtocol) func(transport) any {
 var notPlain = map[string]bool{
 	"StartLiveTail": true, "GetLogObject": true,
 	"PutMetricData": true, // compressed
+	"PutEvents":     true, // its endpoint's name becomes a part of the address
 	"AcquireRole":   true, "PutAccountProperties": true, "SimulatePrincipalPolicy": true,
 }
 

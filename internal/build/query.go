@@ -167,7 +167,7 @@ func (s *Service) endQueued(ctx context.Context, tx store.Tx, rec record, status
 	p := newProgress(&rec.Build, tx.Now)
 	p.leave(status, why)
 	p.complete(status)
-	_, err := s.finish(ctx, tx, rec, p.build)
+	_, err := s.finish(ctx, tx, rec, p.build, submitted)
 	if err != nil {
 		return err
 	}
@@ -176,9 +176,13 @@ func (s *Service) endQueued(ctx context.Context, tx store.Tx, rec record, status
 
 // finish stores the end of a build and enqueues what whoever started it waits for. It reports false, and does nothing,
 // when the build has ended before.
-func (s *Service) finish(ctx context.Context, tx store.Tx, rec record, b *types.Build) (bool, error) {
+// told is how many phases have been told of.
+func (s *Service) finish(ctx context.Context, tx store.Tx, rec record, b *types.Build, told int) (bool, error) {
 	ended, err := save(ctx, tx, rec.ID, b)
 	if err != nil || !ended {
+		return false, err
+	}
+	if err := s.tell(ctx, tx, rec.Settings, b, told, true); err != nil {
 		return false, err
 	}
 	if job := rec.Settings.OnFinish; job != nil {

@@ -40,6 +40,7 @@ type run struct {
 	saving sync.Mutex // guards the fields below
 	timer  *time.Timer
 	over   bool
+	told   int // how many phases the world knows to have ended
 }
 
 // work takes the build from QUEUED to its end and returns it, COMPLETED. Others see it FINALIZING until that is stored.

@@ -45,6 +45,9 @@ type Config struct {
 	Place        Place
 	Log          *slog.Logger
 	Slots        int // builds that run at once on this server; default 4
+	// OnChange, when set, is told in the transaction in which a build began or ended, or in which phases of it that have
+	// ended were stored. Runs of a pipeline's commands are no builds to others and are not told of.
+	OnChange func(ctx context.Context, tx store.Tx, c Change) error
 	// BuildURL, when set, is the console's page of a build, by its id.
 	BuildURL func(id string) string
 	// Env, when set, is given to every build below all other variables, for example this server's endpoint.
@@ -141,6 +144,9 @@ func (s *Service) store(ctx context.Context, tx store.Tx, p types.Project, b typ
 		{PhaseType: types.BuildPhaseTypeQueued, StartTime: aws.Time(now)},
 	}
 	if err := insert(ctx, tx, record{ID: id, Build: b, Settings: st}, token, fingerprint); err != nil {
+		return types.Build{}, err
+	}
+	if err := s.tell(ctx, tx, st, &b, 0, true); err != nil {
 		return types.Build{}, err
 	}
 	payload, err := json.Marshal(runPayload{ID: id})

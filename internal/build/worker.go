@@ -144,7 +144,7 @@ func (s *Service) handle(ctx context.Context, job queue.Job) (queue.Completion, 
 	}
 	return func(ctx context.Context, tx store.Tx) error {
 		tx.AfterCommit(func() { s.forget(payload.ID, r) })
-		_, err := s.finish(ctx, tx, r.rec, final)
+		_, err := s.finish(ctx, tx, r.rec, final, r.toldPhases())
 		return err
 	}, nil
 }
@@ -232,13 +232,31 @@ func (r *run) save() {
 		return // the end is for the transaction that ends the job; what comes late changes nothing then
 	}
 	b := r.snapshot()
+	told := r.toldPhases()
 	err := r.s.cfg.Store.InTx(r.job, func(tx store.Tx) error {
-		_, err := save(r.job, tx, r.rec.ID, &b)
-		return err
+		running, err := save(r.job, tx, r.rec.ID, &b)
+		if err != nil || !running {
+			return err
+		}
+		tx.AfterCommit(func() { r.tellFrom(ended(&b)) })
+		return r.s.tell(r.job, tx, r.rec.Settings, &b, told, false)
 	})
 	if err != nil && !errors.Is(err, queue.ErrLeaseLost) { // another server's run of the build is the one to be seen
 		r.s.cfg.Log.Warn("the state of a running build could not be saved; it is tried again with the next change", "build", *b.Id, "error", err)
 	}
+}
+
+// toldPhases is how many phases the world knows to have ended.
+func (r *run) toldPhases() int {
+	r.saving.Lock()
+	defer r.saving.Unlock()
+	return max(r.told, submitted)
+}
+
+func (r *run) tellFrom(n int) {
+	r.saving.Lock()
+	defer r.saving.Unlock()
+	r.told = max(r.told, n)
 }
 
 func (r *run) endSaving() {
@@ -275,6 +293,6 @@ func (s *Service) giveUp(ctx context.Context, tx store.Tx, job queue.Job, cause 
 	p.enter(buildspec.Provisioning)
 	p.leave(types.StatusTypeFault, &Failure{Code: codeInternal, Message: fmt.Sprintf("the build was given up after %d runs: %v", job.Attempt, cause)})
 	p.complete(types.StatusTypeFault)
-	_, err = s.finish(ctx, tx, rec, p.build)
+	_, err = s.finish(ctx, tx, rec, p.build, submitted)
 	return err
 }

@@ -45,7 +45,9 @@ type Options struct {
 	Artifacts Artifacts
 	// Sessions makes the credentials that job workers reach their artifacts with.
 	Sessions Sessions
-	Logger   *slog.Logger // nil discards
+	// Events is told what happens; nil tells nobody.
+	Events Events
+	Logger *slog.Logger // nil discards
 
 	// ThirdParty registers webhooks at GitHub.
 	ThirdParty ThirdParty
@@ -87,6 +89,7 @@ type Service struct {
 	repositories Repositories
 	artifacts    Artifacts
 	sessions     Sessions
+	publisher    Events
 	log          *slog.Logger
 	account      string
 	region       string
@@ -118,7 +121,7 @@ const (
 // New makes a Service and registers its job handlers.
 func New(o Options) *Service {
 	s := &Service{
-		store: o.Store, jobs: o.Jobs, providers: o.Providers, repositories: o.Repositories, artifacts: o.Artifacts, sessions: o.Sessions, log: o.Logger,
+		store: o.Store, jobs: o.Jobs, providers: o.Providers, repositories: o.Repositories, artifacts: o.Artifacts, sessions: o.Sessions, publisher: o.Events, log: o.Logger,
 		account: o.Account, region: o.Region, publicURL: o.PublicURL,
 		quota: o.MaxPipelines, webhooks: o.MaxWebhooks, deliveries: o.MaxDeliveries,
 		events: o.EventRetention, history: o.HistoryRetention,

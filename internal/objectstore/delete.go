@@ -46,6 +46,12 @@ func (s *Store) DeleteMany(ctx context.Context, bucket string, in []DeleteInput)
 			if out[i], err = s.deleteOne(ctx, tx, b, d); err != nil {
 				return err
 			}
+			if s.onDelete == nil || out[i].Err != nil {
+				continue
+			}
+			if err := s.onDelete(ctx, tx, bucket, out[i]); err != nil {
+				return err
+			}
 		}
 		return nil
 	})

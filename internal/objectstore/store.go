@@ -23,6 +23,7 @@ type Store struct {
 	now      func() time.Time
 	log      *slog.Logger
 	onPut    Hook
+	onDelete DeleteHook
 	grace    time.Duration
 
 	orphans     sync.Mutex
@@ -36,11 +37,15 @@ var _ Objects = (*Store)(nil)
 // nothing but SQL.
 type Hook func(ctx context.Context, tx store.Tx, o Object) error
 
+// DeleteHook is as a Hook, for every deletion of an object, of a version, or by a delete marker.
+type DeleteHook func(ctx context.Context, tx store.Tx, bucket string, d Deleted) error
+
 // Options are the optional parts of a Store.
 type Options struct {
-	Clock  func() time.Time // default time.Now
-	Logger *slog.Logger     // default: discard
-	OnPut  Hook
+	Clock    func() time.Time // default time.Now
+	Logger   *slog.Logger     // default: discard
+	OnPut    Hook
+	OnDelete DeleteHook
 	// Grace is how long a body stays after the last object that referred to it is gone, so that readers which just
 	// looked it up can still open it. Default one hour.
 	Grace time.Duration
@@ -71,6 +76,7 @@ func Open(ctx context.Context, st store.Store, dir string, o Options) (*Store, e
 		now:      func() time.Time { return o.Clock().UTC() },
 		log:      o.Logger,
 		onPut:    o.OnPut,
+		onDelete: o.OnDelete,
 		grace:    o.Grace,
 	}, ctx.Err()
 }

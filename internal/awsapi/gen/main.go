@@ -29,6 +29,14 @@ var services = map[string]func(op string) bool{
 	"cloudwatch": func(op string) bool {
 		return strings.Contains(op, "Alarm") && !strings.Contains(op, "Mute") || strings.Contains(op, "Tag")
 	},
+	"events": func(op string) bool {
+		for _, other := range []string{"Archive", "Replay", "Endpoint", "Partner", "Permission", "EventSource", "Deauthorize"} {
+			if strings.Contains(op, other) {
+				return false
+			}
+		}
+		return true
+	},
 	"iam": func(op string) bool {
 		for _, noun := range []string{"User", "Role", "AccessKey", "InstanceProfilesForRole"} {
 			if strings.Contains(op, noun) && !strings.Contains(op, "Service") && !strings.Contains(op, "SAML") {
