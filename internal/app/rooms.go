@@ -137,7 +137,7 @@ func openRooms(ctx context.Context, c config.Config, seat *seat, db store.Store,
 		alarms.API(),
 		eventsapi.New(db, r.events, place).API(),
 	)
-	r.api.AddQuery(iamapi.New(identities).API(), stsapi.New().API(), alarms.QueryAPI())
+	r.api.AddQuery(iamapi.New(identities, place).API(), stsapi.New(identities, place).API(), alarms.QueryAPI())
 	r.serveElsewhere(verifier, authorizer, place)
 	if err := r.openS3(ctx, verifier, identities, place); err != nil {
 		return r, err

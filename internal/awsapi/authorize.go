@@ -25,7 +25,7 @@ type Decider interface {
 	Decide(ctx context.Context, p iam.Principal, action, resource string) (iam.Decision, error)
 }
 
-// NewAuthorizer makes an Authorizer of the policies written inside users and roles: whatever no policy allows is
+// NewAuthorizer makes an Authorizer of the policies of users and roles: whatever no policy allows is
 // denied, and a Deny wins. Root may do everything.
 func NewAuthorizer(d Decider) Authorizer { return policies{d} }
 
@@ -38,7 +38,7 @@ func (p policies) Authorize(ctx context.Context, id Identity, action string, res
 	if len(resources) == 0 {
 		resources = []string{iam.AnyResource}
 	}
-	who := iam.Principal{Arn: id.Arn, UserID: id.UserID}
+	who := id.Principal()
 	for _, resource := range resources {
 		d, err := p.decider.Decide(ctx, who, action, resource)
 		if err != nil {
@@ -73,11 +73,7 @@ func denied(id Identity, action, resource string, d iam.Decision) *Error {
 	if resource != iam.AnyResource && resource != "*" {
 		on = " on resource: " + resource
 	}
-	why := "no identity-based policy allows the " + action + " action"
-	if d == iam.Denied {
-		why = "an explicit deny in an identity-based policy forbids it"
-	}
-	return Errorf("AccessDeniedException", "User: %s is not authorized to perform: %s%s because %s", id.Arn, action, on, why)
+	return Errorf("AccessDeniedException", "User: %s is not authorized to perform: %s%s because %s", id.Arn, action, on, d.Why(action))
 }
 
 // rootOnly is what a Mux without an Authorizer does.

@@ -1,6 +1,10 @@
 package awsapi
 
-import "context"
+import (
+	"context"
+
+	"github.com/conveyor-cd/conveyor/internal/iam"
+)
 
 // DefaultRegion and DefaultAccount are what a server says it is when its configuration does not say otherwise.
 const (
@@ -42,6 +46,16 @@ type Identity struct {
 	UserID      string
 	Account     string
 	Root        bool
+
+	session iam.Principal // of temporary credentials: what binds them
+}
+
+// Principal is who id is to the policies.
+func (id Identity) Principal() iam.Principal {
+	if id.session.Arn != "" {
+		return id.session
+	}
+	return iam.Principal{Arn: id.Arn, UserID: id.UserID, Root: id.Root}
 }
 
 type callerKey struct{}
@@ -57,3 +71,6 @@ func Caller(ctx context.Context) Identity {
 	id, _ := ctx.Value(callerKey{}).(Identity)
 	return id
 }
+
+// Temporary tells credentials that end from a user's or root's lasting ones.
+func (id Identity) Temporary() bool { return id.session.Arn != "" }

@@ -87,6 +87,7 @@ type call struct {
 	scope   string // the service's name in signatures
 	name    string // the operation's
 	caller  Identity
+	about   about
 	status  int
 	size    int
 }
@@ -276,21 +277,15 @@ func (c *call) perform(o Operation, tree map[string]any, text bool, violation st
 	if err := bind(tree, in, text); err != nil {
 		return nil, err
 	}
-	ctx := WithCaller(c.r.Context(), c.caller)
-	action := c.service + ":" + c.name
-	if !open[action] {
-		if err := c.authorizer.Authorize(WithConditions(ctx, c.r), c.caller, action, resources(c.service, c.name, in, c.verifier.place)); err != nil {
-			return nil, err
-		}
+	ctx := WithConditions(WithCaller(c.r.Context(), c.caller), c.r)
+	if err := c.permitted(ctx, in); err != nil {
+		return nil, err
 	}
 	if found := violations(o.facts, tree); len(found) > 0 {
 		return nil, &Error{Code: violation, Message: violationText(found)}
 	}
 	return o.call(ctx, in)
 }
-
-// open are the actions everyone with valid credentials may do, whatever the policies say.
-var open = map[string]bool{"sts:GetCallerIdentity": true, "sts:GetSessionToken": true}
 
 func hasMediaType(r *http.Request, types ...string) bool {
 	mediaType, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")

@@ -1,6 +1,7 @@
 package awsapi
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/xml"
 	"fmt"
@@ -27,6 +28,14 @@ type QueryAPI struct {
 	scope   string
 	ops     map[string]Operation
 	instead string
+	about   about
+}
+
+// About returns the API with a way of its own to tell what resources (ARNs, "*" for nothing in particular) an operation is
+// about, for a service whose requests do not say; and what values they give to condition keys.
+func (a QueryAPI) About(resources func(ctx context.Context, operation string, in Members) ([]string, error), conditions func(in Members) map[string][]string) QueryAPI {
+	a.about = about{resources, conditions}
+	return a
 }
 
 // NewQuery makes an API of the query protocol. Operations have the same shape as those of NewJSON.
@@ -74,6 +83,7 @@ func (c *call) serveQuery() error {
 	if err != nil {
 		return err
 	}
+	c.about = api.about
 	out, err := c.perform(o, tree, true, "ValidationError")
 	if err != nil {
 		return err

@@ -69,6 +69,13 @@ func (v *Verifier) Verify(r *http.Request, service, payload string) (Identity, e
 	if !equalMAC(s.value, sign(key.Secret, s.Scope, s.date, canonical)) {
 		return Identity{}, badSignature()
 	}
+	if u, ok := v.keys.(interface {
+		NoteUse(ctx context.Context, id, service string) error
+	}); ok {
+		if err := u.NoteUse(r.Context(), key.ID, s.Service); err != nil {
+			return Identity{}, err
+		}
+	}
 	return v.identity(key), nil
 }
 
@@ -98,13 +105,17 @@ func badSignature() *AuthError {
 }
 
 func (v *Verifier) identity(key iam.AccessKey) Identity {
-	return Identity{
+	id := Identity{
 		AccessKeyID: key.ID,
 		Arn:         key.Principal.Arn,
 		UserID:      key.Principal.UserID,
 		Account:     v.place.Account,
-		Root:        key.Principal.Root,
+		Root:        key.Principal.Root && key.Principal.Grant == "",
 	}
+	if key.SessionToken != "" {
+		id.session = key.Principal
+	}
+	return id
 }
 
 func (v *Verifier) lookup(ctx context.Context, id, token string) (iam.AccessKey, error) {

@@ -10,7 +10,8 @@ const cacheFor = 5 * time.Second
 
 // cache remembers successful look-ups for a short while. Failures are not kept, so strangers cannot fill it.
 type cache[T any] struct {
-	now func() time.Time
+	now  func() time.Time
+	keep time.Duration
 
 	mu         sync.RWMutex
 	generation int // grows with forget
@@ -23,7 +24,7 @@ type cached[T any] struct {
 }
 
 func newCache[T any](now func() time.Time) *cache[T] {
-	return &cache[T]{now: now, entries: map[string]cached[T]{}}
+	return &cache[T]{now: now, keep: cacheFor, entries: map[string]cached[T]{}}
 }
 
 // get returns the remembered value of key, or what load gives.
@@ -46,7 +47,7 @@ func (c *cache[T]) get(key string, load func() (T, error)) (T, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.generation == generation { // else what was loaded may be older than a change
-		c.entries[key] = cached[T]{value, now.Add(cacheFor)}
+		c.entries[key] = cached[T]{value, now.Add(c.keep)}
 	}
 	return value, nil
 }

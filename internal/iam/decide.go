@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"maps"
+	"strings"
+	"sync"
 
 	"github.com/versity/versitygw/iamapi/policy"
 	"github.com/versity/versitygw/iamapi/types"
@@ -12,11 +14,13 @@ import (
 // Decision is what the policies of a principal say about an action.
 type Decision int
 
-// The decisions. NotAllowed and Denied both refuse; they differ in why.
+// The decisions. All but Allowed refuse; they differ in why.
 const (
-	NotAllowed Decision = iota // no statement matches
-	Allowed
-	Denied // a Deny statement matches, or a policy cannot be understood
+	NotAllowed    Decision = iota // no statement matches
+	Allowed                       // by a policy of its own, and by its boundary and its session's policies where there are any
+	Denied                        // a Deny statement matches, or a policy cannot be understood
+	NotInBoundary                 // its permissions boundary does not allow it
+	NotInSession                  // the policies its session was made with do not allow it
 )
 
 // AnyResource stands for a resource that is not known: an Allow must then be for all resources, and a Deny for any
@@ -27,71 +31,182 @@ type conditionsKey struct{}
 
 // WithConditions gives decisions made in the context what is known of the request: values of the condition keys that do
 // not follow from who asks (aws:SourceIp, aws:CurrentTime, s3:prefix, ...). A Deny that depends on a key which is not
-// given never matches.
+// given never matches. What the context had before stays, unless it is given anew.
 func WithConditions(ctx context.Context, values map[string][]string) context.Context {
-	return context.WithValue(ctx, conditionsKey{}, values)
+	all := maps.Clone(values)
+	if given, _ := ctx.Value(conditionsKey{}).(map[string][]string); len(given) > 0 {
+		all = maps.Clone(given)
+		maps.Copy(all, values)
+	}
+	return context.WithValue(ctx, conditionsKey{}, all)
 }
 
 // conditions are those of the context and those of p, of which the context can change nothing.
-func (d *Directory) conditions(ctx context.Context, p Principal, name string) map[string][]string {
+func (d *Directory) conditions(ctx context.Context, p Principal, set *policySet) map[string][]string {
 	all := map[string][]string{}
 	given, _ := ctx.Value(conditionsKey{}).(map[string][]string)
-	maps.Copy(all, given)
-	maps.Copy(all, map[string][]string{
-		"aws:username":         {name},
-		"aws:userid":           {p.UserID},
-		"aws:PrincipalArn":     {p.Arn},
-		"aws:PrincipalAccount": {d.account},
-	})
+	for key, values := range given {
+		if !ownKey(key) {
+			all[key] = values
+		}
+	}
+	all["aws:userid"] = []string{p.UserID}
+	all["aws:PrincipalArn"] = []string{p.PolicyArn()}
+	all["aws:PrincipalAccount"] = []string{d.account}
+	all["aws:PrincipalType"] = []string{p.kind()}
+	if set.kind == User {
+		all["aws:username"] = []string{set.name}
+	}
+	for _, t := range set.tags {
+		all["aws:PrincipalTag/"+t.Key] = []string{t.Value}
+	}
 	return all
 }
 
-// Decide asks the inline policies of p whether it may perform action ("codebuild:StartBuild") on resource (an ARN, "*"
-// for actions on nothing in particular, or AnyResource). Root may do everything.
+// ownKey tells the condition keys that follow from who asks. Keys are compared without case.
+func ownKey(key string) bool {
+	key = strings.ToLower(key)
+	switch key {
+	case "aws:username", "aws:userid", "aws:principalarn", "aws:principalaccount", "aws:principaltype":
+		return true
+	}
+	return strings.HasPrefix(key, "aws:principaltag/")
+}
+
+// PolicyArn is what policies call p: the role where p is a session of one.
+func (p Principal) PolicyArn() string {
+	if p.RoleArn != "" {
+		return p.RoleArn
+	}
+	return p.Arn
+}
+
+// kind is aws:PrincipalType.
+func (p Principal) kind() string {
+	switch {
+	case p.Root:
+		return "Account"
+	case p.RoleArn != "":
+		return "AssumedRole"
+	case strings.Contains(p.Arn, ":federated-user/"):
+		return "FederatedUser"
+	default:
+		return "User"
+	}
+}
+
+// Decide asks the policies of p, its boundary and its session whether it may perform action ("codebuild:StartBuild") on
+// resource (an ARN, "*" for actions on nothing in particular, or AnyResource). Root may do everything, unless its session
+// was made with less.
 func (d *Directory) Decide(ctx context.Context, p Principal, action, resource string) (Decision, error) {
-	if p.Root {
+	if p.Root && p.Grant == "" {
 		return Allowed, nil
 	}
 	set, err := d.policiesOf(ctx, p)
 	if err != nil {
 		return NotAllowed, err
 	}
-	entries := make([]types.PolicyEntry, len(set.documents))
-	for i, doc := range set.documents {
-		if resource == AnyResource {
-			doc = denyAnywhere(doc)
-		}
-		entries[i] = types.PolicyEntry{PolicyDocument: doc}
+	if !set.plain || p.Grant != "" {
+		return set.decide(policy.RequestContext{Action: action, Resource: resource, Condition: d.conditions(ctx, p, set)}, grants(p.Grant), p.Grant != ""), nil
 	}
-	if resource == AnyResource {
-		resource = "*"
-	}
-	request := policy.RequestContext{Action: action, Resource: resource, Condition: d.conditions(ctx, p, set.name)}
-	switch policy.EvaluateIdentityPolicies(entries, request) {
-	case policy.DecisionAllow:
-		return Allowed, nil
-	case policy.DecisionDeny:
-		return Denied, nil
+	return set.decided.get(action+"\x00"+resource, func() Decision {
+		return set.decide(policy.RequestContext{Action: action, Resource: resource}, nil, false)
+	}), nil
+}
+
+// policiesOf are what binds p; of a session, the policies of the user or role it is one of.
+func (d *Directory) policiesOf(ctx context.Context, p Principal) (*policySet, error) {
+	switch {
+	case p.Root:
+		return everything, nil
+	case p.Owner != "":
+		return d.documents(ctx, p.Owner)
+	case p.Grant != "":
+		return &policySet{name: p.Name, own: everything.own}, nil // what it was made with is all it has
 	default:
-		return p.unmatched(), nil
+		return d.documents(ctx, p.UserID)
 	}
 }
 
-// unmatched is the decision where no statement matches. What a bucket's policy says may still allow it, except to a
-// session: a policy that is for the role it stands for must not widen what it was made for.
-func (p Principal) unmatched() Decision {
-	if p.Grant != "" {
+// everything allows everything.
+var everything = &policySet{own: []document{{text: `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`}}}
+
+// decide combines what the policies of a principal, its boundary and its session say: a Deny anywhere wins, and what is
+// allowed must be allowed by each of them that is there.
+func (s *policySet) decide(r policy.RequestContext, limits []string, limited bool) Decision {
+	own := evaluate(s.own, r)
+	boundary, session := policy.DecisionAllow, policy.DecisionAllow
+	if s.bounded {
+		boundary = evaluate(s.boundary, r)
+	}
+	if limited {
+		session = evaluate(unnamed(limits), r)
+	}
+	switch {
+	case own == policy.DecisionDeny || boundary == policy.DecisionDeny || session == policy.DecisionDeny:
 		return Denied
+	case session != policy.DecisionAllow:
+		return NotInSession
+	case boundary != policy.DecisionAllow:
+		return NotInBoundary
+	case own == policy.DecisionAllow:
+		return Allowed
+	default:
+		return NotAllowed
 	}
-	return NotAllowed
 }
 
-// policiesOf are what binds p: a session has what it was made with, and nothing else.
-func (d *Directory) policiesOf(ctx context.Context, p Principal) (policySet, error) {
-	if p.Grant != "" {
-		return policySet{name: p.Name, documents: []string{p.Grant}}, nil
+// evaluate is what documents say together.
+func evaluate(documents []document, r policy.RequestContext) policy.Decision {
+	entries := make([]types.PolicyEntry, len(documents))
+	for i, doc := range documents {
+		text := doc.text
+		if r.Resource == AnyResource {
+			text = denyAnywhere(text)
+		}
+		entries[i] = types.PolicyEntry{PolicyDocument: text}
 	}
-	return d.documents(ctx, p.UserID)
+	if r.Resource == AnyResource {
+		r.Resource = "*"
+	}
+	return policy.EvaluateIdentityPolicies(entries, r)
+}
+
+// decisions remembers those of a principal whose policies depend on nothing but action and resource. It is forgotten with
+// the policies.
+type decisions struct {
+	mu   sync.RWMutex
+	made map[string]Decision
+}
+
+// mostDecisions bounds what is remembered of one principal.
+const mostDecisions = 4096
+
+func (c *decisions) get(key string, decide func() Decision) Decision {
+	c.mu.RLock()
+	made, ok := c.made[key]
+	c.mu.RUnlock()
+	if ok {
+		return made
+	}
+	made = decide()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.made == nil || len(c.made) >= mostDecisions {
+		c.made = map[string]Decision{}
+	}
+	c.made[key] = made
+	return made
+}
+
+// plain tells whether documents say the same whatever the conditions of a request are. A backslash may hide anything.
+func plain(documents []document) bool {
+	for _, doc := range documents {
+		if strings.Contains(doc.text, "Condition") || strings.ContainsAny(doc.text, `\$`) {
+			return false
+		}
+	}
+	return true
 }
 
 // denyAnywhere widens the Deny statements of a policy to all resources. What cannot be read is returned as it is: the

@@ -1,5 +1,5 @@
-// Package iam keeps who may use the server: the root credentials, users and their access keys, roles, and the policies
-// written inside users and roles.
+// Package iam keeps who may use the server: the root credentials, users and their access keys, groups, roles and their
+// sessions, and the policies written inside them or attached to them.
 //
 // It is storage with rules; the IAM and STS protocols are internal/awsapi/iam and internal/awsapi/sts. Everything but
 // the root credentials (see Root) lives in the database. The secrets of access keys lie there as they are, because a
@@ -34,7 +34,12 @@ type Principal struct {
 	Name   string // the user's or role's name; empty for root
 	UserID string
 	Root   bool
-	// Grant is the policy that a session was made with: all it may do. Empty for others.
+	// Owner is the id of the user or role whose policies bind a session. Empty for a user's lasting keys, and for sessions
+	// that have nothing but their Grant.
+	Owner string
+	// RoleArn is the role a session is one of.
+	RoleArn string
+	// Grant is the policies that a session was made with: it may do no more than they allow. Empty for others.
 	Grant string
 }
 
@@ -47,8 +52,10 @@ type Directory struct {
 	account string
 	root    AccessKey
 	now     func() time.Time
-	keys    *cache[AccessKey] // by access key id
-	inline  *cache[policySet] // by principal id
+	keys    *cache[AccessKey]  // by access key id
+	inline  *cache[*policySet] // by principal id
+	roles   *cache[Entity]     // by ARN; the zero Entity where there is none
+	used    *cache[struct{}]   // access keys whose use was noted lately
 }
 
 // Option configures a Directory.
@@ -71,7 +78,10 @@ func New(st store.Store, opts ...Option) *Directory {
 	}
 	d.root.Principal = Principal{Arn: "arn:aws:iam::" + d.account + ":root", UserID: d.account, Root: true}
 	d.keys = newCache[AccessKey](d.now)
-	d.inline = newCache[policySet](d.now)
+	d.inline = newCache[*policySet](d.now)
+	d.roles = newCache[Entity](d.now)
+	d.used = newCache[struct{}](d.now)
+	d.used.keep = usedEvery
 	return d
 }
 
@@ -120,6 +130,7 @@ func (d *Directory) Watch(ctx context.Context) { d.st.Listen(ctx, changedChannel
 func (d *Directory) forget() {
 	d.keys.forget()
 	d.inline.forget()
+	d.roles.forget()
 }
 
 // write runs f in a transaction and makes this process forget what it had cached once that is durable, and tells the

@@ -8,10 +8,12 @@ import (
 
 // Prefixes of AWS's unique ids.
 const (
-	userPrefix = "AIDA"
-	rolePrefix = "AROA"
-	keyPrefix  = "AKIA"
-	tempPrefix = "ASIA" // of temporary access keys
+	userPrefix   = "AIDA"
+	rolePrefix   = "AROA"
+	groupPrefix  = "AGPA"
+	policyPrefix = "ANPA"
+	keyPrefix    = "AKIA"
+	tempPrefix   = "ASIA" // of temporary access keys
 )
 
 // Lengths of what AWS gives out: ids of principals, ids of access keys, secrets.

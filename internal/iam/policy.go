@@ -16,21 +16,42 @@ import (
 )
 
 // The most characters, not counting white space, the inline policies of one principal may have together.
-var inlineQuota = map[Kind]int{User: 2048, Role: 10240}
+var inlineQuota = map[Kind]int{User: 2048, Role: 10240, Group: 5120}
 
 // trustQuota is the same for a role's trust policy.
 const trustQuota = 4096
 
-// policySet is the inline policies of a principal.
+// document is a policy and where it comes from.
+type document struct {
+	name   string // as simulations name it
+	source string // user, group, role, aws-managed, user-managed; "" for one that is not stored
+	text   string
+}
+
+func unnamed(texts []string) []document {
+	documents := make([]document, len(texts))
+	for i, text := range texts {
+		documents[i].text = text
+	}
+	return documents
+}
+
+// policySet is the policies that bind a principal: its own and those of its groups, written inside or attached.
 type policySet struct {
-	name      string // the principal's
-	documents []string
+	kind     Kind
+	name     string // the principal's
+	tags     []Tag
+	own      []document
+	bounded  bool // it has a permissions boundary
+	boundary []document
+	plain    bool // what they say depends on action and resource alone
+	decided  decisions
 }
 
 // PutPolicy writes an inline policy, replacing one of the same name.
 func (d *Directory) PutPolicy(ctx context.Context, kind Kind, owner, name, document string) error {
-	if err := policy.Parse(document); err != nil {
-		return malformed(err)
+	if err := parse(document); err != nil {
+		return err
 	}
 	err := d.write(ctx, func(tx store.Tx) error {
 		e, err := d.get(ctx, tx, kind, owner)
@@ -108,23 +129,87 @@ func noPolicy(kind Kind, name string) error {
 	return mistake(ErrNoSuchEntity, "The %s policy with name %s cannot be found.", kind, name)
 }
 
-// documents are the policies that bind the principal with this id. Nobody there has none.
-func (d *Directory) documents(ctx context.Context, id string) (policySet, error) {
-	return d.inline.get(id, func() (policySet, error) {
-		var set policySet
+// documents are the policies that bind the user or role with this id. Nobody there has none.
+func (d *Directory) documents(ctx context.Context, id string) (*policySet, error) {
+	return d.inline.get(id, func() (*policySet, error) {
+		set := &policySet{}
 		err := d.st.Read(ctx, func(r store.Reader) error {
-			err := r.QueryRow(ctx, `SELECT name FROM iam_principals WHERE id = $1`, id).Scan(&set.name)
+			e, err := d.scan(r.QueryRow(ctx, selectEntity+` WHERE id = $1`, id))
 			if errors.Is(err, sql.ErrNoRows) {
 				return nil
 			}
-			if err != nil {
-				return err
+			if err == nil {
+				err = d.collect(ctx, r, e, set)
 			}
-			set.documents, err = documentsOf(ctx, r, id)
 			return err
 		})
 		return set, wrap(err, "read the policies of %s", id)
 	})
+}
+
+// collect fills set with what binds e.
+func (d *Directory) collect(ctx context.Context, r store.Reader, e Entity, set *policySet) error {
+	set.kind, set.name, set.tags = e.Kind, e.Name, e.Tags
+	owners := []Entity{e}
+	if e.Kind == User {
+		groups, err := d.groupsOf(ctx, r, e.ID)
+		if err != nil {
+			return err
+		}
+		owners = append(owners, groups...)
+	}
+	for _, owner := range owners {
+		more, err := d.documentsOfOwner(ctx, r, owner)
+		if err != nil {
+			return err
+		}
+		set.own = append(set.own, more...)
+	}
+	if set.bounded = e.Boundary != ""; set.bounded {
+		doc, err := d.managed(ctx, r, e.Boundary)
+		switch {
+		case errors.Is(err, ErrNoSuchEntity): // nothing is within a boundary that is not there
+		case err != nil:
+			return err
+		default:
+			set.boundary = []document{doc}
+		}
+	}
+	set.plain = plain(set.own) && plain(set.boundary)
+	return nil
+}
+
+// documentsOfOwner are the policies inside and attached to one user, group or role.
+func (d *Directory) documentsOfOwner(ctx context.Context, r store.Reader, e Entity) ([]document, error) {
+	rows, err := r.Query(ctx, `SELECT name, document FROM iam_inline_policies WHERE principal_id = $1 ORDER BY name`, e.ID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var list []document
+	for rows.Next() {
+		doc := document{source: string(e.Kind)}
+		if err := rows.Scan(&doc.name, &doc.text); err != nil {
+			return nil, err
+		}
+		list = append(list, doc)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	rows.Close()
+	arns, err := store.Strings(ctx, r, `SELECT policy_arn FROM iam_attachments WHERE principal_id = $1 ORDER BY policy_arn`, e.ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, arn := range arns {
+		doc, err := d.managed(ctx, r, arn)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, doc)
+	}
+	return list, nil
 }
 
 func documentsOf(ctx context.Context, r store.Reader, id string) ([]string, error) {
@@ -142,13 +227,34 @@ func weight(document string) int {
 	return n
 }
 
-// malformed passes on what is wrong with a policy.
-func malformed(err error) error {
+// parse refuses what is not a policy that evaluation understands.
+func parse(document string) error {
+	if err := policy.Parse(document); err != nil {
+		return malformed(document, err)
+	}
+	return nil
+}
+
+// malformed passes on what is wrong with a policy and, when it is not JSON, where.
+func malformed(document string, err error) error {
+	where := ""
+	var syntax *json.SyntaxError
+	var whatever any
+	if errors.As(json.Unmarshal([]byte(document), &whatever), &syntax) {
+		line, column := position(document, int(syntax.Offset))
+		where = fmt.Sprintf(" It is not JSON at line %d, column %d: %v.", line, column, syntax)
+	}
 	var known iamerr.Error
 	if errors.As(err, &known) {
-		return mistake(ErrMalformedPolicy, "%s", known.Message)
+		return mistake(ErrMalformedPolicy, "%s%s", known.Message, where)
 	}
-	return mistake(ErrMalformedPolicy, "%s", err)
+	return mistake(ErrMalformedPolicy, "%s%s", err, where)
+}
+
+// position is the line and column of the byte before offset, from 1.
+func position(text string, offset int) (line, column int) {
+	before := text[:min(max(offset-1, 0), len(text))]
+	return strings.Count(before, "\n") + 1, len(before) - strings.LastIndex(before, "\n")
 }
 
 // validateTrust checks a role's trust policy: who (Principal) may perform which of the sts actions. Any service may be

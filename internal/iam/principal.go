@@ -14,25 +14,27 @@ import (
 	"github.com/conveyor-cd/conveyor/internal/store"
 )
 
-// Kind tells users from roles.
+// Kind tells users, roles and groups apart.
 type Kind string
 
 // The kinds of principals.
 const (
 	User Kind = "user"
 	Role Kind = "role"
+	// Group is no principal, nothing can sign as one; but it has a name, a path and policies as they do.
+	Group Kind = "group"
 )
 
-// Entity is a user or a role.
+// Entity is a user, a role or a group.
 type Entity struct {
 	Kind    Kind
-	ID      string // AIDA... or AROA..., never used again
+	ID      string // AIDA..., AROA... or AGPA..., never used again
 	Name    string
 	Path    string // begins and ends with a slash
 	Arn     string
 	Tags    []Tag // by key
 	Created time.Time
-	// Boundary is the ARN of the permissions boundary. It is kept, not yet applied.
+	// Boundary is the ARN of the policy that is the permissions boundary; empty: none.
 	Boundary string
 
 	// Of roles only.
@@ -57,9 +59,8 @@ func (d *Directory) Create(ctx context.Context, e Entity) (Entity, error) {
 	if e.Path == "" {
 		e.Path = "/"
 	}
-	prefix := userPrefix
+	prefix := map[Kind]string{User: userPrefix, Role: rolePrefix, Group: groupPrefix}[e.Kind]
 	if e.Kind == Role {
-		prefix = rolePrefix
 		if err := validateTrust(e.Trust); err != nil {
 			return Entity{}, err
 		}
@@ -75,6 +76,9 @@ func (d *Directory) Create(ctx context.Context, e Entity) (Entity, error) {
 	e.Arn = d.arn(e.Kind, e.Path, e.Name)
 	e.Created = d.now().UTC().Truncate(time.Second)
 	err = d.write(ctx, func(tx store.Tx) error {
+		if err := d.boundaryExists(ctx, tx, e.Boundary); err != nil {
+			return err
+		}
 		n, err := tx.Exec(ctx, `INSERT INTO iam_principals
 			(id, kind, name, name_key, path, description, trust, max_session, boundary, tags, created)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING`,
@@ -122,9 +126,14 @@ func (d *Directory) Update(ctx context.Context, kind Kind, name string, f func(*
 		if e, err = d.get(ctx, tx, kind, name); err != nil {
 			return err
 		}
-		trust := e.Trust
+		trust, boundary := e.Trust, e.Boundary
 		if err := f(&e); err != nil {
 			return err
+		}
+		if e.Boundary != boundary {
+			if err := d.boundaryExists(ctx, tx, e.Boundary); err != nil {
+				return err
+			}
 		}
 		if e.Trust != trust {
 			if err := validateTrust(e.Trust); err != nil {
@@ -163,26 +172,38 @@ func (d *Directory) Untag(ctx context.Context, kind Kind, name string, keys []st
 	return err
 }
 
-// Delete removes a user or role that has neither access keys nor policies left.
+// Delete removes a user, role or group to which nothing belongs any more, and ends the sessions of a user or role.
 func (d *Directory) Delete(ctx context.Context, kind Kind, name string) error {
 	err := d.write(ctx, func(tx store.Tx) error {
 		e, err := d.get(ctx, tx, kind, name)
 		if err != nil {
 			return err
 		}
-		for _, holds := range []struct{ table, what string }{{"iam_access_keys", "access keys"}, {"iam_inline_policies", "policies"}} {
+		for _, holds := range holdings {
 			var n int
-			if err := tx.QueryRow(ctx, `SELECT COUNT(*) FROM `+holds.table+` WHERE principal_id = $1`, e.ID).Scan(&n); err != nil {
+			if err := tx.QueryRow(ctx, `SELECT COUNT(*) FROM `+holds.what+` = $1`, e.ID).Scan(&n); err != nil {
 				return err
 			}
 			if n > 0 {
-				return mistake(ErrDeleteConflict, "Cannot delete entity, must delete %s first.", holds.what)
+				return mistake(ErrDeleteConflict, "Cannot delete entity, must %s first.", holds.must)
 			}
+		}
+		if _, err := tx.Exec(ctx, `DELETE FROM iam_sessions WHERE owner = $1`, e.ID); err != nil {
+			return err
 		}
 		_, err = tx.Exec(ctx, `DELETE FROM iam_principals WHERE id = $1`, e.ID)
 		return err
 	})
 	return wrap(err, "delete %s %s", kind, name)
+}
+
+// holdings are what keeps an entity from being deleted.
+var holdings = []struct{ what, must string }{
+	{"iam_access_keys WHERE principal_id", "delete access keys"},
+	{"iam_inline_policies WHERE principal_id", "delete policies"},
+	{"iam_attachments WHERE principal_id", "detach all policies"},
+	{"iam_members WHERE group_id", "remove users from group"},
+	{"iam_members WHERE user_id", "remove user from all groups"},
 }
 
 // Page asks for a part of a list.

@@ -132,11 +132,3 @@ func (s *Service) ListInstanceProfilesForRole(ctx context.Context, in *sdk.ListI
 	}
 	return &sdk.ListInstanceProfilesForRoleOutput{InstanceProfiles: []types.InstanceProfile{}}, nil
 }
-
-// ListAttachedRolePolicies lists nothing: there are no managed policies.
-func (s *Service) ListAttachedRolePolicies(ctx context.Context, in *sdk.ListAttachedRolePoliciesInput) (*sdk.ListAttachedRolePoliciesOutput, error) {
-	if _, err := s.dir.Get(ctx, iam.Role, *in.RoleName); err != nil {
-		return nil, exception(err)
-	}
-	return &sdk.ListAttachedRolePoliciesOutput{AttachedPolicies: []types.AttachedPolicy{}}, nil
-}

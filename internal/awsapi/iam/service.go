@@ -1,6 +1,6 @@
-// Package iam serves the part of AWS's Identity and Access Management that Conveyor has: users with access keys, roles,
-// and the policies written inside them. Groups, managed policies and instance profiles do not exist here; the lists of
-// them that clients ask for are empty.
+// Package iam serves the part of AWS's Identity and Access Management that Conveyor has: users with access keys, groups,
+// roles, the policies inside them or attached to them, and the simulation of all that. Instance profiles and what signs
+// people in (passwords, MFA devices, certificates) do not exist here; the lists of them that clients ask for are empty.
 package iam
 
 import (
@@ -18,11 +18,16 @@ import (
 
 // Service answers IAM's operations from a directory.
 type Service struct {
-	dir *iam.Directory
+	dir     *iam.Directory
+	region  string
+	account string
 }
 
 // New makes the service.
-func New(dir *iam.Directory) *Service { return &Service{dir: dir} }
+func New(dir *iam.Directory, place awsapi.Place) *Service {
+	place = place.WithDefaults()
+	return &Service{dir: dir, region: place.Region, account: place.Account}
+}
 
 // API is the service on the wire.
 func (s *Service) API() awsapi.QueryAPI {
@@ -38,7 +43,26 @@ func (s *Service) API() awsapi.QueryAPI {
 		awsapi.Handle(s.TagRole), awsapi.Handle(s.UntagRole), awsapi.Handle(s.ListRoleTags),
 		awsapi.Handle(s.ListInstanceProfilesForRole), awsapi.Handle(s.ListAttachedRolePolicies),
 		awsapi.Handle(s.PutRolePolicy), awsapi.Handle(s.GetRolePolicy), awsapi.Handle(s.ListRolePolicies), awsapi.Handle(s.DeleteRolePolicy),
-	)
+
+		awsapi.Handle(s.CreatePolicy), awsapi.Handle(s.GetPolicy), awsapi.Handle(s.ListPolicies), awsapi.Handle(s.DeletePolicy),
+		awsapi.Handle(s.CreatePolicyVersion), awsapi.Handle(s.GetPolicyVersion), awsapi.Handle(s.ListPolicyVersions),
+		awsapi.Handle(s.SetDefaultPolicyVersion), awsapi.Handle(s.DeletePolicyVersion),
+		awsapi.Handle(s.TagPolicy), awsapi.Handle(s.UntagPolicy), awsapi.Handle(s.ListPolicyTags), awsapi.Handle(s.ListEntitiesForPolicy),
+		awsapi.Handle(s.AttachUserPolicy), awsapi.Handle(s.DetachUserPolicy), awsapi.Handle(s.AttachRolePolicy), awsapi.Handle(s.DetachRolePolicy),
+		awsapi.Handle(s.AttachGroupPolicy), awsapi.Handle(s.DetachGroupPolicy), awsapi.Handle(s.ListAttachedGroupPolicies),
+		awsapi.Handle(s.PutUserPermissionsBoundary), awsapi.Handle(s.DeleteUserPermissionsBoundary),
+		awsapi.Handle(s.PutRolePermissionsBoundary), awsapi.Handle(s.DeleteRolePermissionsBoundary),
+
+		awsapi.Handle(s.CreateGroup), awsapi.Handle(s.GetGroup), awsapi.Handle(s.ListGroups), awsapi.Handle(s.UpdateGroup), awsapi.Handle(s.DeleteGroup),
+		awsapi.Handle(s.AddUserToGroup), awsapi.Handle(s.RemoveUserFromGroup),
+		awsapi.Handle(s.PutGroupPolicy), awsapi.Handle(s.GetGroupPolicy), awsapi.Handle(s.ListGroupPolicies), awsapi.Handle(s.DeleteGroupPolicy),
+
+		awsapi.Handle(s.SimulatePrincipalPolicy), awsapi.Handle(s.SimulateCustomPolicy),
+		awsapi.Handle(s.GetContextKeysForPrincipalPolicy), awsapi.Handle(s.GetContextKeysForCustomPolicy),
+		awsapi.Handle(s.GetAccessKeyLastUsed), awsapi.Handle(s.GetAccountSummary),
+		awsapi.Handle(s.CreateAccountAlias), awsapi.Handle(s.DeleteAccountAlias), awsapi.Handle(s.ListAccountAliases),
+	).Instead("Passwords, MFA devices, certificates, instance profiles and identity providers do not exist here: give people access keys and roles.").
+		About(s.resources, conditions)
 }
 
 // exception gives a mistake AWS's name; other errors pass through.

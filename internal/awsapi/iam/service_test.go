@@ -42,7 +42,7 @@ func start(t *testing.T, st store.Store) world {
 		Verifier:   awsapi.NewVerifier(dir, awsapi.Place{Region: "eu-west-1"}),
 		Authorizer: awsapi.NewAuthorizer(dir),
 	})
-	mux.AddQuery(service.New(dir).API(), sts.New().API())
+	mux.AddQuery(service.New(dir, awsapi.Place{}).API(), sts.New(dir, awsapi.Place{}).API())
 	srv := httptest.NewServer(mux)
 	t.Cleanup(srv.Close)
 	return world{srv.URL, root}
@@ -225,9 +225,7 @@ func TestMistakesHaveNames(t *testing.T) {
 	}
 	_, err = c.CreateAccessKey(ctx, &sdk.CreateAccessKeyInput{})
 	refused(t, err, "ValidationError")
-	_, err = c.CreateGroup(ctx, &sdk.CreateGroupInput{GroupName: aws.String("g")})
-	refused(t, err, "InvalidAction")
-	_, err = w.sts(w.root.ID, w.root.Secret).GetSessionToken(ctx, nil)
+	_, err = c.CreateInstanceProfile(ctx, &sdk.CreateInstanceProfileInput{InstanceProfileName: aws.String("p")})
 	refused(t, err, "InvalidAction")
 	_, err = w.sts(w.root.ID, "wrong").GetCallerIdentity(ctx, nil)
 	refused(t, err, "SignatureDoesNotMatch")

@@ -104,22 +104,6 @@ func (s *Service) ListUserTags(ctx context.Context, in *sdk.ListUserTagsInput) (
 	return &sdk.ListUserTagsOutput{Tags: emptyNotNil(tagsOut(tags)), Marker: next, IsTruncated: next != nil}, nil
 }
 
-// ListGroupsForUser lists nothing: there are no groups.
-func (s *Service) ListGroupsForUser(ctx context.Context, in *sdk.ListGroupsForUserInput) (*sdk.ListGroupsForUserOutput, error) {
-	if _, err := s.dir.Get(ctx, iam.User, *in.UserName); err != nil {
-		return nil, exception(err)
-	}
-	return &sdk.ListGroupsForUserOutput{Groups: []types.Group{}}, nil
-}
-
-// ListAttachedUserPolicies lists nothing: there are no managed policies.
-func (s *Service) ListAttachedUserPolicies(ctx context.Context, in *sdk.ListAttachedUserPoliciesInput) (*sdk.ListAttachedUserPoliciesOutput, error) {
-	if _, err := s.dir.Get(ctx, iam.User, *in.UserName); err != nil {
-		return nil, exception(err)
-	}
-	return &sdk.ListAttachedUserPoliciesOutput{AttachedPolicies: []types.AttachedPolicy{}}, nil
-}
-
 func emptyNotNil[T any](list []T) []T {
 	if list == nil {
 		return []T{}

@@ -55,7 +55,7 @@ func account(key iam.AccessKey) auth.Account {
 	a := auth.Account{
 		Access: key.ID, Role: auth.RoleUser, Arn: key.Principal.Arn, SessionToken: key.SessionToken, IsSession: key.SessionToken != "",
 	}
-	if key.Principal.Root {
+	if key.Principal.Root && key.Principal.Grant == "" {
 		a.Role = auth.RoleAdmin
 	}
 	return a
@@ -83,7 +83,7 @@ func (i *identities) EvaluatePolicy(access, token string, actions []auth.Action,
 		return auth.PolicyEvaluation{}, err
 	}
 	ctx := iam.WithConditions(i.base, conditions)
-	out := auth.PolicyEvaluation{PrincipalArn: key.Principal.Arn}
+	out := auth.PolicyEvaluation{PrincipalArn: key.Principal.PolicyArn()}
 	err = fill(&out.Decisions, len(resources), len(actions), func(r, a int) (iam.Decision, error) {
 		if i.decider == nil {
 			return iam.NotAllowed, nil
