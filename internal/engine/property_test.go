@@ -11,7 +11,14 @@ import (
 	"github.com/conveyor-cd/conveyor/internal/pipeline"
 )
 
-var events = flag.Int("events", 40_000, "how many random events TestSoak plays")
+var events = flag.Int("events", soakEvents(), "how many random events TestSoak plays")
+
+func soakEvents() int {
+	if raceDetector {
+		return 10_000
+	}
+	return 40_000
+}
 
 // TestProperties plays random events and checks, after every one, the invariants of invariants_test.go and
 // history_test.go; that a server which crashed and replayed its log is where it was; then that every execution comes to an
