@@ -27,7 +27,8 @@ const deadline = 60 * time.Second
 // commands are the words scripts have beside testscript's own.
 func commands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
-		"make":     cmdMake,     // make repository|bucket|versioned|site|project|pipeline NAME
+		"make":     cmdMake, // make repository|bucket|versioned|site|project|pipeline NAME
+		"sink":     cmdSink,
 		"server":   cmdServer,   // server [second] start [FLAG...] | use | stop | kill : clients then talk to the one started or used last
 		"belt":     cmdBelt,     // belt NAME STEP... : writes NAME.json, a pipeline of one action per step
 		"push":     cmdPush,     // push DIR BRANCH REPOSITORY : commits everything in DIR and pushes it

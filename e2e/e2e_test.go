@@ -76,6 +76,7 @@ func setUp(env *testscript.Env) error {
 	}
 	both := &sessions{first: session{name: "server"}, second: session{name: "second"}}
 	env.Values[sessionKey{}] = both
+	env.Values[sinkKey{}] = &sink{}
 	env.Values[forgeKey{}] = map[string]*forgetest.Double{}
 	env.Defer(func() {
 		both.each((*session).close)

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/conveyor-cd/conveyor/internal/awsapi/codeconnections"
+	"github.com/conveyor-cd/conveyor/internal/eventhost"
 	"github.com/conveyor-cd/conveyor/internal/explain"
 	"github.com/conveyor-cd/conveyor/internal/forgehost"
 	"github.com/conveyor-cd/conveyor/internal/githost"
@@ -17,6 +18,7 @@ import (
 type front struct {
 	health      http.Handler             // /healthz, /readyz
 	explain     http.Handler             // below explain.Prefix
+	events      http.Handler             // eventhost.Path and below
 	api         http.Handler             // X-Amz-Target, and Action=... for IAM and STS
 	isAPI       func(*http.Request) bool // whether the request is in a protocol of api
 	git         http.Handler             // /v1/repos/
@@ -44,6 +46,8 @@ func (f *front) pick(r *http.Request) http.Handler {
 		return f.explain
 	case strings.HasPrefix(path, codeconnections.Prefix) && isClient(r):
 		return f.connections
+	case eventhost.Matches(r, isClient(r)):
+		return f.events
 	case isWebhook(r):
 		return f.webhooks
 	case r.Method == http.MethodPost && strings.HasPrefix(path, forgehost.Prefix) && !isClient(r):

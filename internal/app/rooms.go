@@ -32,6 +32,7 @@ import (
 	"github.com/conveyor-cd/conveyor/internal/config"
 	"github.com/conveyor-cd/conveyor/internal/console"
 	"github.com/conveyor-cd/conveyor/internal/event"
+	"github.com/conveyor-cd/conveyor/internal/eventhost"
 	"github.com/conveyor-cd/conveyor/internal/explain"
 	"github.com/conveyor-cd/conveyor/internal/flow"
 	"github.com/conveyor-cd/conveyor/internal/githost"
@@ -60,6 +61,7 @@ type rooms struct {
 	alarms       *alarm.Store
 	alarmRule    *cloudwatchalarm.Provider
 	events       *event.Service
+	eventHost    *eventhost.Handler
 	flow         *flow.Service
 	api          *awsapi.Mux
 	explain      *explain.Handler
@@ -127,6 +129,9 @@ func openRooms(ctx context.Context, c config.Config, seat *seat, db store.Store,
 	r.eventTargets(db)
 
 	r.explain = &explain.Handler{Explainer: r.flow, Verifier: verifier, Authorizer: authorizer, Log: log.With("room", "explain")}
+	r.eventHost = eventhost.New(eventhost.Options{
+		Events: r.events, Verifier: verifier, Authorizer: authorizer, Place: place, Log: log.With("room", "events"),
+	})
 	r.api = awsapi.NewMux(awsapi.MuxOptions{Verifier: verifier, Authorizer: authorizer, Log: log.With("room", "api")})
 	alarms := cloudwatchapi.New(r.alarms, place)
 	r.api.Add(
@@ -333,6 +338,7 @@ func (r *rooms) sweep(ctx context.Context) {
 
 // stop ends the workers; builds that run are ended and go back to the queue.
 func (r *rooms) stop(ctx context.Context) error {
+	r.eventHost.Close()
 	err := r.queue.Stop(ctx)
 	r.endWatching()
 	r.watching.Wait()
@@ -356,7 +362,7 @@ func closeWithin(limit time.Duration, closeRoom func(context.Context) error) fun
 
 func (r *rooms) front(h *health) http.Handler {
 	return &front{
-		health: h, connections: r.elsewhere.handler, forges: r.elsewhere.host, explain: r.explain, api: r.api, isAPI: r.api.Matches, git: r.git, webhooks: r.webhooks,
+		health: h, connections: r.elsewhere.handler, forges: r.elsewhere.host, explain: r.explain, events: r.eventHost, api: r.api, isAPI: r.api.Matches, git: r.git, webhooks: r.webhooks,
 		websites: r.websites, isWebsite: r.websites.Wants,
 		console: console.Handler(r.config.PublicURL), s3: r.s3,
 	}
