@@ -43,6 +43,7 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 		"approve":  cmdApprove,  // approve PIPELINE STAGE ACTION : approves what is pending
 		"retry":    cmdRetry,    // retry PIPELINE STAGE : retries the failed actions of the stage's latest execution
 		"serve":    cmdServe,    // serve git|svn|hg|ssh DIR VARIABLE : a real server of version control, its URL in the variable
+		"commit":   cmdCommit,   // commit DIR VARIABLE : the id of the newest commit of a working copy
 		"forge":    cmdForge,    // forge start|event|hooks|status ... : a forge
 		"fill":     cmdFill,     // fill FILE BYTES : writes bytes that do not compress
 	}

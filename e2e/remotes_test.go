@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 
@@ -59,6 +60,7 @@ type forgeKey struct{}
 //	forge start KIND TOKEN DIR OWNER/NAME    its URL is then in $FORGE
 //	forge event KIND NAME BEFORE AFTER [PULL-REQUEST SOURCE]    posts to the webhooks; the answers are its output
 //	forge hooks N                            waits until there are so many
+//	forge files PULL-REQUEST FILE...         what the pull request changes
 //	forge status COMMIT CONTEXT STATE        waits until a commit shows it
 func cmdForge(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, !neg && len(args) > 1, "forge start|event|hooks|status ...")
@@ -87,6 +89,10 @@ func cmdForge(ts *testscript.TestScript, neg bool, args []string) {
 			n := fmt.Sprint(len(d.Repos[name].Hooks))
 			return n + " hooks", n == args[1], nil
 		})
+	case args[0] == "files" && len(args) > 2:
+		d.Lock()
+		defer d.Unlock()
+		d.Repos[name].Files[args[1]] = args[2:]
 	case args[0] == "status" && len(args) == 4:
 		eventually(ts, "forge "+strings.Join(args, " "), func(context.Context) (string, bool, error) {
 			d.Lock()
@@ -102,6 +108,14 @@ func cmdForge(ts *testscript.TestScript, neg bool, args []string) {
 	default:
 		usage(ts, false, "forge start|event|hooks|status ...")
 	}
+}
+
+// cmdCommit puts the id of a working copy's commit into a variable.
+func cmdCommit(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, !neg && len(args) == 2, "commit DIR VARIABLE")
+	out, err := exec.Command("git", "-C", ts.MkAbs(args[0]), "rev-parse", "HEAD").Output()
+	check(ts, err)
+	ts.Setenv(args[1], strings.TrimSpace(string(out)))
 }
 
 func startForge(ts *testscript.TestScript, args []string) {

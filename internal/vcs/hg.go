@@ -41,7 +41,7 @@ func (r *Runner) hg(remote Remote, args ...string) (c Command, done func(), err 
 		doneSSH()
 		_ = os.RemoveAll(dir)
 	}
-	lines := []string{"[ui]", "interactive = no", "[hooks]", "[extensions]", "[phases]", "publish = no"}
+	lines := []string{"[ui]", "interactive = no", "archivemeta = no", "[hooks]", "[extensions]", "[phases]", "publish = no"}
 	if ssh != "" {
 		lines = append(lines, "[ui]", "ssh = "+ssh)
 	}
@@ -82,11 +82,13 @@ func (r *Runner) HgHead(ctx context.Context, remote Remote, name string) (string
 	if err != nil {
 		return "", err
 	}
-	id := strings.TrimSpace(string(out))
-	if !hgID.MatchString(id) || strings.Trim(id, "0") == "" {
-		return "", fmt.Errorf("%w: %s", ErrNoRevision, name)
+	// Only with --debug the id is whole, and among much else.
+	for line := range strings.Lines(string(out)) {
+		if id := strings.TrimSpace(line); hgID.MatchString(id) && strings.Trim(id, "0") != "" {
+			return id, nil
+		}
 	}
-	return id, nil
+	return "", fmt.Errorf("%w: %s", ErrNoRevision, name)
 }
 
 // HgCommit reads a commit by its full id. mirror is a directory of the caller's that keeps the repository from one call to
@@ -137,6 +139,6 @@ func (r *Runner) hgLog(ctx context.Context, id, mirror string) (Commit, error) {
 // HgExport writes the files of a commit that HgCommit has found in mirror into a directory that does not exist yet, without
 // subrepositories.
 func (r *Runner) HgExport(ctx context.Context, id, mirror, dir string) error {
-	_, err := r.runHg(ctx, Remote{}, dir, "--repository="+mirror, "archive", "--rev="+id, "--type=files", "--exclude=.hg_archival.txt", "--", dir)
+	_, err := r.runHg(ctx, Remote{}, dir, "--repository="+mirror, "archive", "--rev="+id, "--type=files", "--", dir)
 	return err
 }
