@@ -216,6 +216,11 @@ func TestProbe(t *testing.T) {
 			t.Errorf("%s was taken for %q, %v", kind, got, err)
 		}
 	}
+	closed := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "sign in", http.StatusUnauthorized) }))
+	defer closed.Close()
+	if got, err := forge.Probe(t.Context(), closed.URL, forge.Options{}); err == nil {
+		t.Errorf("what only asks for a password was taken for %s", got)
+	}
 	nothing := httptest.NewServer(http.NotFoundHandler())
 	defer nothing.Close()
 	if _, err := forge.Probe(t.Context(), nothing.URL, forge.Options{}); err == nil {

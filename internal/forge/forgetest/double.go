@@ -123,7 +123,7 @@ func (d *Double) open(pattern string, f func(r *http.Request) (int, any)) {
 func (d *Double) call(pattern string, f func(r *http.Request) (int, any)) {
 	d.open(pattern, func(r *http.Request) (int, any) {
 		if !d.allowed(r) {
-			return http.StatusUnauthorized, map[string]string{"message": "Bad credentials"}
+			return http.StatusUnauthorized, map[string]string{"message": map[bool]string{true: "401 Unauthorized", false: "Bad credentials"}[d.Kind == forge.GitLab]}
 		}
 		return f(r)
 	})
