@@ -65,7 +65,7 @@ func (r *rooms) serveElsewhere(verifier *awsapi.Verifier, authorizer awsapi.Auth
 	e := r.elsewhere
 	e.host.Serve(r.flow)
 	for _, s := range codeconnections.Services(e.connections, place) {
-		r.api.Add(s.API())
+		r.api.Add(s.APIs()...)
 	}
 	e.handler = &codeconnections.Handler{
 		Store: e.connections, Place: place, Verifier: verifier, Authorizer: authorizer, Log: r.log.With("room", "connections"),

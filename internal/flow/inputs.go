@@ -16,14 +16,14 @@ const (
 
 // overrideTypes says which revisions of which sources can be pinned.
 var overrideTypes = map[string][]string{
-	"CodeCommit":               {revisionCommit},
-	ProviderConnection:         {revisionCommit},
-	"GitHub":                   {revisionCommit},
-	ProviderGit:                {revisionCommit},
-	ProviderSubversion:         {revisionCommit},
-	ProviderMercurial:          {revisionCommit},
-	"S3":                       {revisionS3Version, revisionS3Key},
-	"ECR":                      {revisionImage},
+	"CodeCommit":       {revisionCommit},
+	ProviderConnection: {revisionCommit},
+	"GitHub":           {revisionCommit},
+	ProviderGit:        {revisionCommit},
+	ProviderSubversion: {revisionCommit},
+	ProviderMercurial:  {revisionCommit},
+	"S3":               {revisionS3Version, revisionS3Key},
+	"ECR":              {revisionImage},
 }
 
 // checkOverrides refuses pinned revisions that do not fit the pipeline's sources.

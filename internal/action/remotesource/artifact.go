@@ -83,7 +83,6 @@ func (s *Sources) Providers() []action.Provider {
 	return []action.Provider{connectionSource{s}, githubSource{s}, gitSource{s}, subversionSource{s}, mercurialSource{s}}
 }
 
-
 func sourceType(owner, provider string, properties ...action.Property) action.Type {
 	return action.Type{
 		ID:         pipeline.ActionTypeID{Category: "Source", Owner: owner, Provider: provider, Version: "1"},

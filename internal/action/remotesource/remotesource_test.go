@@ -188,7 +188,9 @@ func TestSubversionProvider(t *testing.T) {
 		t.Cleanup(s.Stop)
 		return actiontest.Fixture{
 			Provider: w.provider("ConveyorSubversion"), Has: w.has,
-			Job: func() action.Job { return w.job("ConveyorSubversion", map[string]string{"ConveyorUrl": s.URL + "/site/trunk"}) },
+			Job: func() action.Job {
+				return w.job("ConveyorSubversion", map[string]string{"ConveyorUrl": s.URL + "/site/trunk"})
+			},
 			Mistakes: []actiontest.Mistake{
 				{Name: "no path", Make: configure("ConveyorUrl", s.URL+"/site/none"), Says: "/site/none", Code: pipeline.RevisionUnavailable},
 				{Name: "no revision", Make: pin("99"), Says: "revision", Code: pipeline.RevisionUnavailable},

@@ -42,9 +42,15 @@ func Services(s *connection.Store, place awsapi.Place) []*Service {
 const instead = "It keeps connections and hosts. Repository links and sync configurations keep CloudFormation stacks in step with a " +
 	"repository, and there are no such stacks here: start a pipeline from the repository instead."
 
-// API lists the operations for the wire.
-func (s *Service) API() awsapi.API {
-	return awsapi.NewJSON(s.name, s.prefix,
+// APIs lists the operations for the wire, by both of the target prefixes that clients use: botocore's is the whole name of
+// the model, that of the SDKs made with Smithy its end.
+func (s *Service) APIs() []awsapi.API {
+	short := s.prefix[strings.LastIndexByte(s.prefix, '.')+1:]
+	return []awsapi.API{s.api(s.prefix), s.api(short)}
+}
+
+func (s *Service) api(prefix string) awsapi.API {
+	return awsapi.NewJSON(s.name, prefix,
 		awsapi.Handle(s.CreateConnection),
 		awsapi.Handle(s.GetConnection),
 		awsapi.Handle(s.ListConnections),
