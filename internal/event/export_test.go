@@ -1,0 +1,7 @@
+package event
+
+// IsPermanent and RefuseLinkLocal are what tests look at from outside.
+var (
+	IsPermanent     = isPermanent
+	RefuseLinkLocal = refuseLinkLocal
+)
