@@ -54,6 +54,7 @@ type backupStep struct {
 var backupSteps = []backupStep{
 	{iam.CredentialsFile, func(string) bool { return true }},
 	{secret.KeyFile, func(string) bool { return true }},
+	{"known_hosts", func(string) bool { return true }},
 	{serviceFile, func(string) bool { return true }},
 	{"objects", func(string) bool { return true }},
 	{"repositories", func(path string) bool { return !isPackedRefs(path) && !isGitObject(path) }},

@@ -498,7 +498,7 @@ func TestCommitsShowHowActionsStand(t *testing.T) {
 		w.until("the source's success", func() bool { return shown("conveyor/site/Source/Code").State == "success" })
 		w.until("the approval waits", func() bool { return shown("conveyor/site/Gate/Approve").State == "pending" })
 		s := shown("conveyor/site/Gate/Approve")
-		if s.Commit != commit || !strings.HasPrefix(s.URL, w.http.URL+"/conveyor/pipelines/site/executions/") || s.Description == "" {
+		if s.Commit != commit || !strings.HasPrefix(s.URL, w.http.URL+"/conveyor/pipelines/site?execution=") || s.Description == "" {
 			t.Errorf("%+v", s)
 		}
 		list, _, err := w.flow.ListExecutions(t.Context(), "site", "", flow.Page{})

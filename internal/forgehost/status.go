@@ -98,7 +98,7 @@ func commitOf(e *engine.ExecutionRecord, action string) string {
 
 // page is where a person sees an execution.
 func (h *Host) page(pipelineName, execution string) string {
-	return h.o.PublicURL + "/conveyor/pipelines/" + url.PathEscape(pipelineName) + "/executions/" + url.PathEscape(execution)
+	return h.o.PublicURL + "/conveyor/pipelines/" + url.PathEscape(pipelineName) + "?execution=" + url.QueryEscape(execution)
 }
 
 // want notes what is to be shown on a commit and enqueues the job that tells the forge. While such a job waits or runs there
