@@ -34,6 +34,7 @@ func (r *rooms) openEvents(db store.Store, place awsapi.Place) error {
 func (r *rooms) eventTargets(db store.Store) {
 	r.events.Register("codepipeline", pipelineTarget{r.flow})
 	r.events.Register("codebuild", buildTarget{db, r.builds})
+	r.events.Register("lambda", functionTarget{r.functions})
 	r.events.Register("events", event.NewHTTP(r.events, nil))
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/conveyor-cd/conveyor/internal/action/codecommit"
 	"github.com/conveyor-cd/conveyor/internal/action/deploymentwindow"
 	"github.com/conveyor-cd/conveyor/internal/action/invoke"
+	"github.com/conveyor-cd/conveyor/internal/action/lambda"
 	"github.com/conveyor-cd/conveyor/internal/action/s3deploy"
 	"github.com/conveyor-cd/conveyor/internal/action/s3source"
 	"github.com/conveyor-cd/conveyor/internal/action/variablecheck"
@@ -25,6 +26,8 @@ func (r *rooms) providers(db store.Store) (*action.Registry, error) {
 		s3source.New(r.objects),
 		approval.New(),
 		invoke.New(r.startPipeline),
+		lambda.New(functionJobs{r}),
+		lambda.NewRule(functionJobs{r}),
 		variablecheck.New(),
 		deploymentwindow.New(db, r.queue, nil),
 		r.alarmRule,

@@ -23,6 +23,7 @@ import (
 	codepipelineapi "github.com/conveyor-cd/conveyor/internal/awsapi/codepipeline"
 	eventsapi "github.com/conveyor-cd/conveyor/internal/awsapi/events"
 	iamapi "github.com/conveyor-cd/conveyor/internal/awsapi/iam"
+	lambdaapi "github.com/conveyor-cd/conveyor/internal/awsapi/lambda"
 	logsapi "github.com/conveyor-cd/conveyor/internal/awsapi/logs"
 	s3api "github.com/conveyor-cd/conveyor/internal/awsapi/s3"
 	stsapi "github.com/conveyor-cd/conveyor/internal/awsapi/sts"
@@ -35,6 +36,7 @@ import (
 	"github.com/conveyor-cd/conveyor/internal/eventhost"
 	"github.com/conveyor-cd/conveyor/internal/explain"
 	"github.com/conveyor-cd/conveyor/internal/flow"
+	"github.com/conveyor-cd/conveyor/internal/function"
 	"github.com/conveyor-cd/conveyor/internal/githost"
 	"github.com/conveyor-cd/conveyor/internal/gitrepo"
 	"github.com/conveyor-cd/conveyor/internal/hookhost"
@@ -58,6 +60,8 @@ type rooms struct {
 	objects      *objectstore.Store
 	repositories *gitrepo.Store
 	builds       *build.Service
+	functions    *function.Service
+	authorizer   awsapi.Authorizer
 	alarms       *alarm.Store
 	alarmRule    *cloudwatchalarm.Provider
 	events       *event.Service
@@ -93,6 +97,7 @@ func openRooms(ctx context.Context, c config.Config, seat *seat, db store.Store,
 	r.identities = identities
 	verifier := awsapi.NewVerifier(identities, place)
 	authorizer := awsapi.NewAuthorizer(identities)
+	r.authorizer = authorizer
 
 	r.queue = queue.New(db, queue.Config{Logger: log.With("room", "queue"), Lease: lease, Grace: c.ShutdownTimeout / 5})
 	if err := seat.sign(r.queue.Owner()); err != nil {
@@ -120,6 +125,7 @@ func openRooms(ctx context.Context, c config.Config, seat *seat, db store.Store,
 		Store: db, Jobs: r.queue, Providers: registry, Repositories: r.repositories, Artifacts: r.objects, Sessions: identities, Events: r.events,
 		Region: place.Region, Account: place.Account, PublicURL: c.PublicURL, Logger: log.With("room", "flow"),
 		OnStep: r.stepped, OnWatch: r.watched, ThirdParty: r.elsewhere,
+		Functions: r.callFunction,
 	})
 	r.builds.Register(r.queue)
 	codebuildaction.Register(r.queue, r.builds, r.flow)
@@ -144,6 +150,7 @@ func openRooms(ctx context.Context, c config.Config, seat *seat, db store.Store,
 	)
 	r.api.AddQuery(iamapi.New(identities, place).API(), stsapi.New(identities, place).API(), alarms.QueryAPI())
 	r.serveElsewhere(verifier, authorizer, place)
+	r.api.AddREST(lambdaapi.New(r.functions, functionObjects{r}, place).API())
 	if err := r.openS3(ctx, verifier, identities, place); err != nil {
 		return r, err
 	}
@@ -192,6 +199,9 @@ func (r *rooms) openBuilds(db store.Store, place awsapi.Place) error {
 		return err
 	}
 	r.closers = append(r.closers, runner.Close)
+	if err := r.openFunctions(db, place, runner); err != nil {
+		return err
+	}
 	r.builds = build.New(build.Config{
 		Store: db, Queue: r.queue, Runner: runner, Slots: r.config.BuildSlots,
 		Objects: backing.Objects(r.objects), Repositories: backing.RepositoriesAndMirrors(r.repositories, r.elsewhere.sources.MirrorPath), Logs: backing.Logs(r.logs),
@@ -312,6 +322,8 @@ const (
 	keepAlarms = 30 * 24 * time.Hour
 	// keepEvents is how long listeners can catch up, and dead letters can be delivered again.
 	keepEvents = 14 * 24 * time.Hour
+	// keepCode is how long code may lie about that belongs to no function, which may be about to be made.
+	keepCode = 24 * time.Hour
 )
 
 func (r *rooms) sweep(ctx context.Context) {
@@ -329,7 +341,7 @@ func (r *rooms) sweep(ctx context.Context) {
 		err = errors.Join(err, errPushes, r.builds.Prune(ctx, time.Now().Add(-keepCommands)), r.logs.Sweep(ctx), r.repositories.Maintain(ctx),
 			r.elsewhere.sweep(ctx),
 			r.alarms.Prune(ctx, time.Now().Add(-keepAlarms)), r.alarmRule.Prune(ctx, time.Now().Add(-keepAlarms)),
-			r.events.Prune(ctx, time.Now().Add(-keepEvents)))
+			r.events.Prune(ctx, time.Now().Add(-keepEvents)), r.functions.Prune(ctx, time.Now().Add(-keepCode)))
 		if err != nil && ctx.Err() == nil {
 			r.log.Error("clearing away failed; it is tried again later", "error", err)
 		}

@@ -65,6 +65,7 @@ var pascalCase = map[string]bool{
 	"iam": true, "iam/types": true, "sts": true, "sts/types": true, "cloudwatch": true, "cloudwatch/types": true,
 	"codeconnections": true, "codeconnections/types": true,
 	"eventbridge": true, "eventbridge/types": true,
+	"lambda": true, "lambda/types": true,
 }
 
 // unions lists the variants of the SDKs' tagged unions, which reflection cannot find: a variant's wire name is what

@@ -136,5 +136,7 @@ func re2(pattern string) string {
 	p = strings.ReplaceAll(p, `\w-_`, `\w\-_`)
 	// Looking ahead is not for Go; this means that not everything is space.
 	p = strings.ReplaceAll(p, `(?!\s*$).+`, `.*\S.*`)
+	// Go cannot look back: whoever takes the value must find that it ends in a dot.
+	p = strings.ReplaceAll(p, `(?<!\.)`, ``)
 	return `^(?:` + p + `)$`
 }

@@ -26,6 +26,7 @@ type Mux struct {
 	maxBody    int64
 	json       map[string]API      // by target prefix
 	query      map[string]QueryAPI // by the name in credential scopes
+	rest       map[string]RESTAPI  // by the name in credential scopes
 	buffers    sync.Pool           // of *[]byte, for answers
 }
 
@@ -41,7 +42,7 @@ type MuxOptions struct {
 
 // NewMux makes a Mux that serves nothing yet.
 func NewMux(o MuxOptions) *Mux {
-	m := &Mux{verifier: o.Verifier, authorizer: o.Authorizer, log: o.Log, maxBody: o.MaxBody, json: map[string]API{}, query: map[string]QueryAPI{}}
+	m := &Mux{verifier: o.Verifier, authorizer: o.Authorizer, log: o.Log, maxBody: o.MaxBody, json: map[string]API{}, query: map[string]QueryAPI{}, rest: map[string]RESTAPI{}}
 	if m.authorizer == nil {
 		m.authorizer = rootOnly{}
 	}
@@ -69,9 +70,9 @@ func (m *Mux) AddQuery(apis ...QueryAPI) {
 }
 
 // Matches reports whether r is in one of the Mux's protocols, so that a server can tell it from S3's requests on the
-// same port: it has X-Amz-Target or Smithy-Protocol, or it is at the root and has a JSON service's body, a form, or an Action in its query.
+// same port: it has X-Amz-Target or Smithy-Protocol, it is signed for a REST service, or it is at the root and has a JSON service's body, a form, or an Action in its query.
 func (m *Mux) Matches(r *http.Request) bool {
-	if r.Header.Get("X-Amz-Target") != "" || isCBOR(r) {
+	if r.Header.Get("X-Amz-Target") != "" || isCBOR(r) || m.isREST(r) {
 		return true
 	}
 	return r.URL.Path == "/" && (isJSON(r) || isForm(r) || r.URL.Query().Has("Action"))
@@ -120,6 +121,10 @@ func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if isCBOR(r) {
 		c.serve(cborProtocol{}, c.serveCBOR)
+		return
+	}
+	if api, ok := m.restAPI(r); ok {
+		c.serve(restProtocol{api.statuses}, c.serveREST)
 		return
 	}
 	c.serve(queryProtocol{}, c.serveQuery)

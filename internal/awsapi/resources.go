@@ -31,7 +31,11 @@ var namings = map[string][]naming{
 	},
 	"codeconnections":      connectionNaming,
 	"codestar-connections": connectionNaming,
-	"events": {{[]string{"Rule", "Name", "ResourceARN", "EventBusName"}, eventResource, ":rule/"}},
+	"events":               {{[]string{"Rule", "Name", "ResourceARN", "EventBusName"}, eventResource, ":rule/"}},
+	"lambda": {
+		{[]string{"FunctionName"}, functionResource, ":function:"},
+		{[]string{"Resource"}, plain("function:", ""), ""},
+	},
 	"logs": {
 		{[]string{"logGroupName", "logGroupIdentifier"}, plain("log-group:", ":*"), ":log-group:"},
 		{[]string{"resourceArn"}, plain("log-group:", ":*"), ""},
@@ -57,6 +61,12 @@ func pipelineResource(name string, in reflect.Value) string {
 		}
 	}
 	return name
+}
+
+// functionResource is the function, whichever version is named with it.
+func functionResource(name string, _ reflect.Value) string {
+	name, _, _ = strings.Cut(name, ":")
+	return "function:" + name
 }
 
 // projectOfBuild is the project a build belongs to: permissions on builds are permissions on their project.

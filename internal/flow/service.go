@@ -56,6 +56,8 @@ type Options struct {
 	// OnWatch is told, in the transaction that makes, changes or deletes a pipeline, of every source elsewhere that it
 	// watches or has watched: see RemoteResource and Watchers.
 	OnWatch func(ctx context.Context, tx store.Tx, provider, resource string) error
+	// Functions calls the functions of actions and rules; nil: there are none.
+	Functions CallFunction
 
 	Account string // default 000000000000
 	Region  string // default us-east-1
@@ -90,6 +92,7 @@ type Service struct {
 	artifacts    Artifacts
 	sessions     Sessions
 	publisher    Events
+	functions    CallFunction
 	log          *slog.Logger
 	account      string
 	region       string
@@ -123,7 +126,8 @@ func New(o Options) *Service {
 	s := &Service{
 		store: o.Store, jobs: o.Jobs, providers: o.Providers, repositories: o.Repositories, artifacts: o.Artifacts, sessions: o.Sessions, publisher: o.Events, log: o.Logger,
 		account: o.Account, region: o.Region, publicURL: o.PublicURL,
-		quota: o.MaxPipelines, webhooks: o.MaxWebhooks, deliveries: o.MaxDeliveries,
+		functions: o.Functions,
+		quota:     o.MaxPipelines, webhooks: o.MaxWebhooks, deliveries: o.MaxDeliveries,
 		events: o.EventRetention, history: o.HistoryRetention,
 		roleProblem: o.RoleProblem, now: o.Now,
 		definitions: newDefinitionCache(), watchers: newWatchers(), onStep: o.OnStep, onWatch: o.OnWatch, thirdParty: o.ThirdParty,
@@ -138,6 +142,9 @@ func New(o Options) *Service {
 	setDefault(&s.history, 365*24*time.Hour)
 	setDefault(&o.Workers, 16)
 	setDefault(&o.MaxAttempts, 10)
+	if s.functions == nil {
+		s.functions = func(context.Context, string, []byte) (string, error) { return "", ErrNoFunction }
+	}
 	if s.roleProblem == nil {
 		s.roleProblem = malformedRole
 	}
@@ -146,6 +153,7 @@ func New(o Options) *Service {
 	s.jobs.Handle(jobCancelAction, s.cancelAction, queue.Options{MaxAttempts: 5})
 	s.jobs.Handle(jobTimer, s.fireTimer, queue.Options{MaxAttempts: forever})
 	s.jobs.Handle(jobChange, s.applyChanges, queue.Options{MaxAttempts: forever})
+	s.handleInvocations(o.Workers)
 	s.jobs.Handle(jobPurge, s.purge, queue.Options{Workers: 1, MaxAttempts: forever})
 	s.jobs.Handle(jobPrune, s.prune, queue.Options{Workers: 1, MaxAttempts: forever})
 	return s

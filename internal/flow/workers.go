@@ -48,11 +48,14 @@ func (w workers) Start(ctx context.Context, job action.Job) (action.Result, erro
 
 // Cancel takes the action's jobs back.
 func (w workers) Cancel(ctx context.Context, job action.Job) error {
-	return w.s.store.InTx(ctx, func(tx store.Tx) error {
-		_, err := tx.Exec(ctx, `UPDATE worker_jobs SET state = 'TimedOut', ended = $1, job = '' WHERE action_id = $2 AND ended = 0`,
-			store.Micros(w.s.at(tx)), job.ActionExecutionID)
-		return err
-	})
+	return w.s.store.InTx(ctx, func(tx store.Tx) error { return w.s.dropJobs(ctx, tx, job.ActionExecutionID) })
+}
+
+// dropJobs ends the jobs of an action for which nobody waits any more.
+func (s *Service) dropJobs(ctx context.Context, tx store.Tx, actionID string) error {
+	_, err := tx.Exec(ctx, `UPDATE worker_jobs SET state = 'TimedOut', ended = $1, job = '' WHERE action_id = $2 AND ended = 0`,
+		store.Micros(s.at(tx)), actionID)
+	return err
 }
 
 func addWorkerJob(ctx context.Context, tx store.Tx, t *CustomType, job action.Job, part int, continuation string) error {
@@ -89,6 +92,7 @@ type WorkerJob struct {
 
 	seq, typeID int64
 	part        int
+	query       string // of a function's job: the function
 }
 
 // handOutAgain is how long a worker may take to acknowledge a job before another one gets it.
@@ -172,12 +176,12 @@ func (s *Service) handOut(ctx context.Context, tx store.Tx, t *CustomType, value
 	return jobs, nil
 }
 
-const selectWorkerJob = `SELECT seq, id, type_id, part, state, nonce, continuation, job FROM worker_jobs `
+const selectWorkerJob = `SELECT seq, id, type_id, part, query, state, nonce, continuation, job FROM worker_jobs `
 
 func scanWorkerJob(row interface{ Scan(...any) error }) (*WorkerJob, error) {
 	j := new(WorkerJob)
 	var text string
-	if err := row.Scan(&j.seq, &j.ID, &j.typeID, &j.part, &j.State, &j.Nonce, &j.Continuation, &text); err != nil {
+	if err := row.Scan(&j.seq, &j.ID, &j.typeID, &j.part, &j.query, &j.State, &j.Nonce, &j.Continuation, &text); err != nil {
 		return nil, err
 	}
 	if text == "" { // it has ended
@@ -291,7 +295,7 @@ func (s *Service) PutJobResult(ctx context.Context, id string, r JobResult) erro
 	})
 }
 
-// waits tells whether the action of a job still goes on, and keeps it from ending otherwise until tx ends.
+// waits tells whether the action or rule of a job still goes on, and keeps it from ending otherwise until tx ends.
 func (s *Service) waits(ctx context.Context, tx store.Tx, job action.Job) (bool, error) {
 	p, err := s.lock(ctx, tx, job.Pipeline)
 	if isNotFound(err) { // deleted
@@ -301,6 +305,9 @@ func (s *Service) waits(ctx context.Context, tx store.Tx, job action.Job) (bool,
 		return false, err
 	}
 	_, found := engine.Lookup(p.state, job.ActionExecutionID)
+	if !found {
+		_, found = engine.LookupRule(p.state, job.ActionExecutionID)
+	}
 	return found, nil
 }
 
@@ -324,7 +331,7 @@ func (s *Service) endJob(ctx context.Context, tx store.Tx, j *WorkerJob, r JobRe
 		report.Result = typeDeleted(t) // nobody could poll for what follows
 	case r.Continuation != "":
 		report.Result = action.Wait{Summary: r.Summary, ExternalID: r.ExternalID, ExternalURL: url}
-		if err := addWorkerJob(ctx, tx, t, j.Job, j.part+1, r.Continuation); err != nil {
+		if err := s.addNextJob(ctx, tx, t, j, r.Continuation); err != nil {
 			return err
 		}
 	default:
@@ -333,16 +340,32 @@ func (s *Service) endJob(ctx context.Context, tx store.Tx, j *WorkerJob, r JobRe
 	return s.closeJob(ctx, tx, j, state, report)
 }
 
+// addNextJob leaves the job that follows one that was done in part.
+func (s *Service) addNextJob(ctx context.Context, tx store.Tx, t *CustomType, j *WorkerJob, continuation string) error {
+	if j.typeID == functionJobs {
+		return s.addInvocation(ctx, tx, j.Job, j.query, j.part+1, continuation)
+	}
+	return addWorkerJob(ctx, tx, t, j.Job, j.part+1, continuation)
+}
+
 // closeJob ends a job and tells its action. The job itself is forgotten: it holds secrets nobody needs any more.
 func (s *Service) closeJob(ctx context.Context, tx store.Tx, j *WorkerJob, state string, report action.Report) error {
 	if _, err := tx.Exec(ctx, `UPDATE worker_jobs SET state = $1, ended = $2, job = '' WHERE seq = $3`, state, store.Micros(s.at(tx)), j.seq); err != nil {
 		return err
+	}
+	if j.typeID == functionJobs {
+		if err := s.jobs.Cancel(ctx, tx, jobSilence, j.ID); err != nil {
+			return err
+		}
 	}
 	return s.applyResult(ctx, tx, report)
 }
 
 func (s *Service) typeOfJob(ctx context.Context, tx store.Tx, j *WorkerJob) (*CustomType, error) {
 	t := &CustomType{row: j.typeID}
+	if j.typeID == functionJobs {
+		return t, nil
+	}
 	var text string
 	var deleted int
 	if err := tx.QueryRow(ctx, `SELECT definition, deleted FROM custom_action_types WHERE id = $1`, j.typeID).Scan(&text, &deleted); err != nil {

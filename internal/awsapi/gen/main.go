@@ -46,6 +46,14 @@ var services = map[string]func(op string) bool{
 		return false
 	},
 	"sts": nil,
+	"lambda": func(op string) bool {
+		for _, noun := range []string{"Function", "Permission", "Policy", "Invoke", "Tag"} {
+			if strings.Contains(op, noun) && !strings.Contains(op, "Durable") && !strings.Contains(op, "Capacity") {
+				return true
+			}
+		}
+		return false
+	},
 }
 
 // connections leaves out what keeps CloudFormation in step with repositories.

@@ -1,0 +1,34 @@
+package host
+
+import (
+	"os"
+	"strconv"
+	"strings"
+)
+
+// Resident is how much memory the processes of the workspace hold, in bytes; 0 where the kernel does not tell.
+func (w *workspace) Resident() int64 {
+	t := target{marker: w.marker()}
+	w.mu.Lock()
+	if s := w.session; s != nil {
+		s.mu.Lock()
+		t.sessions = append(t.sessions, s.leads...)
+		s.mu.Unlock()
+	}
+	w.mu.Unlock()
+	var pages int64
+	for _, pid := range find(t) {
+		text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/statm")
+		fields := strings.Fields(string(text))
+		if err != nil || len(fields) < 3 {
+			continue // it has just ended
+		}
+		resident, _ := strconv.ParseInt(fields[1], 10, 64)
+		shared, _ := strconv.ParseInt(fields[2], 10, 64)
+		pages += max(resident-shared, 0)
+	}
+	return pages * int64(os.Getpagesize())
+}
+
+// Drain returns when all that the session's commands have written so far has been passed to its output.
+func (s *session) Drain() { s.out.drain() }
