@@ -72,7 +72,7 @@ func (c *call) permitted(ctx context.Context, in any) error {
 			return err
 		}
 	}
-	return nil
+	return c.permittedConnections(ctx, m.v)
 }
 
 func (c *call) resources(ctx context.Context, in any, m Members) ([]string, error) {

@@ -28,7 +28,6 @@ type Status string
 const (
 	Pending   Status = "PENDING"
 	Available Status = "AVAILABLE"
-	Broken    Status = "ERROR" // its credentials are no longer accepted
 )
 
 // Errors of Store; test with errors.Is.

@@ -345,3 +345,26 @@ func TestCredentialsAreNotOnCommandLines(t *testing.T) {
 		t.Errorf("git was called with %s", text)
 	}
 }
+
+func TestGitHubIsToldOfAWebhook(t *testing.T) {
+	w := newWorld(t)
+	c := map[string]string{"Owner": "acme", "Repo": "site", "Branch": "main", "OAuthToken": "t0ken"}
+	hook := forge.Hook{URL: "https://cd.example.com/conveyor/webhooks/x", Secret: "s3cret"}
+	hooks := func() int {
+		w.double.Lock()
+		defer w.double.Unlock()
+		return len(w.double.Repos["acme/site"].Hooks)
+	}
+	for range 2 { // registering twice is fine
+		if err := w.sources.RegisterHook(t.Context(), c, hook, false); err != nil || hooks() != 1 {
+			t.Fatalf("%d, %v", hooks(), err)
+		}
+	}
+	if err := w.sources.RegisterHook(t.Context(), c, hook, true); err != nil || hooks() != 0 {
+		t.Errorf("%d, %v", hooks(), err)
+	}
+	c["OAuthToken"] = "wr0ng"
+	if err := w.sources.RegisterHook(t.Context(), c, hook, false); err == nil || strings.Contains(err.Error(), "wr0ng") {
+		t.Errorf("a wrong token: %v", err)
+	}
+}
