@@ -22,7 +22,8 @@ func TestConnectionsAndLoginsArePassed(t *testing.T) {
 		{},
 	}}}
 	want := []permission{
-		{"codeconnections:PassConnection", hub}, {"codestar-connections:PassConnection", old},
+		{"codeconnections:PassConnection", hub},
+		{"codestar-connections:PassConnection", old},
 		{"codeconnections:ConveyorUseLogin", "arn:aws:codeconnections:us-east-1:000000000000:login/svn"},
 	}
 	if got := connectionsIn(reflect.ValueOf(in).Elem(), Place{}.WithDefaults()); !slices.Equal(got, want) {
