@@ -79,7 +79,7 @@ func (r *rooms) objectDeleted(ctx context.Context, tx store.Tx, bucket string, d
 }
 
 func (r *rooms) publishS3(ctx context.Context, tx store.Tx, what, bucket, version string, object, detail members) error {
-	wanted, err := r.events.Wants(ctx, tx, "aws.s3")
+	wanted, err := r.events.WantsInTx(ctx, tx, "aws.s3")
 	if err != nil || !wanted {
 		return err
 	}

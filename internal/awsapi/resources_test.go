@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codecommit"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 )
 
@@ -59,6 +60,13 @@ func TestResources(t *testing.T) {
 		{"cloudwatch", "PutMetricAlarm", &cloudwatch.PutMetricAlarmInput{AlarmName: name}, []string{"arn:aws:cloudwatch:eu-west-1:1:alarm:n"}},
 		{"cloudwatch", "DeleteAlarms", &cloudwatch.DeleteAlarmsInput{AlarmNames: []string{"a", "b"}}, []string{"arn:aws:cloudwatch:eu-west-1:1:alarm:a", "arn:aws:cloudwatch:eu-west-1:1:alarm:b"}},
 		{"cloudwatch", "TagResource", &cloudwatch.TagResourceInput{ResourceARN: aws.String("arn:aws:cloudwatch:anywhere:2:alarm:n")}, []string{"arn:aws:cloudwatch:eu-west-1:1:alarm:n"}},
+		{"events", "PutRule", &eventbridge.PutRuleInput{Name: name}, []string{"arn:aws:events:eu-west-1:1:rule/n"}},
+		{"events", "PutTargets", &eventbridge.PutTargetsInput{Rule: name}, []string{"arn:aws:events:eu-west-1:1:rule/n"}},
+		{"events", "EnableRule", &eventbridge.EnableRuleInput{Name: aws.String("arn:aws:events:anywhere:2:rule/n")}, []string{"arn:aws:events:eu-west-1:1:rule/n"}},
+		{"events", "CreateConnection", &eventbridge.CreateConnectionInput{Name: name}, []string{"arn:aws:events:eu-west-1:1:connection/n"}},
+		{"events", "CreateApiDestination", &eventbridge.CreateApiDestinationInput{Name: name}, []string{"arn:aws:events:eu-west-1:1:api-destination/n"}},
+		{"events", "PutEvents", &eventbridge.PutEventsInput{}, []string{"arn:aws:events:eu-west-1:1:event-bus/default"}},
+		{"events", "ListRules", &eventbridge.ListRulesInput{}, []string{"*"}},
 		{"cloudwatch", "DescribeAlarms", &cloudwatch.DescribeAlarmsInput{}, []string{"*"}},
 		{"iam", "GetUser", &iam.GetUserInput{UserName: name}, nil},
 		{"iam", "ListUsers", &iam.ListUsersInput{}, nil},

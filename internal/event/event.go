@@ -71,6 +71,8 @@ type Service struct {
 	targets         map[string]Target
 	hub             *hub
 
+	wanted sync.Map // wanting -> bool, of the transactions under way
+
 	mu       sync.Mutex
 	compiled *book
 }
@@ -222,6 +224,30 @@ func (s *Service) writeLog(ctx context.Context, tx store.Tx, list []stored) erro
 	return nil
 }
 
+// WantsInTx is Wants for whoever asks again and again in one transaction, such as a release of many objects: the rules are
+// looked at once.
+func (s *Service) WantsInTx(ctx context.Context, tx store.Tx, source string) (bool, error) {
+	key := wanting{tx, source}
+	if known, ok := s.wanted.Load(key); ok {
+		return known.(bool), nil
+	}
+	yes, err := s.Wants(ctx, tx, source)
+	if err != nil {
+		return false, err
+	}
+	s.wanted.Store(key, yes)
+	forget := func() { s.wanted.Delete(key) }
+	tx.AfterCommit(forget)
+	tx.AfterRollback(forget)
+	return yes, nil
+}
+
+// wanting is what a transaction has asked.
+type wanting struct {
+	tx     store.Tx
+	source string
+}
+
 // Wants reports whether some enabled rule could match events of source: for events that are published only when somebody
 // asks for them.
 func (s *Service) Wants(ctx context.Context, r store.Reader, source string) (bool, error) {
@@ -243,7 +269,7 @@ func (s *Service) Prune(ctx context.Context, before time.Time) error {
 		for {
 			var n int64
 			err := s.store.InTx(ctx, func(tx store.Tx) (err error) {
-				n, err = tx.Exec(ctx, `DELETE FROM `+table+` WHERE id IN (SELECT id FROM `+table+` WHERE at < $1 ORDER BY at LIMIT 1000)`, store.Micros(before))
+				n, err = tx.Exec(ctx, `DELETE FROM `+table+` WHERE at < $1 AND id IN (SELECT id FROM `+table+` ORDER BY id LIMIT 1000)`, store.Micros(before))
 				return err
 			})
 			if err != nil {

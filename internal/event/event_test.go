@@ -68,8 +68,11 @@ type world struct {
 	sink *sink
 }
 
-func newWorld(t *testing.T, st store.Store) *world {
-	w := &world{T: t, st: st, sink: &sink{}}
+func newWorld(t *testing.T, st store.Store) *world { return newServer(t, st, &sink{}) }
+
+// newServer is another server that delivers to a sink.
+func newServer(t *testing.T, st store.Store, to *sink) *world {
+	w := &world{T: t, st: st, sink: to}
 	w.q = queue.New(st, queue.Config{Poll: 20 * time.Millisecond})
 	w.s = event.New(event.Options{Store: st, Jobs: w.q, Backoff: func(int) time.Duration { return time.Millisecond }})
 	w.s.Register("sink", w.sink)
@@ -389,6 +392,23 @@ func TestWants(t *testing.T) {
 		if !wants("aws.s3") || wants("test") {
 			w.Error("it wants S3's events alone")
 		}
+		// One transaction asks once; the next one asks anew.
+		for _, enabled := range []bool{true, false} {
+			if err := w.s.SetEnabled(w.Context(), "s3", enabled); err != nil {
+				w.Fatal(err)
+			}
+			err := w.st.InTx(w.Context(), func(tx store.Tx) error {
+				for range 2 {
+					if yes, err := w.s.WantsInTx(w.Context(), tx, "aws.s3"); err != nil || yes != enabled {
+						w.Errorf("%v, %v, want %v", yes, err, enabled)
+					}
+				}
+				return nil
+			})
+			if err != nil {
+				w.Fatal(err)
+			}
+		}
 	})
 }
 
@@ -434,9 +454,7 @@ func TestSchedulesFireOnce(t *testing.T) {
 		w.bringForward(100 * time.Hour)
 		w.start()
 		if st.Dialect() == store.Postgres {
-			other := newWorld(t, sqltest.Open(t, dsn, sqlstore.Options{Synchronous: "off", Connections: 5}))
-			other.sink = w.sink
-			other.start()
+			newServer(t, sqltest.Open(t, dsn, sqlstore.Options{Synchronous: "off", Connections: 5}), w.sink).start()
 		}
 		w.awaitInputs(`"Scheduled Event"`)
 		if n, due := w.jobs(); n != 1 || time.Until(due) < 0 || time.Until(due) > time.Hour+time.Minute {

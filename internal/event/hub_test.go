@@ -78,7 +78,7 @@ func TestASlowListenerMissesNothing(t *testing.T) {
 	each(t, func(w *world) {
 		slow := w.listen(nil, event.Filter{})
 		fast := w.listen(nil, event.Filter{})
-		const all, batch = 6000, 500
+		const all, batch = 5000, 500
 		for i := 0; i < all; i += batch {
 			details := make([]string, batch)
 			for k := range details {
