@@ -45,6 +45,7 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 		"serve":    cmdServe,    // serve git|svn|hg|ssh DIR VARIABLE : a real server of version control, its URL in the variable
 		"commit":   cmdCommit,   // commit DIR VARIABLE : the id of the newest commit of a working copy
 		"forge":    cmdForge,    // forge start|event|hooks|status ... : a forge
+		"closed":   cmdClosed,   // closed ID : waits until the pull request is closed
 		"fill":     cmdFill,     // fill FILE BYTES : writes bytes that do not compress
 	}
 }

@@ -89,6 +89,9 @@ func (e *elsewhere) sweep(ctx context.Context) error {
 
 // stepped and watched tell what a step or a change of a pipeline means elsewhere.
 func (r *rooms) stepped(ctx context.Context, tx store.Tx, s flow.Step) error {
+	if err := r.noteStatuses(ctx, tx, s); err != nil {
+		return err
+	}
 	return r.elsewhere.host.Stepped(ctx, tx, s)
 }
 

@@ -43,6 +43,7 @@ import (
 	"github.com/conveyor-cd/conveyor/internal/iam"
 	"github.com/conveyor-cd/conveyor/internal/logstore"
 	"github.com/conveyor-cd/conveyor/internal/objectstore"
+	"github.com/conveyor-cd/conveyor/internal/pull"
 	"github.com/conveyor-cd/conveyor/internal/queue"
 	"github.com/conveyor-cd/conveyor/internal/secret"
 	"github.com/conveyor-cd/conveyor/internal/store"
@@ -59,6 +60,7 @@ type rooms struct {
 	logs         *logstore.Store
 	objects      *objectstore.Store
 	repositories *gitrepo.Store
+	pulls        *pull.Service
 	builds       *build.Service
 	functions    *function.Service
 	authorizer   awsapi.Authorizer
@@ -127,6 +129,7 @@ func openRooms(ctx context.Context, c config.Config, seat *seat, db store.Store,
 		OnStep: r.stepped, OnWatch: r.watched, ThirdParty: r.elsewhere,
 		Functions: r.callFunction,
 	})
+	r.openPulls(db)
 	r.builds.Register(r.queue)
 	codebuildaction.Register(r.queue, r.builds, r.flow)
 	deploymentwindow.Register(r.queue, r.flow, nil)
@@ -143,7 +146,7 @@ func openRooms(ctx context.Context, c config.Config, seat *seat, db store.Store,
 	r.api.Add(
 		codepipelineapi.New(r.flow).API(),
 		codebuildapi.New(db, r.builds, place).API(),
-		codecommitapi.New(r.repositories, codecommitapi.Options{Place: place, PublicURL: c.PublicURL}).API(),
+		codecommitapi.New(r.repositories, r.pulls, codecommitapi.Options{Place: place, PublicURL: c.PublicURL}).API(),
 		logsapi.New(r.logs, logsapi.Options{Place: place}).API(),
 		alarms.API(),
 		eventsapi.New(db, r.events, place).API(),
@@ -263,10 +266,12 @@ func (r *rooms) pushed(ctx context.Context, tx store.Tx, p gitrepo.Push) error {
 	if err := r.publishPush(ctx, tx, p); err != nil {
 		return err
 	}
-	if c.Ref == "" || p.Deleted {
-		return nil
+	if c.Ref != "" && !p.Deleted {
+		if err := r.flow.SourceChanged(ctx, tx, c); err != nil {
+			return err
+		}
 	}
-	return r.flow.SourceChanged(ctx, tx, c)
+	return r.pulls.Pushed(ctx, tx, p)
 }
 
 // alarmChanged tells the rules that watch an alarm, in the transaction of the change itself.
@@ -341,7 +346,7 @@ func (r *rooms) sweep(ctx context.Context) {
 		err = errors.Join(err, errPushes, r.builds.Prune(ctx, time.Now().Add(-keepCommands)), r.logs.Sweep(ctx), r.repositories.Maintain(ctx),
 			r.elsewhere.sweep(ctx),
 			r.alarms.Prune(ctx, time.Now().Add(-keepAlarms)), r.alarmRule.Prune(ctx, time.Now().Add(-keepAlarms)),
-			r.events.Prune(ctx, time.Now().Add(-keepEvents)), r.functions.Prune(ctx, time.Now().Add(-keepCode)))
+			r.pulls.Prune(ctx, time.Now().Add(-keepPullStatuses)), r.events.Prune(ctx, time.Now().Add(-keepEvents)), r.functions.Prune(ctx, time.Now().Add(-keepCode)))
 		if err != nil && ctx.Err() == nil {
 			r.log.Error("clearing away failed; it is tried again later", "error", err)
 		}

@@ -27,6 +27,7 @@ type API struct {
 	ops       map[string]Operation
 	violation string // the exception for broken constraints
 	instead   string
+	named     func(ctx context.Context, in any) []string
 }
 
 // Operation is one method of a service, ready to be served. Handle makes it.
@@ -96,6 +97,14 @@ func scopeOf(service string) string {
 // Instead returns the API with a sentence for those who ask for an operation it does not have.
 func (a API) Instead(text string) API {
 	a.instead = " " + text
+	return a
+}
+
+// Named returns the API with a function that finds the names of the resources that a request is about when its input does
+// not say so itself; none when it does not know, either. It is asked before the caller's permission is, so it tells nobody
+// anything.
+func (a API) Named(f func(ctx context.Context, in any) []string) API {
+	a.named = f
 	return a
 }
 

@@ -79,6 +79,15 @@ func (c *call) resources(ctx context.Context, in any, m Members) ([]string, erro
 	if c.about.resources != nil {
 		return c.about.resources(ctx, c.name, m)
 	}
+	if f := c.named[c.service]; f != nil && !c.caller.Root {
+		var arns []string
+		for _, name := range f(ctx, in) {
+			arns = append(arns, c.verifier.place.ARN(c.service, name))
+		}
+		if len(arns) > 0 {
+			return arns, nil
+		}
+	}
 	return resources(c.service, c.name, in, c.verifier.place), nil
 }
 

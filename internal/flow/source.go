@@ -36,6 +36,7 @@ type SourceChange struct {
 	// What happened to a pull request; "" for a push. Ref is then the branch it is to go into.
 	Event       trigger.Kind `json:"event,omitempty"`
 	PullRequest string       `json:"pullRequest,omitempty"` // its number
+	Title       string       `json:"title,omitempty"`       // its title
 	Source      string       `json:"source,omitempty"`      // the branch it comes from
 	// Files are those that changed, of a repository that flow cannot look at by itself; see trigger.MaxFiles.
 	Files []string `json:"files,omitempty"`

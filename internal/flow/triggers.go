@@ -15,6 +15,8 @@ import (
 type Repositories interface {
 	// Brought reads what a push brought. Its errors are gitrepo's.
 	Brought(ctx context.Context, repository, before, after string, limit int) (gitrepo.Brought, error)
+	// BroughtTo reads what a pull request from source into destination brings.
+	BroughtTo(ctx context.Context, repository, destination, source string, limit int) (gitrepo.Brought, error)
 }
 
 // filterOf is the trigger that is declared for a source action; nil when there is none.
@@ -87,7 +89,11 @@ func (s *Service) lookAtChanges(ctx context.Context, name string) (lookedAt, err
 		if c.Provider != providerCodeCommit {
 			continue
 		}
-		brought, err := s.repositories.Brought(ctx, c.Resource, c.Before, c.Revision, trigger.MaxFiles)
+		look := s.repositories.Brought
+		if c.Event != "" {
+			look = s.repositories.BroughtTo
+		}
+		brought, err := look(ctx, c.Resource, c.Before, c.Revision, trigger.MaxFiles)
 		if err != nil && !errors.Is(err, gitrepo.ErrNoRef) && !errors.Is(err, gitrepo.ErrNoRepository) {
 			return nil, fmt.Errorf("look at what was pushed to %s of repository %s: %w", c.Ref, c.Resource, err)
 		}
@@ -156,7 +162,7 @@ func gitTrigger(w watch, c SourceChange, brought gitrepo.Brought) pipeline.Execu
 	case c.Tag:
 		g.Tag = c.Ref
 	case c.Event != "":
-		g.Branch, g.PullRequest, g.Event, g.Destination = c.Source, c.PullRequest, string(c.Event), c.Ref
+		g.Branch, g.PullRequest, g.Title, g.Event, g.Destination = c.Source, c.PullRequest, c.Title, string(c.Event), c.Ref
 	default:
 		g.Branch = c.Ref
 	}

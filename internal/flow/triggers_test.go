@@ -27,6 +27,10 @@ func (p pushes) Brought(_ context.Context, _, before, after string, _ int) (gitr
 	return b, nil
 }
 
+func (p pushes) BroughtTo(ctx context.Context, repository, destination, source string, limit int) (gitrepo.Brought, error) {
+	return p.Brought(ctx, repository, destination, source, limit)
+}
+
 // filtered is site with a trigger.
 func filtered(filters ...pipeline.GitPushFilter) pipeline.Definition {
 	d := site("web")

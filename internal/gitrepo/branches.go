@@ -101,6 +101,11 @@ func (s *Store) SetDefaultBranch(ctx context.Context, repository, branch string)
 // updateRefs changes refs, all or none, if they still have their old values, and records the push. since is when the
 // objects they need began to be written. ErrOutdated, ErrBadBranch, ErrBusy.
 func (s *Store) updateRefs(ctx context.Context, repo Repository, pusher string, since time.Time, updates ...RefUpdate) error {
+	return s.changeRefs(ctx, repo, pusher, since, nil, updates)
+}
+
+// changeRefs is updateRefs, provided that the refs of unchanged still have their values, too.
+func (s *Store) changeRefs(ctx context.Context, repo Repository, pusher string, since time.Time, unchanged, updates []RefUpdate) error {
 	in, err := s.Intend(ctx, repo, pusher, updates)
 	if err != nil {
 		return err
@@ -108,6 +113,9 @@ func (s *Store) updateRefs(ctx context.Context, repo Repository, pusher string, 
 	in.since = since
 	var script bytes.Buffer
 	var refs []string
+	for _, u := range unchanged {
+		fmt.Fprintf(&script, "verify %s\x00%s\x00", u.Ref, orZero(u.Old))
+	}
 	for _, u := range updates {
 		fmt.Fprintf(&script, "update %s\x00%s\x00%s\x00", u.Ref, orZero(u.New), orZero(u.Old))
 		refs = append(refs, u.Ref)
@@ -123,7 +131,7 @@ func (s *Store) updateRefs(ctx context.Context, repo Repository, pusher string, 
 		if err := in.Unknown(ctx); err != nil {
 			return err
 		}
-		return s.whyNot(ctx, repo, updates, why)
+		return s.whyNot(ctx, repo, slices.Concat(updates, unchanged), why)
 	}
 	return in.Landed(ctx, refs)
 }

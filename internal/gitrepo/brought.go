@@ -43,3 +43,13 @@ func (v *View) brought(before, after string, limit int) (c Brought, err error) {
 	}
 	return c, err
 }
+
+// BroughtTo reads what the commits of source bring that destination does not have: the files that differ from where the two
+// parted. ErrNoRepository, ErrNoRef.
+func (s *Store) BroughtTo(ctx context.Context, repository, destination, source string, limit int) (Brought, error) {
+	base, err := s.MergeBase(ctx, repository, destination, source)
+	if err != nil && !errors.Is(err, ErrUnrelated) && !errors.Is(err, ErrNoRef) {
+		return Brought{}, err
+	}
+	return s.Brought(ctx, repository, base, source, limit)
+}

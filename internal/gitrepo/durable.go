@@ -27,21 +27,31 @@ func (s *Store) sync(id string, refs []string, since time.Time) error {
 			dirs[filepath.Join(dir, d)] = true
 		}
 	}
+	for d := range dirs {
+		// A folder of refs vanishes when its last ref does.
+		if err := syncPaths(d); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return s.syncObjects(dir, since)
+}
+
+// syncObjects makes the names of the objects durable that were written since then.
+func (s *Store) syncObjects(dir string, since time.Time) error {
 	objects := filepath.Join(dir, "objects")
 	entries, err := os.ReadDir(objects)
 	if err != nil {
 		return err
 	}
-	dirs[objects] = true
+	dirs := []string{objects}
 	for _, e := range entries {
 		info, err := e.Info()
 		// Coarse clocks of file systems lag behind by some milliseconds.
 		if err == nil && info.IsDir() && info.ModTime().After(since.Add(-2*time.Second)) {
-			dirs[filepath.Join(objects, e.Name())] = true
+			dirs = append(dirs, filepath.Join(objects, e.Name()))
 		}
 	}
-	for d := range dirs {
-		// A folder of refs vanishes when its last ref does.
+	for _, d := range dirs {
 		if err := syncPaths(d); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}

@@ -85,15 +85,24 @@ func sortKey(e Entry) string {
 	return e.Name
 }
 
-// commitObject is the content of a commit object.
+// commitObject is the content of the commit object of an edit.
 func commitObject(tree, parent string, e Edit) []byte {
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "tree %s\n", tree)
+	c := MergeCommit{Tree: tree, Name: e.AuthorName, Email: e.AuthorEmail, Message: e.Message, At: e.At}
 	if parent != "" {
+		c.Parents = []string{parent}
+	}
+	return commitText(c)
+}
+
+// commitText is the content of a commit object.
+func commitText(c MergeCommit) []byte {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "tree %s\n", c.Tree)
+	for _, parent := range c.Parents {
 		fmt.Fprintf(&b, "parent %s\n", parent)
 	}
-	who := fmt.Sprintf("%s <%s> %d +0000", cleanIdent(e.AuthorName, "unknown"), cleanIdent(e.AuthorEmail, ""), e.At.Unix())
-	message := strings.ReplaceAll(strings.ToValidUTF8(e.Message, "\uFFFD"), "\x00", "")
+	who := fmt.Sprintf("%s <%s> %d +0000", cleanIdent(c.Name, "unknown"), cleanIdent(c.Email, ""), c.At.Unix())
+	message := strings.ReplaceAll(strings.ToValidUTF8(c.Message, "\uFFFD"), "\x00", "")
 	if message != "" && !strings.HasSuffix(message, "\n") {
 		message += "\n"
 	}

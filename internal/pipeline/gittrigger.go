@@ -15,6 +15,7 @@ type GitTrigger struct {
 
 	// Of a pull request; Branch is the one it comes from.
 	PullRequest string `json:"pull-request-id,omitempty"`
+	Title       string `json:"pull-request-title,omitempty"`
 	Event       string `json:"pull-request-event,omitempty"`
 	Destination string `json:"destination-branch-name,omitempty"`
 }

@@ -122,8 +122,9 @@ func (p *Provider) Cancel(context.Context, action.Job) error { return nil }
 // source is what is to be fetched.
 type source struct {
 	repository, branch, format string
-	pinned                     string // a commit; "" is the branch's tip
-	tag                        string // that started the execution
+	pinned                     string              // a commit; "" is the branch's tip
+	tag                        string              // that started the execution
+	pull                       pipeline.GitTrigger // of a pull request that did
 }
 
 // follow takes the branch or tag from the event that started the execution, when a filter let it through: it need not be
@@ -135,6 +136,9 @@ func (s *source) follow(job action.Job) {
 	}
 	if s.tag = g.Tag; g.Branch != "" {
 		s.branch = g.Branch
+	}
+	if g.PullRequest != "" {
+		s.pull = g
 	}
 }
 
@@ -232,6 +236,10 @@ func (p *Provider) done(s source, c gitrepo.Commit) action.Done {
 	}
 	if s.tag != "" {
 		done.Variables["TagName"] = s.tag
+	}
+	if s.pull.PullRequest != "" {
+		done.Variables["PullRequestId"], done.Variables["PullRequestTitle"] = s.pull.PullRequest, s.pull.Title
+		done.Variables["DestinationBranchName"] = s.pull.Destination
 	}
 	return done
 }

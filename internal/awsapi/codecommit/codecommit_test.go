@@ -20,6 +20,8 @@ import (
 	"github.com/conveyor-cd/conveyor/internal/awsapi/codecommit"
 	"github.com/conveyor-cd/conveyor/internal/gitrepo"
 	"github.com/conveyor-cd/conveyor/internal/iam"
+	"github.com/conveyor-cd/conveyor/internal/pull"
+	"github.com/conveyor-cd/conveyor/internal/queue"
 	"github.com/conveyor-cd/conveyor/internal/store"
 	"github.com/conveyor-cd/conveyor/internal/store/sqlstore/sqltest"
 )
@@ -45,7 +47,14 @@ func each(t *testing.T, test func(t *testing.T, c operations, repos *gitrepo.Sto
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { repos.Close() })
-		return codecommit.New(repos, codecommit.Options{PublicURL: "http://127.0.0.1:4566/"}), repos
+		jobs := queue.New(db, queue.Config{})
+		pulls := pull.New(db, repos, jobs, pull.Options{})
+		repos.OnPush(pulls.Pushed)
+		if err := jobs.Start(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = jobs.Stop(context.Background()) })
+		return codecommit.New(repos, pulls, codecommit.Options{PublicURL: "http://127.0.0.1:4566/"}), repos
 	}
 	t.Run("in process", func(t *testing.T) {
 		s, repos := serve(t, sqltest.SQLite(t))

@@ -29,3 +29,25 @@ func page[T any](all []T, kind string, token *string, size int) (items []T, next
 	}
 	return all[from:to], next, nil
 }
+
+// mark makes the token for what follows the row of that number, in lists that may change between their pages.
+func mark(kind string, number int64) *string {
+	return aws.String(base64.RawURLEncoding.EncodeToString([]byte(kind + "@" + strconv.FormatInt(number, 10))))
+}
+
+// readMark is the reverse of mark; 0 for no token.
+func readMark(kind string, token *string) (int64, error) {
+	if aws.ToString(token) == "" {
+		return 0, nil
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(*token)
+	if err != nil {
+		return 0, invalidToken()
+	}
+	digits, ok := strings.CutPrefix(string(raw), kind+"@")
+	number, err := strconv.ParseInt(digits, 10, 64)
+	if !ok || err != nil || number < 1 {
+		return 0, invalidToken()
+	}
+	return number, nil
+}

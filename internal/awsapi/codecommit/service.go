@@ -14,6 +14,7 @@ import (
 
 	"github.com/conveyor-cd/conveyor/internal/awsapi"
 	"github.com/conveyor-cd/conveyor/internal/gitrepo"
+	"github.com/conveyor-cd/conveyor/internal/pull"
 )
 
 // Options tune a Service.
@@ -28,17 +29,18 @@ type Options struct {
 // Service is the operations.
 type Service struct {
 	repos *gitrepo.Store
+	pulls *pull.Service
 	opts  Options
 }
 
 // New makes a Service.
-func New(repos *gitrepo.Store, o Options) *Service {
+func New(repos *gitrepo.Store, pulls *pull.Service, o Options) *Service {
 	o.Place = o.Place.WithDefaults()
 	o.PublicURL = strings.TrimRight(o.PublicURL, "/")
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Service{repos: repos, opts: o}
+	return &Service{repos: repos, pulls: pulls, opts: o}
 }
 
 // API lists the operations for the wire.
@@ -70,7 +72,57 @@ func (s *Service) API() awsapi.API {
 		awsapi.Handle(s.PutFile).MaxBody(filesLimit),
 		awsapi.Handle(s.DeleteFile),
 		awsapi.Handle(s.CreateCommit).MaxBody(filesLimit),
-	).WithoutConstraints()
+		awsapi.Handle(s.CreatePullRequest),
+		awsapi.Handle(s.GetPullRequest),
+		awsapi.Handle(s.ListPullRequests),
+		awsapi.Handle(s.UpdatePullRequestTitle),
+		awsapi.Handle(s.UpdatePullRequestDescription),
+		awsapi.Handle(s.UpdatePullRequestStatus),
+		awsapi.Handle(s.DescribePullRequestEvents),
+		awsapi.Handle(s.MergePullRequestByFastForward),
+		awsapi.Handle(s.MergePullRequestBySquash).MaxBody(filesLimit),
+		awsapi.Handle(s.MergePullRequestByThreeWay).MaxBody(filesLimit),
+		awsapi.Handle(s.MergeBranchesByFastForward),
+		awsapi.Handle(s.MergeBranchesBySquash).MaxBody(filesLimit),
+		awsapi.Handle(s.MergeBranchesByThreeWay).MaxBody(filesLimit),
+		awsapi.Handle(s.CreateUnreferencedMergeCommit).MaxBody(filesLimit),
+		awsapi.Handle(s.GetMergeCommit),
+		awsapi.Handle(s.GetMergeOptions),
+		awsapi.Handle(s.GetMergeConflicts),
+		awsapi.Handle(s.DescribeMergeConflicts),
+		awsapi.Handle(s.BatchDescribeMergeConflicts),
+		awsapi.Handle(s.CreatePullRequestApprovalRule),
+		awsapi.Handle(s.UpdatePullRequestApprovalRuleContent),
+		awsapi.Handle(s.DeletePullRequestApprovalRule),
+		awsapi.Handle(s.UpdatePullRequestApprovalState),
+		awsapi.Handle(s.GetPullRequestApprovalStates),
+		awsapi.Handle(s.EvaluatePullRequestApprovalRules),
+		awsapi.Handle(s.OverridePullRequestApprovalRules),
+		awsapi.Handle(s.GetPullRequestOverrideState),
+		awsapi.Handle(s.CreateApprovalRuleTemplate),
+		awsapi.Handle(s.GetApprovalRuleTemplate),
+		awsapi.Handle(s.ListApprovalRuleTemplates),
+		awsapi.Handle(s.UpdateApprovalRuleTemplateContent),
+		awsapi.Handle(s.UpdateApprovalRuleTemplateDescription),
+		awsapi.Handle(s.UpdateApprovalRuleTemplateName),
+		awsapi.Handle(s.DeleteApprovalRuleTemplate),
+		awsapi.Handle(s.AssociateApprovalRuleTemplateWithRepository),
+		awsapi.Handle(s.DisassociateApprovalRuleTemplateFromRepository),
+		awsapi.Handle(s.BatchAssociateApprovalRuleTemplateWithRepositories),
+		awsapi.Handle(s.BatchDisassociateApprovalRuleTemplateFromRepositories),
+		awsapi.Handle(s.ListAssociatedApprovalRuleTemplatesForRepository),
+		awsapi.Handle(s.ListRepositoriesForApprovalRuleTemplate),
+		awsapi.Handle(s.PostCommentForPullRequest),
+		awsapi.Handle(s.PostCommentForComparedCommit),
+		awsapi.Handle(s.PostCommentReply),
+		awsapi.Handle(s.GetComment),
+		awsapi.Handle(s.UpdateComment),
+		awsapi.Handle(s.DeleteCommentContent),
+		awsapi.Handle(s.GetCommentsForPullRequest),
+		awsapi.Handle(s.GetCommentsForComparedCommit),
+		awsapi.Handle(s.PutCommentReaction),
+		awsapi.Handle(s.GetCommentReactions),
+	).WithoutConstraints().Named(s.about)
 }
 
 // caller is who changes something.

@@ -1,0 +1,652 @@
+package codecommit
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/codecommit"
+	"github.com/aws/aws-sdk-go-v2/service/codecommit/types"
+
+	"github.com/conveyor-cd/conveyor/internal/awsapi"
+	"github.com/conveyor-cd/conveyor/internal/gitrepo"
+	"github.com/conveyor-cd/conveyor/internal/pull"
+)
+
+const (
+	conflictsPerPage = 100
+	maxConflicts     = 1000
+	maxResolutions   = 100
+)
+
+// wish is how a client wants to merge, in the words of its request.
+type wish struct {
+	how                  types.MergeOptionTypeEnum
+	level                types.ConflictDetailLevelTypeEnum
+	strategy             types.ConflictResolutionStrategyTypeEnum
+	resolution           *types.ConflictResolution
+	keep                 bool
+	name, email, message *string
+}
+
+// plan checks a wish, and makes a plan of it.
+func (w wish) plan(ctx context.Context) (pull.Plan, error) {
+	switch {
+	case w.level != "" && !slices.Contains(w.level.Values(), w.level):
+		return pull.Plan{}, &types.InvalidConflictDetailLevelException{Message: text("%q is not a conflict detail level; use FILE_LEVEL or LINE_LEVEL.", w.level)}
+	case w.strategy != "" && !slices.Contains(w.strategy.Values(), w.strategy):
+		return pull.Plan{}, &types.InvalidConflictResolutionStrategyException{Message: text("%q is not a conflict resolution strategy.", w.strategy)}
+	case w.resolution != nil && w.strategy != types.ConflictResolutionStrategyTypeEnumAutomerge:
+		return pull.Plan{}, &types.InvalidConflictResolutionException{Message: text("A conflict resolution needs the strategy AUTOMERGE.")}
+	}
+	by := author{w.name, w.email, w.message}
+	if err := by.check(); err != nil {
+		return pull.Plan{}, err
+	}
+	p := pull.Plan{
+		How: pull.How(w.how), KeepFolders: w.keep, Name: aws.ToString(w.name), Email: aws.ToString(w.email), Message: aws.ToString(w.message),
+		Resolution: pull.Resolution{LineLevel: w.level == types.ConflictDetailLevelTypeEnumLineLevel, Strategy: pull.Strategy(w.strategy)},
+	}
+	if p.Name == "" {
+		arn := awsapi.Caller(ctx).Arn
+		p.Name = arn[strings.LastIndexAny(arn, ":/")+1:]
+	}
+	if p.Email == "" {
+		p.Email = p.Name + "@" + defaultMailHost
+	}
+	var err error
+	p.Resolution.Entries, err = resolveEntries(w.resolution)
+	return p, err
+}
+
+// resolveEntries reads how single conflicts are resolved.
+func resolveEntries(r *types.ConflictResolution) ([]pull.ResolveEntry, error) {
+	if r == nil {
+		return nil, nil
+	}
+	if n := len(r.ReplaceContents) + len(r.DeleteFiles) + len(r.SetFileModes); n > maxResolutions {
+		return nil, &types.MaximumConflictResolutionEntriesExceededException{Message: text("At most %d conflicts can be resolved.", maxResolutions)}
+	}
+	var list []pull.ResolveEntry
+	total := 0
+	for _, f := range r.ReplaceContents {
+		e, err := replaceEntry(f)
+		if err != nil {
+			return nil, err
+		}
+		if total += len(e.Content); total > maxCommitFiles {
+			return nil, &types.FolderContentSizeLimitExceededException{Message: text("The contents are larger than %d bytes together.", maxCommitFiles)}
+		}
+		list = append(list, e)
+	}
+	for _, f := range r.DeleteFiles {
+		p, err := writePath(f.FilePath)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, pull.ResolveEntry{Path: p, Delete: true})
+	}
+	for _, f := range r.SetFileModes {
+		p, err := writePath(f.FilePath)
+		if err != nil {
+			return nil, err
+		}
+		if f.FileMode == "" {
+			return nil, &types.FileModeRequiredException{Message: text("The mode of the file %s must be specified.", p)}
+		}
+		mode, err := modeOf(f.FileMode, 0)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, pull.ResolveEntry{Path: p, Mode: mode})
+	}
+	seen := map[string]bool{}
+	for _, e := range list {
+		if seen[e.Path] {
+			return nil, &types.MultipleConflictResolutionEntriesException{Message: text("The conflict in %s is resolved more than once.", e.Path)}
+		}
+		seen[e.Path] = true
+	}
+	return list, nil
+}
+
+func replaceEntry(f types.ReplaceContentEntry) (pull.ResolveEntry, error) {
+	p, err := writePath(f.FilePath)
+	mode, merr := modeOf(f.FileMode, 0)
+	if err = errors.Join(err, merr, checkSize(f.Content)); err != nil {
+		return pull.ResolveEntry{}, firstOf(err)
+	}
+	e := pull.ResolveEntry{Path: p, Mode: mode}
+	switch f.ReplacementType {
+	case types.ReplacementTypeEnumKeepBase:
+		e.Keep = pull.Base
+	case types.ReplacementTypeEnumKeepSource:
+		e.Keep = pull.Source
+	case types.ReplacementTypeEnumKeepDestination:
+		e.Keep = pull.Destination
+	case types.ReplacementTypeEnumUseNewContent:
+		if f.Content == nil {
+			return e, &types.ReplacementContentRequiredException{Message: text("The new content of %s must be specified.", p)}
+		}
+		e.Content = f.Content
+	case "":
+		return e, &types.ReplacementTypeRequiredException{Message: text("How %s is replaced must be specified.", p)}
+	default:
+		return e, &types.InvalidReplacementTypeException{Message: text("%q is not a replacement type.", f.ReplacementType)}
+	}
+	return e, nil
+}
+
+// mergeException turns the errors of merges into exceptions.
+func mergeException(err error, repository string) error {
+	var rules *pull.RulesError
+	var at *gitrepo.PathError
+	switch {
+	case errors.As(err, &rules):
+		return &types.PullRequestApprovalRulesNotSatisfiedException{Message: text("The pull request cannot be merged because one or more approval rules applied to it have conditions that have not been met: %s", strings.Join(rules.Missing, "; "))}
+	case errors.Is(err, pull.ErrOtherRepo):
+		return &types.RepositoryNotAssociatedWithPullRequestException{Message: text("The repository %s does not contain that pull request", repository)}
+	case errors.Is(err, pull.ErrSourceMoved):
+		return &types.TipOfSourceReferenceIsDifferentException{Message: text("The source branch has moved on: %v", err)}
+	case errors.Is(err, pull.ErrConflicts), errors.Is(err, pull.ErrNotForward):
+		return &types.ManualMergeRequiredException{Message: text("The branches cannot be merged automatically: %v", err)}
+	case errors.Is(err, pull.ErrResolution), errors.As(err, &at):
+		return &types.InvalidConflictResolutionException{Message: text("%v", err)}
+	case errors.Is(err, gitrepo.ErrUnrelated):
+		return &types.TipsDivergenceExceededException{Message: text("The commits have no common history; merge them with git.")}
+	case errors.Is(err, gitrepo.ErrOutdated), errors.Is(err, gitrepo.ErrBusy):
+		return &types.ConcurrentReferenceUpdateException{Message: text("The target branch was changed meanwhile. Try again.")}
+	}
+	return missing(err, repository)
+}
+
+// mergePull merges a pull request.
+func (s *Service) mergePull(ctx context.Context, id, repository, source *string, w wish) (*types.PullRequest, error) {
+	n, err := pullID(id)
+	if err != nil {
+		return nil, err
+	}
+	r, err := s.repository(ctx, repository)
+	if err != nil {
+		return nil, err
+	}
+	if source != nil && !gitrepo.ValidID(*source) {
+		return nil, &types.InvalidCommitIdException{Message: text("%q is not a full commit id.", *source)}
+	}
+	plan, err := w.plan(ctx)
+	if err != nil {
+		return nil, err
+	}
+	plan.Repository = r.Name
+	p, err := s.pulls.Merge(ctx, pull.MergeOrder{ID: n, SourceCommit: aws.ToString(source), Plan: plan, By: caller(ctx)})
+	if errors.Is(err, gitrepo.ErrNoRef) {
+		return nil, &types.ReferenceDoesNotExistException{Message: text("The branch does not exist: %v", err)}
+	}
+	if err != nil {
+		return nil, mergeException(pullException(err, id), r.Name)
+	}
+	return pullRequest(p), nil
+}
+
+// MergePullRequestByFastForward implements the operation.
+func (s *Service) MergePullRequestByFastForward(ctx context.Context, in *sdk.MergePullRequestByFastForwardInput) (*sdk.MergePullRequestByFastForwardOutput, error) {
+	p, err := s.mergePull(ctx, in.PullRequestId, in.RepositoryName, in.SourceCommitId, wish{how: types.MergeOptionTypeEnumFastForwardMerge})
+	return &sdk.MergePullRequestByFastForwardOutput{PullRequest: p}, err
+}
+
+// MergePullRequestBySquash implements the operation.
+func (s *Service) MergePullRequestBySquash(ctx context.Context, in *sdk.MergePullRequestBySquashInput) (*sdk.MergePullRequestBySquashOutput, error) {
+	p, err := s.mergePull(ctx, in.PullRequestId, in.RepositoryName, in.SourceCommitId, wish{
+		types.MergeOptionTypeEnumSquashMerge, in.ConflictDetailLevel, in.ConflictResolutionStrategy, in.ConflictResolution, in.KeepEmptyFolders,
+		in.AuthorName, in.Email, in.CommitMessage,
+	})
+	return &sdk.MergePullRequestBySquashOutput{PullRequest: p}, err
+}
+
+// MergePullRequestByThreeWay implements the operation.
+func (s *Service) MergePullRequestByThreeWay(ctx context.Context, in *sdk.MergePullRequestByThreeWayInput) (*sdk.MergePullRequestByThreeWayOutput, error) {
+	p, err := s.mergePull(ctx, in.PullRequestId, in.RepositoryName, in.SourceCommitId, wish{
+		types.MergeOptionTypeEnumThreeWayMerge, in.ConflictDetailLevel, in.ConflictResolutionStrategy, in.ConflictResolution, in.KeepEmptyFolders,
+		in.AuthorName, in.Email, in.CommitMessage,
+	})
+	return &sdk.MergePullRequestByThreeWayOutput{PullRequest: p}, err
+}
+
+// commits resolves the two commits of a merge, given by what the API calls commit specifiers.
+func (s *Service) commits(ctx context.Context, repository, destination, source *string) (d, src gitrepo.Commit, err error) {
+	if _, err := repositoryName(repository); err != nil {
+		return d, src, err
+	}
+	if aws.ToString(destination) == "" || aws.ToString(source) == "" {
+		return d, src, &types.CommitRequiredException{Message: text("The source and the destination commit must be specified.")}
+	}
+	err = s.view(ctx, repository, func(v *gitrepo.View) (err error) {
+		if d, err = resolve(v, *destination); err != nil {
+			return err
+		}
+		src, err = resolve(v, *source)
+		return err
+	})
+	return d, src, err
+}
+
+// mergeBranches merges a commit into a branch.
+func (s *Service) mergeBranches(ctx context.Context, repository, source, destination, target *string, w wish) (commit, tree *string, err error) {
+	plan, err := w.plan(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	d, src, err := s.commits(ctx, repository, destination, source)
+	if err != nil {
+		return nil, nil, err
+	}
+	plan.Repository, plan.Destination, plan.Source = *repository, d.ID, src.ID
+	branch, err := s.targetBranch(ctx, *repository, destination, target, d.ID)
+	if err != nil {
+		return nil, nil, err
+	}
+	if plan.Message == "" {
+		plan.Message = "Merge " + strings.TrimPrefix(*source, "refs/heads/") + " into " + branch
+	}
+	made, err := s.pulls.MergeBranches(ctx, plan, branch, caller(ctx))
+	if err != nil {
+		return nil, nil, mergeException(err, *repository)
+	}
+	if plan.How == pull.FastForward && !made.Merge.UpToDate() {
+		made.Tree = made.Merge.Source.Tree
+	}
+	return aws.String(made.Commit), aws.String(made.Tree), nil
+}
+
+// targetBranch is the branch that a merge moves: the one given, or the destination when that is a branch. Its tip must be
+// the destination commit.
+func (s *Service) targetBranch(ctx context.Context, repository string, destination, target *string, tip string) (string, error) {
+	name := target
+	if aws.ToString(target) == "" {
+		name = destination
+		if gitrepo.ValidID(*destination) {
+			return "", branchNameRequired()
+		}
+	}
+	branch, err := branchName(name)
+	if err != nil {
+		return "", err
+	}
+	c, err := s.repos.Head(ctx, repository, branch)
+	switch {
+	case errors.Is(err, gitrepo.ErrNoRef):
+		return "", branchDoesNotExist(branch)
+	case err != nil:
+		return "", missing(err, repository)
+	case c.ID != tip:
+		return "", &types.InvalidTargetBranchException{Message: text("The tip of the target branch %s is not the destination commit %s.", branch, tip)}
+	}
+	return branch, nil
+}
+
+// MergeBranchesByFastForward implements the operation.
+func (s *Service) MergeBranchesByFastForward(ctx context.Context, in *sdk.MergeBranchesByFastForwardInput) (*sdk.MergeBranchesByFastForwardOutput, error) {
+	commit, tree, err := s.mergeBranches(ctx, in.RepositoryName, in.SourceCommitSpecifier, in.DestinationCommitSpecifier, in.TargetBranch,
+		wish{how: types.MergeOptionTypeEnumFastForwardMerge})
+	return &sdk.MergeBranchesByFastForwardOutput{CommitId: commit, TreeId: tree}, err
+}
+
+// MergeBranchesBySquash implements the operation.
+func (s *Service) MergeBranchesBySquash(ctx context.Context, in *sdk.MergeBranchesBySquashInput) (*sdk.MergeBranchesBySquashOutput, error) {
+	commit, tree, err := s.mergeBranches(ctx, in.RepositoryName, in.SourceCommitSpecifier, in.DestinationCommitSpecifier, in.TargetBranch, wish{
+		types.MergeOptionTypeEnumSquashMerge, in.ConflictDetailLevel, in.ConflictResolutionStrategy, in.ConflictResolution, in.KeepEmptyFolders,
+		in.AuthorName, in.Email, in.CommitMessage,
+	})
+	return &sdk.MergeBranchesBySquashOutput{CommitId: commit, TreeId: tree}, err
+}
+
+// MergeBranchesByThreeWay implements the operation.
+func (s *Service) MergeBranchesByThreeWay(ctx context.Context, in *sdk.MergeBranchesByThreeWayInput) (*sdk.MergeBranchesByThreeWayOutput, error) {
+	commit, tree, err := s.mergeBranches(ctx, in.RepositoryName, in.SourceCommitSpecifier, in.DestinationCommitSpecifier, in.TargetBranch, wish{
+		types.MergeOptionTypeEnumThreeWayMerge, in.ConflictDetailLevel, in.ConflictResolutionStrategy, in.ConflictResolution, in.KeepEmptyFolders,
+		in.AuthorName, in.Email, in.CommitMessage,
+	})
+	return &sdk.MergeBranchesByThreeWayOutput{CommitId: commit, TreeId: tree}, err
+}
+
+// CreateUnreferencedMergeCommit implements the operation.
+func (s *Service) CreateUnreferencedMergeCommit(ctx context.Context, in *sdk.CreateUnreferencedMergeCommitInput) (*sdk.CreateUnreferencedMergeCommitOutput, error) {
+	if err := checkOption(in.MergeOption, false); err != nil {
+		return nil, err
+	}
+	plan, err := wish{
+		in.MergeOption, in.ConflictDetailLevel, in.ConflictResolutionStrategy, in.ConflictResolution, in.KeepEmptyFolders,
+		in.AuthorName, in.Email, in.CommitMessage,
+	}.plan(ctx)
+	if err != nil {
+		return nil, err
+	}
+	d, src, err := s.commits(ctx, in.RepositoryName, in.DestinationCommitSpecifier, in.SourceCommitSpecifier)
+	if err != nil {
+		return nil, err
+	}
+	plan.Repository, plan.Destination, plan.Source = *in.RepositoryName, d.ID, src.ID
+	made, err := s.pulls.Prepare(ctx, plan)
+	if err != nil {
+		return nil, mergeException(err, *in.RepositoryName)
+	}
+	return &sdk.CreateUnreferencedMergeCommitOutput{CommitId: aws.String(made.Commit), TreeId: aws.String(made.Tree)}, nil
+}
+
+// checkOption checks the merge option of a request about conflicts.
+func checkOption(o types.MergeOptionTypeEnum, fastForward bool) error {
+	switch {
+	case o == "":
+		return &types.MergeOptionRequiredException{Message: text("The merge option must be specified.")}
+	case !slices.Contains(o.Values(), o), o == types.MergeOptionTypeEnumFastForwardMerge && !fastForward:
+		return &types.InvalidMergeOptionException{Message: text("%q is not a merge option for this operation.", o)}
+	}
+	return nil
+}
+
+// GetMergeCommit implements the operation: the commit in which the source came to the destination.
+func (s *Service) GetMergeCommit(ctx context.Context, in *sdk.GetMergeCommitInput) (*sdk.GetMergeCommitOutput, error) {
+	if _, err := (wish{level: in.ConflictDetailLevel, strategy: in.ConflictResolutionStrategy}).plan(ctx); err != nil {
+		return nil, err
+	}
+	d, src, err := s.commits(ctx, in.RepositoryName, in.DestinationCommitSpecifier, in.SourceCommitSpecifier)
+	if err != nil {
+		return nil, err
+	}
+	m, err := s.repos.Merge(ctx, *in.RepositoryName, d.ID, src.ID)
+	if err != nil {
+		return nil, mergeException(err, *in.RepositoryName)
+	}
+	out := &sdk.GetMergeCommitOutput{SourceCommitId: aws.String(src.ID), DestinationCommitId: aws.String(d.ID), BaseCommitId: aws.String(m.Base.ID)}
+	if m.UpToDate() {
+		merged, err := s.repos.MergedIn(ctx, *in.RepositoryName, d.ID, src.ID)
+		if err != nil {
+			return nil, err
+		}
+		out.MergedCommitId = filled(merged)
+	}
+	return out, nil
+}
+
+// GetMergeOptions implements the operation.
+func (s *Service) GetMergeOptions(ctx context.Context, in *sdk.GetMergeOptionsInput) (*sdk.GetMergeOptionsOutput, error) {
+	plan, err := wish{how: types.MergeOptionTypeEnumThreeWayMerge, level: in.ConflictDetailLevel, strategy: in.ConflictResolutionStrategy}.plan(ctx)
+	if err != nil {
+		return nil, err
+	}
+	m, open, err := s.conflicts(ctx, plan, in.RepositoryName, in.DestinationCommitSpecifier, in.SourceCommitSpecifier)
+	if err != nil {
+		return nil, err
+	}
+	out := &sdk.GetMergeOptionsOutput{
+		SourceCommitId: aws.String(m.Source.ID), DestinationCommitId: aws.String(m.Destination.ID), BaseCommitId: aws.String(m.Base.ID),
+		MergeOptions: []types.MergeOptionTypeEnum{},
+	}
+	if m.FastForward() {
+		out.MergeOptions = append(out.MergeOptions, types.MergeOptionTypeEnumFastForwardMerge)
+	}
+	if len(open) == 0 {
+		out.MergeOptions = append(out.MergeOptions, types.MergeOptionTypeEnumSquashMerge, types.MergeOptionTypeEnumThreeWayMerge)
+	}
+	return out, nil
+}
+
+// conflicts lists the conflicts of two commits.
+func (s *Service) conflicts(ctx context.Context, plan pull.Plan, repository, destination, source *string) (gitrepo.Merge, []gitrepo.Conflict, error) {
+	d, src, err := s.commits(ctx, repository, destination, source)
+	if err != nil {
+		return gitrepo.Merge{}, nil, err
+	}
+	plan.Repository, plan.Destination, plan.Source = *repository, d.ID, src.ID
+	m, open, err := s.pulls.Conflicts(ctx, plan)
+	if err != nil {
+		return m, nil, mergeException(err, *repository)
+	}
+	return m, open, nil
+}
+
+// GetMergeConflicts implements the operation.
+func (s *Service) GetMergeConflicts(ctx context.Context, in *sdk.GetMergeConflictsInput) (*sdk.GetMergeConflictsOutput, error) {
+	if err := checkOption(in.MergeOption, true); err != nil {
+		return nil, err
+	}
+	size, err := conflictFiles(in.MaxConflictFiles)
+	if err != nil {
+		return nil, err
+	}
+	plan, err := wish{how: in.MergeOption, level: in.ConflictDetailLevel, strategy: in.ConflictResolutionStrategy}.plan(ctx)
+	if err != nil {
+		return nil, err
+	}
+	m, open, err := s.conflicts(ctx, plan, in.RepositoryName, in.DestinationCommitSpecifier, in.SourceCommitSpecifier)
+	if err != nil {
+		return nil, err
+	}
+	some, next, err := page(open, "conflicts", in.NextToken, size)
+	if err != nil {
+		return nil, err
+	}
+	out := &sdk.GetMergeConflictsOutput{
+		Mergeable:      len(open) == 0 && (plan.How != pull.FastForward || m.FastForward() || m.UpToDate()),
+		SourceCommitId: aws.String(m.Source.ID), DestinationCommitId: aws.String(m.Destination.ID), BaseCommitId: aws.String(m.Base.ID),
+		ConflictMetadataList: []types.ConflictMetadata{}, NextToken: next,
+	}
+	for _, c := range some {
+		d, err := s.describe(ctx, *in.RepositoryName, c)
+		if err != nil {
+			return nil, err
+		}
+		out.ConflictMetadataList = append(out.ConflictMetadataList, *d.ConflictMetadata)
+	}
+	return out, nil
+}
+
+func conflictFiles(wanted *int32) (int, error) {
+	if wanted != nil && *wanted < 1 {
+		return 0, &types.InvalidMaxConflictFilesException{Message: text("The number of files must be at least 1.")}
+	}
+	return pageSize(wanted, conflictsPerPage, maxConflicts)
+}
+
+func mergeHunks(wanted *int32) (int, error) {
+	if wanted != nil && *wanted < 1 {
+		return 0, &types.InvalidMaxMergeHunksException{Message: text("The number of merge hunks must be at least 1.")}
+	}
+	return pageSize(wanted, conflictsPerPage, maxConflicts)
+}
+
+// DescribeMergeConflicts implements the operation.
+func (s *Service) DescribeMergeConflicts(ctx context.Context, in *sdk.DescribeMergeConflictsInput) (*sdk.DescribeMergeConflictsOutput, error) {
+	p, err := readPath(in.FilePath)
+	if err = errors.Join(checkOption(in.MergeOption, false), err); err != nil {
+		return nil, firstOf(err)
+	}
+	size, err := mergeHunks(in.MaxMergeHunks)
+	if err != nil {
+		return nil, err
+	}
+	plan, err := wish{how: in.MergeOption, level: in.ConflictDetailLevel, strategy: in.ConflictResolutionStrategy}.plan(ctx)
+	if err != nil {
+		return nil, err
+	}
+	m, open, err := s.conflicts(ctx, plan, in.RepositoryName, in.DestinationCommitSpecifier, in.SourceCommitSpecifier)
+	if err != nil {
+		return nil, err
+	}
+	at := slices.IndexFunc(open, func(c gitrepo.Conflict) bool { return c.Path == p })
+	if at < 0 {
+		return nil, &types.FileDoesNotExistException{Message: text("There is no conflict in %s", p)}
+	}
+	d, err := s.describe(ctx, *in.RepositoryName, open[at])
+	if err != nil {
+		return nil, err
+	}
+	hunks, next, err := page(d.MergeHunks, "hunks", in.NextToken, size)
+	return &sdk.DescribeMergeConflictsOutput{
+		ConflictMetadata: d.ConflictMetadata, MergeHunks: append([]types.MergeHunk{}, hunks...), NextToken: next,
+		SourceCommitId: aws.String(m.Source.ID), DestinationCommitId: aws.String(m.Destination.ID), BaseCommitId: aws.String(m.Base.ID),
+	}, err
+}
+
+// BatchDescribeMergeConflicts implements the operation.
+func (s *Service) BatchDescribeMergeConflicts(ctx context.Context, in *sdk.BatchDescribeMergeConflictsInput) (*sdk.BatchDescribeMergeConflictsOutput, error) {
+	if err := checkOption(in.MergeOption, false); err != nil {
+		return nil, err
+	}
+	files, err := conflictFiles(in.MaxConflictFiles)
+	hunks, herr := mergeHunks(in.MaxMergeHunks)
+	if err = errors.Join(err, herr); err != nil {
+		return nil, firstOf(err)
+	}
+	plan, err := wish{how: in.MergeOption, level: in.ConflictDetailLevel, strategy: in.ConflictResolutionStrategy}.plan(ctx)
+	if err != nil {
+		return nil, err
+	}
+	m, open, err := s.conflicts(ctx, plan, in.RepositoryName, in.DestinationCommitSpecifier, in.SourceCommitSpecifier)
+	if err != nil {
+		return nil, err
+	}
+	out := &sdk.BatchDescribeMergeConflictsOutput{
+		SourceCommitId: aws.String(m.Source.ID), DestinationCommitId: aws.String(m.Destination.ID), BaseCommitId: aws.String(m.Base.ID),
+		Conflicts: []types.Conflict{}, Errors: []types.BatchDescribeMergeConflictsError{},
+	}
+	open, out.Errors = wantedConflicts(open, in.FilePaths)
+	some, next, err := page(open, "conflicts", in.NextToken, files)
+	if err != nil {
+		return nil, err
+	}
+	out.NextToken = next
+	for _, c := range some {
+		d, err := s.describe(ctx, *in.RepositoryName, c)
+		if err != nil {
+			return nil, err
+		}
+		d.MergeHunks = d.MergeHunks[:min(len(d.MergeHunks), hunks)]
+		out.Conflicts = append(out.Conflicts, d)
+	}
+	return out, nil
+}
+
+// wantedConflicts are the conflicts of certain files, or all.
+func wantedConflicts(open []gitrepo.Conflict, paths []string) ([]gitrepo.Conflict, []types.BatchDescribeMergeConflictsError) {
+	failed := []types.BatchDescribeMergeConflictsError{}
+	if len(paths) == 0 {
+		return open, failed
+	}
+	var wanted []gitrepo.Conflict
+	for _, p := range paths {
+		at := slices.IndexFunc(open, func(c gitrepo.Conflict) bool { return c.Path == p })
+		if at < 0 {
+			failed = append(failed, types.BatchDescribeMergeConflictsError{
+				FilePath: aws.String(p), ExceptionName: aws.String("FileDoesNotExistException"), Message: text("There is no conflict in %s", p),
+			})
+			continue
+		}
+		wanted = append(wanted, open[at])
+	}
+	return wanted, failed
+}
+
+// describe is a conflict as the API shows it.
+func (s *Service) describe(ctx context.Context, repository string, c gitrepo.Conflict) (types.Conflict, error) {
+	d := &types.ConflictMetadata{
+		FilePath:    aws.String(c.Path),
+		FileModes:   &types.FileModes{Source: modeIf(c.Source), Destination: modeIf(c.Destination), Base: modeIf(c.Base)},
+		ObjectTypes: &types.ObjectTypes{Source: objectType(c.Source), Destination: objectType(c.Destination), Base: objectType(c.Base)},
+		FileSizes:   &types.FileSizes{}, IsBinaryFile: &types.IsBinaryFile{},
+		MergeOperations: &types.MergeOperations{Source: operation(c.Base, c.Source), Destination: operation(c.Base, c.Destination)},
+		ContentConflict: c.Source.ID != c.Destination.ID,
+	}
+	both := c.Source.ID != "" && c.Destination.ID != ""
+	d.FileModeConflict = both && c.Source.Mode != c.Destination.Mode
+	d.ObjectTypeConflict = both && objectType(c.Source) != objectType(c.Destination)
+	err := s.repos.View(ctx, repository, func(v *gitrepo.View) error {
+		for _, side := range []struct {
+			e      gitrepo.Entry
+			size   *int64
+			binary **bool
+		}{
+			{c.Source, &d.FileSizes.Source, &d.IsBinaryFile.Source},
+			{c.Destination, &d.FileSizes.Destination, &d.IsBinaryFile.Destination},
+			{c.Base, &d.FileSizes.Base, &d.IsBinaryFile.Base},
+		} {
+			if side.e.ID == "" || side.e.Mode == gitrepo.ModeSubmodule {
+				continue
+			}
+			head, size, err := v.Peek(side.e.ID, 8000)
+			if err != nil {
+				return err
+			}
+			*side.size, *side.binary = size, aws.Bool(gitrepo.IsBinary(head))
+		}
+		return nil
+	})
+	if err != nil {
+		return types.Conflict{}, missing(err, repository)
+	}
+	out := types.Conflict{ConflictMetadata: d, MergeHunks: []types.MergeHunk{}}
+	if out.MergeHunks, err = s.hunks(ctx, repository, c); err != nil {
+		return out, err
+	}
+	d.NumberOfConflicts = int32(max(1, len(out.MergeHunks))) //nolint:gosec // bounded by the size of the file
+	return out, nil
+}
+
+// hunks lists the conflicting lines of a text file.
+func (s *Service) hunks(ctx context.Context, repository string, c gitrepo.Conflict) ([]types.MergeHunk, error) {
+	out := []types.MergeHunk{}
+	found, err := s.pulls.Hunks(ctx, repository, c)
+	if errors.Is(err, gitrepo.ErrBinary) || errors.Is(err, gitrepo.ErrTooLarge) || errors.Is(err, gitrepo.ErrNoPath) {
+		return out, nil
+	}
+	if err != nil {
+		return nil, missing(err, repository)
+	}
+	detail := func(line int, content string) *types.MergeHunkDetail {
+		end := line + max(0, strings.Count(content, "\n")-1)
+		return &types.MergeHunkDetail{
+			StartLine: aws.Int32(int32(line)), EndLine: aws.Int32(int32(end)), //nolint:gosec // bounded by the size of the file
+			HunkContent: aws.String(base64.StdEncoding.EncodeToString([]byte(content))),
+		}
+	}
+	for _, h := range found {
+		out = append(out, types.MergeHunk{
+			IsConflict: true, Source: detail(h.Line, h.Source), Destination: detail(h.Line, h.Destination), Base: detail(h.Line, h.Base),
+		})
+	}
+	return out, nil
+}
+
+func modeIf(e gitrepo.Entry) types.FileModeTypeEnum {
+	if e.ID == "" {
+		return ""
+	}
+	return fileMode(e.Mode)
+}
+
+func objectType(e gitrepo.Entry) types.ObjectTypeEnum {
+	switch {
+	case e.ID == "":
+		return ""
+	case e.Mode == gitrepo.ModeSubmodule:
+		return types.ObjectTypeEnumGitLink
+	case e.Mode == gitrepo.ModeSymlink:
+		return types.ObjectTypeEnumSymbolicLink
+	case e.Mode == gitrepo.ModeFolder:
+		return types.ObjectTypeEnumDirectory
+	}
+	return types.ObjectTypeEnumFile
+}
+
+func operation(base, e gitrepo.Entry) types.ChangeTypeEnum {
+	switch {
+	case base.ID == "":
+		return types.ChangeTypeEnumAdded
+	case e.ID == "":
+		return types.ChangeTypeEnumDeleted
+	}
+	return types.ChangeTypeEnumModified
+}
