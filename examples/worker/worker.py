@@ -39,6 +39,8 @@ def work(job):
 def main():
     while True:
         for job in pipelines.poll_for_jobs(actionTypeId=TYPE, maxBatchSize=1)["jobs"]:
+            if os.environ.get("WORKER_DIES") == "early":
+                sys.exit("died before it took job " + job["id"])
             if pipelines.acknowledge_job(jobId=job["id"], nonce=job["nonce"])["status"] != "InProgress":
                 continue
             if os.environ.get("WORKER_DIES"):  # to see another one take over
