@@ -89,6 +89,7 @@ type Job struct {
 	Commands        []string
 	Environment     []pipeline.EnvironmentVariable
 	RoleArn         string
+	PipelineRoleArn string // which assumes RoleArn where that is the action's own
 	Region          string
 	Inputs          []pipeline.Artifact // in declaration order
 	Outputs         []pipeline.Artifact // pre-allocated: Bucket and Key are where to put them

@@ -19,11 +19,12 @@ import (
 
 // providers lists every action type this server has.
 func (r *rooms) providers(db store.Store) (*action.Registry, error) {
+	objects := r.limitedObjects()
 	list := []action.Provider{
-		codecommit.New(r.repositories, r.objects, codecommit.Options{
+		codecommit.New(r.limitedRepositories(), objects, codecommit.Options{
 			CloneURL: func(repository string) string { return r.config.PublicURL + "/v1/repos/" + repository },
 		}),
-		s3source.New(r.objects),
+		s3source.New(objects),
 		approval.New(),
 		invoke.New(r.startPipeline),
 		lambda.New(functionJobs{r}),
@@ -31,13 +32,13 @@ func (r *rooms) providers(db store.Store) (*action.Registry, error) {
 		variablecheck.New(),
 		deploymentwindow.New(db, r.queue, nil),
 		r.alarmRule,
-		s3deploy.New(r.objects, s3deploy.Options{}),
+		s3deploy.New(objects, s3deploy.Options{}),
 	}
 	for _, p := range codebuild.New(db, r.builds, nil) {
 		list = append(list, p)
 	}
 	list = append(list, r.elsewhere.sources.Providers()...)
-	return action.NewRegistry(r.log.With("room", "actions"), list...)
+	return action.NewRegistry(r.log.With("room", "actions"), r.limited(list)...)
 }
 
 // startPipeline lets an action start another pipeline.

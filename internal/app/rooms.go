@@ -207,9 +207,10 @@ func (r *rooms) openBuilds(db store.Store, place awsapi.Place) error {
 	}
 	r.builds = build.New(build.Config{
 		Store: db, Queue: r.queue, Runner: runner, Slots: r.config.BuildSlots,
-		Objects: backing.Objects(r.objects), Repositories: backing.RepositoriesAndMirrors(r.repositories, r.elsewhere.sources.MirrorPath), Logs: backing.Logs(r.logs),
+		Objects: backing.Objects(r.limitedObjects()), Repositories: backing.RepositoriesAndMirrors(r.limitedRepositories(), r.elsewhere.sources.MirrorPath), Logs: backing.Logs(r.logs),
 		OnChange: r.buildChanged,
-		Place:    build.Place{Region: place.Region, Account: place.Account}, Log: r.log.With("room", "builds"),
+		Roles:    r.identities, Endpoint: r.config.PublicURL,
+		Place: build.Place{Region: place.Region, Account: place.Account}, Log: r.log.With("room", "builds"),
 	})
 	return nil
 }

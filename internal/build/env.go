@@ -16,14 +16,15 @@ const srcDir = "src"
 func secondaryDir(id string) string { return "sources/" + id }
 
 // environment is a build's variables, last word first in this order: the build service's own, StartBuild's and the
-// project's (already one list), the buildspec's, the server's.
-func (r *run) environment(spec *buildspec.Spec) ([]buildspec.Variable, error) {
+// project's (already one list), the buildspec's, the server's, among which are access.
+func (r *run) environment(spec *buildspec.Spec, access []buildspec.Variable) ([]buildspec.Variable, error) {
 	b := r.rec.Build
 	base := []buildspec.Variable{
 		{Name: "CI", Value: "true"},
 		{Name: "AWS_DEFAULT_REGION", Value: r.s.cfg.Place.Region},
 		{Name: "AWS_REGION", Value: r.s.cfg.Place.Region},
 	}
+	base = append(base, access...)
 	var project []buildspec.Variable
 	for _, v := range b.Environment.EnvironmentVariables {
 		if v.Type != types.EnvironmentVariableTypePlaintext && v.Type != "" {

@@ -26,6 +26,7 @@ type buildLog struct {
 	room    *sync.Cond
 	partial []byte // a line that has not ended yet
 	lines   []LogLine
+	hidden  []string // what lines must not show
 	pending int
 	closed  bool
 	wake    chan struct{}
@@ -90,7 +91,17 @@ func lineCut(b []byte) int {
 	return maxLine
 }
 
+// Hide makes lines from now on show *** in place of secrets.
+func (l *buildLog) Hide(secrets ...string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.hidden = append(l.hidden, secrets...)
+}
+
 func (l *buildLog) add(at time.Time, line []byte) {
+	for _, secret := range l.hidden {
+		line = bytes.ReplaceAll(line, []byte(secret), []byte("***"))
+	}
 	for len(line) > maxLine {
 		cut := lineCut(line)
 		l.push(at, line[:cut])

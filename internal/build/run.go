@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codebuild/types"
 
 	"github.com/conveyor-cd/conveyor/internal/buildspec"
+	"github.com/conveyor-cd/conveyor/internal/iam"
 	"github.com/conveyor-cd/conveyor/internal/queue"
 	"github.com/conveyor-cd/conveyor/internal/store"
 )
@@ -31,6 +32,7 @@ type run struct {
 	attempt int
 
 	ws          Workspace
+	access      string // the id of the credentials that the build's commands have
 	session     Session
 	spec        *buildspec.Spec
 	succeeding  bool
@@ -48,6 +50,8 @@ type run struct {
 func (r *run) work(ctx context.Context) (*types.Build, error) {
 	r.leave(types.StatusTypeSucceeded, nil) // QUEUED
 	r.succeeding = true
+	ctx = iam.ActingFor(ctx, r.role())
+	defer r.endCredentials(context.WithoutCancel(ctx))
 	minutes := time.Duration(aws.ToInt32(r.rec.Build.TimeoutInMinutes))
 	timed, stop := context.WithTimeoutCause(ctx, minutes*r.s.minute, errTimedOut)
 	defer stop()
@@ -183,7 +187,11 @@ func (r *run) downloadSource(ctx context.Context) error {
 	if err := r.supported(); err != nil {
 		return err
 	}
-	env, err := r.environment(r.spec)
+	access, err := r.credentials(ctx)
+	if err != nil {
+		return err
+	}
+	env, err := r.environment(r.spec, access)
 	if err != nil {
 		return err
 	}

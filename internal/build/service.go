@@ -50,6 +50,9 @@ type Config struct {
 	OnChange func(ctx context.Context, tx store.Tx, c Change) error
 	// BuildURL, when set, is the console's page of a build, by its id.
 	BuildURL func(id string) string
+	// Roles, when set, gives builds credentials of their service role for the server at Endpoint.
+	Roles    Roles
+	Endpoint string
 	// Env, when set, is given to every build below all other variables, for example this server's endpoint.
 	Env []buildspec.Variable
 }

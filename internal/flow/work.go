@@ -182,6 +182,7 @@ func (w *work) declare(s *Service, d *pipeline.Definition, a pipeline.Action) {
 	job.Commands, job.Environment = a.Commands, a.EnvironmentVariables
 	job.OutputVariables, job.OutputFiles = a.OutputVariables, a.OutputFiles()
 	job.RoleArn, job.Region, job.TimeoutMinutes = a.RoleArn, a.Region, a.TimeoutInMinutes
+	job.PipelineRoleArn = d.RoleArn
 	setDefault(&job.RoleArn, d.RoleArn)
 	setDefault(&job.Region, s.region)
 	if artifacts, ok := d.StoreFor(job.Region); ok {

@@ -73,11 +73,32 @@ func (d *Directory) limits(ctx context.Context, s Service) (Principal, bool, err
 	if err != nil || len(set.own) == 0 && !set.bounded {
 		return Principal{}, false, err
 	}
+	if err := d.mayAssume(ctx, s); err != nil {
+		return Principal{}, false, err
+	}
 	if !trustsService(role, s.Name, nil) && !d.trustsThrough(role, s.Through) {
 		return Principal{}, false, &NotPermitted{fmt.Sprintf("%s is not authorized to perform: %s on resource: %s because the trust policy of the role does not name it. "+
 			"Add the service to the role's trust policy, then retry.", s.Name, AssumeRoleAction, role.Arn)}
 	}
 	return d.sessionOf(role, strings.TrimSuffix(s.Name, ".amazonaws.com")), true, nil
+}
+
+// mayAssume asks the role that assumes s.Role, where there is one in between.
+func (d *Directory) mayAssume(ctx context.Context, s Service) error {
+	if s.Through == "" || s.Through == s.Role {
+		return nil
+	}
+	return d.Permit(ActingFor(ctx, Service{Role: s.Through, Name: s.Name}), AssumeRoleAction, s.Role)
+}
+
+// Limits tells whether the work of this context is limited by its role.
+func (d *Directory) Limits(ctx context.Context) (bool, error) {
+	s, ok := ctx.Value(serviceKey{}).(Service)
+	if !ok || s.Role == "" {
+		return false, nil
+	}
+	_, limits, err := d.limits(ctx, s)
+	return limits, err
 }
 
 func (d *Directory) trustsThrough(role Entity, through string) bool {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/conveyor-cd/conveyor/internal/build"
 	"github.com/conveyor-cd/conveyor/internal/gitrepo"
+	"github.com/conveyor-cd/conveyor/internal/iam"
 	"github.com/conveyor-cd/conveyor/internal/logstore"
 	"github.com/conveyor-cd/conveyor/internal/objectstore"
 )
@@ -26,6 +27,14 @@ func translate(err error) error {
 		return fmt.Errorf("%w: %w", build.ErrNoBucket, err)
 	case errors.Is(err, objectstore.ErrNoSuchKey):
 		return fmt.Errorf("%w: %w", build.ErrNoObject, err)
+	}
+	return denied(err)
+}
+
+// denied makes what the build's role refuses a failure of the build.
+func denied(err error) error {
+	if n, ok := errors.AsType[*iam.NotPermitted](err); ok {
+		return &build.Failure{Code: "CLIENT_ERROR", Message: "AccessDenied: " + n.Message}
 	}
 	return err
 }
@@ -88,7 +97,7 @@ func (r repositories) Path(ctx context.Context, repository string) (string, erro
 	if errors.Is(err, gitrepo.ErrNoRepository) {
 		err = fmt.Errorf("%w: %w", build.ErrNoRepository, err)
 	}
-	return path, err
+	return path, denied(err)
 }
 
 func (r repositories) CloneRef(artifact []byte) (build.CloneRef, bool, error) {
