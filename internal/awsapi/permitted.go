@@ -201,3 +201,29 @@ func all(v reflect.Value, path string) []string {
 	}
 	return found
 }
+
+// Offered is an operation that a Mux serves.
+type Offered struct {
+	// Service is its name in actions; Target is X-Amz-Target of the JSON protocol, "" in the query protocol, where Version
+	// is the API's; Scope is what requests are signed for.
+	Service, Operation, Target, Version, Scope string
+}
+
+// Operations lists what the Mux serves, sorted by action.
+func (m *Mux) Operations() []Offered {
+	var list []Offered
+	for _, a := range m.json {
+		for name := range a.ops {
+			list = append(list, Offered{Service: a.Service, Operation: name, Target: a.TargetPrefix + "." + name, Scope: a.scope})
+		}
+	}
+	for _, a := range m.query {
+		for name := range a.ops {
+			list = append(list, Offered{Service: a.Service, Operation: name, Version: a.Version, Scope: a.scope})
+		}
+	}
+	slices.SortFunc(list, func(a, b Offered) int {
+		return strings.Compare(a.Service+":"+a.Operation+a.Version, b.Service+":"+b.Operation+b.Version)
+	})
+	return list
+}

@@ -50,7 +50,7 @@ func passTo(services ...string) statement {
 }
 
 const (
-	readCodePipeline = "codepipeline:Get*,codepipeline:List*"
+	readCodePipeline = "codepipeline:GetPipeline*,codepipeline:GetActionType,codepipeline:List*" // not GetJobDetails: it gives credentials and secrets
 	readCodeBuild    = "codebuild:BatchGet*,codebuild:Describe*,codebuild:Get*,codebuild:List*"
 	readCodeCommit   = "codecommit:BatchGet*,codecommit:BatchDescribe*,codecommit:Describe*,codecommit:EvaluatePullRequestApprovalRules,codecommit:Get*,codecommit:GitPull,codecommit:List*"
 	readCodeDeploy   = "codedeploy:Batch*,codedeploy:Get*,codedeploy:List*"
