@@ -41,7 +41,7 @@ protocols: the unmodified aws CLI, the SDKs and Terraform drive it. Everything l
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(serverCommand(), envCommand(), explainCommand(), eventsCommand(), connectionCommand(), demoCommand(), backupCommand(), versionCommand())
+	root.AddCommand(serverCommand(), envCommand(), explainCommand(), consoleCommand(), eventsCommand(), connectionCommand(), demoCommand(), backupCommand(), versionCommand())
 	return root
 }
 

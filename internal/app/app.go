@@ -97,6 +97,7 @@ func (a *App) Run(ctx context.Context) (err error) {
 	served := make(chan error, 1)
 	go func() { served <- a.http.Serve(a.listener) }()
 	a.health.ready.Store(true)
+	a.sayHowToSignIn(ctx)
 	a.log.Info("serving", "url", a.config.PublicURL, "data", a.config.Data, "region", a.config.Region)
 
 	select {
@@ -107,6 +108,19 @@ func (a *App) Run(ctx context.Context) (err error) {
 	err = errors.Join(err, a.drain())
 	a.log.Info("stopped")
 	return err
+}
+
+// sayHowToSignIn prints a link to the console for the person who starts the server in a terminal. It is never logged.
+func (a *App) sayHowToSignIn(ctx context.Context) {
+	if info, err := os.Stderr.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
+		return // nobody sits there: conveyor console makes a link when one is wanted
+	}
+	link, err := a.rooms.console.RootLink(ctx, a.config.Data)
+	if err != nil {
+		a.log.Warn("no link to the console could be made; conveyor console makes one", "error", err)
+		return
+	}
+	fmt.Fprintf(os.Stderr, "\nThe console (the link works once, within ten minutes):\n  %s\n\n", link)
 }
 
 // drain stops taking requests and jobs. What cannot end in time is cut off: the database knows it is unfinished, and

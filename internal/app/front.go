@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/conveyor-cd/conveyor/internal/awsapi/codeconnections"
+	"github.com/conveyor-cd/conveyor/internal/console"
 	"github.com/conveyor-cd/conveyor/internal/eventhost"
 	"github.com/conveyor-cd/conveyor/internal/explain"
 	"github.com/conveyor-cd/conveyor/internal/forgehost"
@@ -35,9 +36,22 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.pick(r).ServeHTTP(w, r)
 }
 
+// sandboxed keeps what others have put here from acting as a page of the console, which has the same origin. A website
+// with a host of its own has an origin of its own and needs no fence.
+func sandboxed(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, own := website.Match(r.Host); r.Method == http.MethodGet && !own && r.Header.Get("Authorization") == "" {
+			w.Header().Set("Content-Security-Policy", "sandbox allow-scripts allow-forms allow-popups allow-modals allow-downloads")
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
 func (f *front) pick(r *http.Request) http.Handler {
 	path := r.URL.Path
 	switch {
+	case console.IsConsole(r) && (!isClient(r) || console.IsSigned(r)) && !f.isWebsite(r):
+		return f.console
 	case r.Header.Get("X-Amz-Target") != "":
 		return f.api
 	case isHealth(r):
@@ -95,9 +109,13 @@ func isClient(r *http.Request) bool {
 }
 
 // isBrowser recognises a person who opened the address: an unsigned GET of the root or of the console's paths that
-// prefers HTML. S3 clients never ask for HTML and always sign a listing of buckets.
+// prefers HTML, or of what its pages consist of. S3 clients never ask for HTML and always sign a listing of buckets.
 func isBrowser(r *http.Request) bool {
-	return r.Method == http.MethodGet && !isSigned(r) &&
-		(r.URL.Path == "/" || strings.HasPrefix(r.URL.Path, "/conveyor/")) &&
-		strings.Contains(r.Header.Get("Accept"), "text/html")
+	if r.Method != http.MethodGet || isSigned(r) {
+		return false
+	}
+	if strings.HasPrefix(r.URL.Path, console.Pages+"assets/") || r.URL.Path == console.Pages+"logo.svg" {
+		return true
+	}
+	return (r.URL.Path == "/" || strings.HasPrefix(r.URL.Path, console.Pages)) && strings.Contains(r.Header.Get("Accept"), "text/html")
 }

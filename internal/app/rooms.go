@@ -73,6 +73,7 @@ type rooms struct {
 	explain      *explain.Handler
 	s3           *s3api.Handler
 	websites     *website.Handler
+	console      *console.Handler
 	git          *githost.Host
 	webhooks     *hookhost.Host
 	box          *secret.Box
@@ -164,7 +165,11 @@ func openRooms(ctx context.Context, c config.Config, seat *seat, db store.Store,
 		Log: log.With("room", "git"),
 	})
 	r.webhooks = hookhost.New(r.flow, hookhost.Options{Log: log.With("room", "webhooks")})
-	return r, nil
+	r.console, err = console.New(console.Options{
+		Store: db, Keys: identities, Verifier: verifier, Authorizer: authorizer, Pipelines: r.flow, Logs: r.logs,
+		API: r.api, Explain: r.explain, ExplainAt: explain.Prefix, S3: r.s3, Place: place, PublicURL: c.PublicURL, Log: log.With("room", "console"),
+	})
+	return r, err
 }
 
 // warnOfReaders says when others than the server's user may read the root credentials, as after an edit that made a new
@@ -381,7 +386,7 @@ func closeWithin(limit time.Duration, closeRoom func(context.Context) error) fun
 func (r *rooms) front(h *health) http.Handler {
 	return &front{
 		health: h, connections: r.elsewhere.handler, forges: r.elsewhere.host, explain: r.explain, events: r.eventHost, api: r.api, isAPI: r.api.Matches, git: r.git, webhooks: r.webhooks,
-		websites: r.websites, isWebsite: r.websites.Wants,
-		console: console.Handler(r.config.PublicURL), s3: r.s3,
+		websites: sandboxed(r.websites), isWebsite: r.websites.Wants,
+		console: r.console, s3: sandboxed(r.s3),
 	}
 }
