@@ -9,12 +9,19 @@ GO      ?= go
 RACE := GOFLAGS="$(GOFLAGS) -gcflags=modernc.org/sqlite/lib=-race=false" $(GO) test -race
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test lint fmt bench ci
+.PHONY: help build console demo test lint fmt bench ci
 
 help: ## show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-build: ## build bin/conveyor
+CONSOLE := internal/console/assets/index.html.br
+
+console: $(CONSOLE) ## build the web console, when Node is there
+
+$(CONSOLE): $(shell git ls-files -co --exclude-standard web)
+	@hack/build-console
+
+build: console ## build bin/conveyor, with the console when Node is there
 	@mkdir -p bin
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $(BIN) ./cmd/conveyor
 
@@ -23,12 +30,15 @@ demo: build ## watch the belt move: a fresh server, a push, a build, a page; kee
 
 test: build ## every test, with the race detector, on SQLite and PostgreSQL; installs what it needs
 	@hack/test-deps
+	@$(MAKE) --no-print-directory console
+	@! [ -d web/node_modules ] || npm --prefix web test --silent
 	@hack/with-postgres env $(RACE) -timeout 20m ./... $(TESTFLAGS)
 
 lint: ## the linters, with the layer rule
 	@GOBIN=$(TOOLS) $(GO) -C tools install tool
 	@$(TOOLS)/golangci-lint run ./...
 	@$(TOOLS)/golangci-lint fmt --diff ./...
+	@! [ -d web/node_modules ] || npm --prefix web run --silent check
 
 fmt: ## format the code
 	@GOBIN=$(TOOLS) $(GO) -C tools install tool

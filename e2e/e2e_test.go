@@ -68,7 +68,7 @@ func setUp(env *testscript.Env) error {
 	for name, value := range map[string]string{
 		"HOME": home, "GIT_CONFIG_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0", "AWS_PAGER": "", "AWS_EC2_METADATA_DISABLED": "true",
 		"AWS_MAX_ATTEMPTS": "1", "PATH": filepath.Dir(binary) + string(os.PathListSeparator) + os.Getenv("PATH"),
-		"TF_MIRROR": terraformMirror(), "EXAMPLES": examplesDir(),
+		"TF_MIRROR": terraformMirror(), "EXAMPLES": folder("../examples"), "CONSOLE": folder("../web"),
 		// pyenv's shims, where the aws CLI may live, look below these.
 		"PYENV_ROOT": os.Getenv("PYENV_ROOT"), "PYENV_VERSION": os.Getenv("PYENV_VERSION"),
 	} {
@@ -89,9 +89,9 @@ func setUp(env *testscript.Env) error {
 	return nil
 }
 
-// examplesDir is the folder of the examples.
-func examplesDir() string {
-	dir, err := filepath.Abs("../examples")
+// folder is a folder of the repository.
+func folder(name string) string {
+	dir, err := filepath.Abs(name)
 	if err != nil {
 		panic(err)
 	}
@@ -103,6 +103,8 @@ func condition(name string) (bool, error) {
 	case "aws", "python3", "go":
 		_, err := exec.LookPath(name)
 		return err == nil, nil
+	case "console":
+		return canWalk(), nil
 	case "boto3":
 		return exec.Command("python3", "-c", "import boto3").Run() == nil, nil
 	case "postgres":
@@ -115,6 +117,17 @@ func condition(name string) (bool, error) {
 	default:
 		return false, fmt.Errorf("unknown condition %q", name)
 	}
+}
+
+// canWalk tells whether the console is in the binary and there is what it is walked through with.
+func canWalk() bool {
+	for _, file := range []string{"../internal/console/assets/index.html.br", "../web/node_modules/playwright-core", "/usr/bin/chromium"} {
+		if _, err := os.Stat(file); err != nil {
+			return false
+		}
+	}
+	_, err := exec.LookPath("node")
+	return err == nil
 }
 
 // terraformMirror is the folder of plugins that holds the AWS provider, which no registry of a closed machine offers;

@@ -1,0 +1,278 @@
+// The whole scenario in a real browser, by clicking only (and git): sign in, make a repository, a project, a bucket and
+// a pipeline, push, watch it move, read the log while it runs, approve, open the site, break it, see why, retry, roll
+// back. Then every page is photographed in both themes at three widths and examined by axe.
+//
+// The server is the one AWS_ENDPOINT_URL points to. WALK_LANGUAGE is en or ko, WALK_PICTURES a folder for pictures.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { chromium } from 'playwright-core';
+
+const url = process.env.AWS_ENDPOINT_URL;
+const language = process.env.WALK_LANGUAGE ?? 'en';
+const pictures = join(process.env.WALK_PICTURES ?? new URL('../screenshots', import.meta.url).pathname, language);
+const patience = 30_000;
+const site = `site-${language}`;
+const work = mkdtempSync(join(tmpdir(), 'walk-'));
+const gate = join(work, 'gate');
+const fixed = join(work, 'fixed');
+
+/** The texts of a language, from the very file the console has them from. */
+const words = Function(`return ${/\{[\s\S]*\}/.exec(readFileSync(new URL(`../src/i18n/${language}.ts`, import.meta.url), 'utf8').replace(/^import.*$/m, ''))[0]}`)();
+const t = (key, values = {}) => words[key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
+
+const browser = await chromium.launch({ executablePath: chromiumPath(), args: ['--no-sandbox'] });
+const context = await browser.newContext({ locale: language === 'ko' ? 'ko-KR' : 'en-US', viewport: { width: 1440, height: 900 }, colorScheme: 'light' });
+context.setDefaultTimeout(patience);
+const page = await context.newPage();
+const complaints = [];
+page.on('console', (m) => m.type() === 'error' && !/401 \(Unauthorized\)|404 \(Not Found\)/.test(m.text()) && complaints.push(m.text()));
+page.on('pageerror', (e) => complaints.push(String(e)));
+page.on('request', (r) => !r.url().startsWith(url) && !/^(data|blob):/.test(r.url()) && complaints.push(`a request to ${r.url()}`));
+
+function chromiumPath() {
+  const found = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((p) => existsSync(p));
+  assert.ok(found, 'Chromium is not installed');
+  return found;
+}
+
+const button = (name, exact = true) => page.getByRole('button', { name, exact });
+const nav = (name) => page.getByRole('link', { name, exact: true }).first().click();
+const dialog = () => page.getByRole('dialog');
+const see = (text) => page.getByText(text).first().waitFor();
+function step(text) {
+  console.log(`- ${text}`);
+}
+
+async function signIn() {
+  step('sign in');
+  await page.goto(url, { waitUntil: 'load' });
+  await page.getByLabel(t('accessKey')).fill(process.env.AWS_ACCESS_KEY_ID);
+  await page.getByLabel(t('secretKey')).fill('wrong');
+  await button(t('signIn')).click();
+  await see('do not belong to anyone');
+  await page.getByLabel(t('secretKey')).fill(process.env.AWS_SECRET_ACCESS_KEY);
+  complaints.length = 0; // the browser itself reports the refusal
+  await button(t('signIn')).click();
+  await page.getByRole('heading', { name: t('pipelines') }).waitFor();
+}
+
+async function make(where, what, fill) {
+  step(what);
+  await nav(where);
+  await button(what).click();
+  await fill(dialog());
+  await dialog().getByRole('button', { name: t('create'), exact: true }).click();
+  await dialog().waitFor({ state: 'hidden' });
+}
+
+const buildspec = `version: 0.2
+phases:
+  build:
+    commands:
+      - printf '\\033[32mthe first line\\033[0m\\n'
+      - while [ ! -e ${gate} ]; do sleep 0.1; done
+      - if [ -e broken ] && [ ! -e ${fixed} ]; then echo 'Error: this page is broken'; exit 1; fi
+      - echo 'the last line'
+artifacts:
+  files: [index.html]
+`;
+
+function push(text, broken) {
+  const git = (...args) => execFileSync('git', ['-C', work, ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
+  if (!existsSync(join(work, '.git'))) {
+    git('init', '-q', '-b', 'main');
+    git('remote', 'add', 'origin', `${url}/v1/repos/${site}`);
+    writeFileSync(join(work, '.gitignore'), 'gate\nfixed\n');
+  }
+  writeFileSync(join(work, 'index.html'), `<h1>${text}</h1>`);
+  writeFileSync(join(work, 'buildspec.yml'), buildspec);
+  if (broken) writeFileSync(join(work, 'broken'), 'yes');
+  git('add', '-A');
+  git('commit', '-q', '-m', text);
+  git('push', '-q', 'origin', 'HEAD:main');
+}
+
+async function choose(label, option) {
+  await page.getByLabel(label).click();
+  await page.getByRole('option', { name: option, exact: true }).click();
+}
+
+async function wizard() {
+  step(t('createPipeline'));
+  await nav(t('pipelines'));
+  await button(t('createPipeline')).click();
+  await page.getByLabel(t('name'), { exact: true }).fill(site);
+  await button(t('next')).click();
+  await choose(t('sourceRepository'), site);
+  await button(t('next')).click();
+  await choose(t('withBuild'), site);
+  await button(t('next')).click();
+  await page.getByLabel(t('withApproval')).check();
+  await button(t('next')).click();
+  await choose(t('withDeploy'), site);
+  await button(t('next')).click();
+  await page.getByRole('tab', { name: 'Terraform' }).click();
+  await see('resource "aws_codepipeline"');
+  await button(t('createPipeline')).click();
+  await page.getByRole('heading', { name: site, level: 1 }).waitFor();
+}
+
+const stage = (name) => page.locator('.stage').filter({ has: page.getByRole('heading', { name, exact: true }) });
+const stageIs = (name, status) => stage(name).locator('.stage-head').getByText(t(status), { exact: true }).waitFor();
+
+async function approve() {
+  await stage('Approval').getByRole('button', { name: t('review') }).click();
+  await dialog().getByLabel(t('comments')).fill('looks fine');
+  await dialog().getByRole('button', { name: t('approve'), exact: true }).click();
+  await dialog().waitFor({ state: 'hidden' });
+}
+
+async function readsSite(text) {
+  await nav(t('buckets'));
+  await page.getByRole('link', { name: site, exact: true }).click();
+  const link = page.getByRole('link', { name: t('openSite') });
+  await link.waitFor();
+  const [opened] = await Promise.all([context.waitForEvent('page'), link.click()]);
+  await opened.getByRole('heading', { name: text }).waitFor();
+  await opened.close();
+}
+
+async function openPipeline() {
+  await nav(t('pipelines'));
+  await page.getByRole('link', { name: site, exact: true }).click();
+  await page.getByRole('heading', { name: site, level: 1 }).waitFor();
+}
+
+async function theScenario() {
+  await signIn();
+  await make(t('repositories'), t('createRepository'), (d) => d.getByLabel(t('name')).fill(site));
+  await make(t('builds'), t('createProject'), (d) => d.getByLabel(t('name')).fill(site));
+  await make(t('buckets'), t('createBucket'), (d) => d.getByLabel(t('name')).fill(site));
+  push('The first page');
+  await wizard();
+
+  step('watch it move, read the log while it runs');
+  await stageIs('Source', 'Succeeded');
+  await stage('Build').getByRole('link', { name: t('viewLog') }).click();
+  await see('the first line');
+  writeFileSync(gate, '');
+  await see('the last line');
+  await page.locator('.phases').getByText('COMPLETED').waitFor();
+
+  step('approve, open the site');
+  await openPipeline();
+  await stageIs('Approval', 'Waiting');
+  await approve();
+  await stageIs('Deploy', 'Succeeded');
+  await readsSite('The first page');
+
+  step('break it, see why');
+  push('The second page', true);
+  await openPipeline();
+  await stageIs('Build', 'Failed');
+  await page.getByRole('tab', { name: t('why') }).click();
+  await page.getByRole('row').filter({ hasText: 'Build' }).first().waitFor();
+  await stage('Build').getByRole('link', { name: t('viewLog') }).click();
+  await see('Error: this page is broken');
+  await button(t('firstError')).click();
+  await page.locator('.log-line.hit').waitFor();
+
+  step('retry');
+  writeFileSync(fixed, '');
+  await openPipeline();
+  await stage('Build').getByRole('button', { name: t('retry') }).click();
+  await stageIs('Approval', 'Waiting');
+  await approve();
+  await stageIs('Deploy', 'Succeeded');
+  await page.waitForFunction(async (path) => (await (await fetch(path)).text()).includes('The second page'), `/conveyor/websites/${site}/`);
+  await readsSite('The second page');
+
+  step('close and open the way');
+  await openPipeline();
+  await button(t('closeTransition', { stage: 'Deploy' })).click();
+  await dialog().getByLabel(t('reasonOfClosing')).fill('a freeze');
+  await dialog().getByRole('button', { name: t('close'), exact: true }).last().click();
+  await see('a freeze');
+  await button(t('openTransition', { stage: 'Deploy' })).click();
+  await button(t('closeTransition', { stage: 'Deploy' })).waitFor();
+
+  step('roll back');
+  await stage('Deploy').getByRole('button', { name: `${t('actions')}: Deploy` }).click();
+  await page.getByRole('menuitem', { name: t('rollback') }).click();
+  await dialog().getByRole('button', { name: new RegExp(t('execution')) }).click();
+  await page.getByRole('option').last().click();
+  await dialog().getByRole('button', { name: t('rollback'), exact: true }).click();
+  await dialog().waitFor({ state: 'hidden' });
+  await page.waitForFunction(async (path) => (await (await fetch(path)).text()).includes('The first page'), `/conveyor/websites/${site}/`);
+  await readsSite('The first page');
+}
+
+async function photographs() {
+  const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+  await nav(t('builds'));
+  await page.getByRole('link', { name: new RegExp(`^${site} #`) }).first().click();
+  await see('the last line');
+  const build = new URL(page.url()).pathname;
+  const pages = {
+    pipelines: '/conveyor/', pipeline: `/conveyor/pipelines/${site}`, create: '/conveyor/create', builds: '/conveyor/builds', build,
+    repositories: '/conveyor/repositories', repository: `/conveyor/repositories/${site}`, buckets: '/conveyor/buckets', bucket: `/conveyor/buckets/${site}`,
+    insights: '/conveyor/insights', missing: '/conveyor/no/such/page',
+  };
+  mkdirSync(pictures, { recursive: true });
+  const findings = [];
+  for (const mode of ['light', 'dark']) {
+    await page.evaluate((m) => localStorage.setItem('conveyor-mode', m), mode);
+    for (const [name, path] of Object.entries(pages)) {
+      await page.setViewportSize({ width: 1440, height: 900 });
+      await page.goto(url + path);
+      await page.getByRole('heading', { level: 1 }).or(page.locator('h1')).first().waitFor();
+      await page.waitForFunction(() => !document.querySelector('[class*="awsui_spinner"]'));
+      for (const width of [1440, 1024, 390]) {
+        await page.setViewportSize({ width, height: width === 390 ? 844 : 900 });
+        await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+        await page.screenshot({ path: join(pictures, `${name}-${mode}-${width}.png`) });
+        const wider = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+        if (wider > 0) findings.push(`${name} at ${width}: ${wider} px wider than the window`);
+      }
+      findings.push(...(await examine(axe, `${name} ${mode}`)));
+    }
+  }
+  assert.deepEqual(findings, []);
+}
+
+/** examine has the page looked at by axe. It runs beside the page, whose policy lets no foreign script in. */
+async function examine(axe, where) {
+  const session = await context.newCDPSession(page);
+  const { executionContextId } = await isolated(session);
+  const run = async (expression) =>
+    (await session.send('Runtime.evaluate', { expression, contextId: executionContextId, awaitPromise: true, returnByValue: true })).result.value;
+  await run(axe);
+  const found = await run(`axe.run(document, { resultTypes: ['violations'] }).then((r) => r.violations
+    .filter((v) => v.impact === 'serious' || v.impact === 'critical').map((v) => v.id + ': ' + v.nodes.slice(0, 3).map((n) => n.html.slice(0, 160)).join(' | ')))`);
+  await session.detach();
+  return found.map((f) => `${where}: ${f}`);
+}
+
+async function isolated(session) {
+  const { frameTree } = await session.send('Page.getFrameTree');
+  return session.send('Page.createIsolatedWorld', { frameId: frameTree.frame.id });
+}
+
+try {
+  await theScenario();
+  assert.deepEqual(complaints, [], 'errors in the browser console');
+  await photographs();
+  assert.deepEqual(complaints, [], 'errors in the browser console');
+  console.log('the walk is done');
+} catch (e) {
+  mkdirSync(pictures, { recursive: true });
+  await page.screenshot({ path: join(pictures, 'failed.png') });
+  console.log(`at ${page.url()}`);
+  throw e;
+} finally {
+  await browser.close();
+}

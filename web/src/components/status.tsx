@@ -1,0 +1,17 @@
+import StatusIndicator, { type StatusIndicatorProps } from '@cloudscape-design/components/status-indicator';
+import { useWords, type Key } from '../i18n';
+
+const types = {
+  InProgress: 'in-progress', Succeeded: 'success', Failed: 'error', Stopped: 'stopped', Stopping: 'in-progress', Superseded: 'info',
+  Cancelled: 'stopped', Waiting: 'pending', Idle: 'pending', Abandoned: 'stopped', NotAllowed: 'info',
+} satisfies Partial<Record<Key, StatusIndicatorProps.Type>>;
+type Known = keyof typeof types;
+
+/** CodeBuild says it in capitals. */
+const builds: Record<string, Known> = { SUCCEEDED: 'Succeeded', FAILED: 'Failed', FAULT: 'Failed', TIMED_OUT: 'Failed', IN_PROGRESS: 'InProgress', STOPPED: 'Stopped' };
+
+export function Status({ value }: { value?: string | null }) {
+  const { t } = useWords();
+  const known: Known = value && value in types ? (value as Known) : (builds[value ?? ''] ?? 'Idle');
+  return <StatusIndicator wrapText={false} type={types[known]} colorOverride={known === 'Waiting' ? 'blue' : undefined}>{t(known)}</StatusIndicator>;
+}

@@ -1,0 +1,54 @@
+import Button from '@cloudscape-design/components/button';
+import Checkbox from '@cloudscape-design/components/checkbox';
+import FormField from '@cloudscape-design/components/form-field';
+import Header from '@cloudscape-design/components/header';
+import Input from '@cloudscape-design/components/input';
+import SpaceBetween from '@cloudscape-design/components/space-between';
+import Table from '@cloudscape-design/components/table';
+import { useQuery } from '@tanstack/react-query';
+import { useState } from 'react';
+import { createBucket, listBuckets, publish } from '../api/s3';
+import { ErrorBox } from '../components/error-box';
+import { FormModal } from '../components/form-modal';
+import { LinkTo } from '../components/link-to';
+import { useWords } from '../i18n';
+
+export default function Buckets() {
+  const { t, at } = useWords();
+  const list = useQuery({ queryKey: ['buckets'], queryFn: listBuckets });
+  const [making, setMaking] = useState(false);
+  return (
+    <SpaceBetween size="l">
+      {list.isError && <ErrorBox error={list.error} retry={() => void list.refetch()} />}
+      <Table
+        items={list.data ?? []}
+        loading={list.isLoading}
+        loadingText={t('loading')}
+        empty={t('noBuckets')}
+        ariaLabels={{ tableLabel: t('buckets') }}
+        header={<Header variant="h1" actions={<Button variant="primary" onClick={() => setMaking(true)}>{t('createBucket')}</Button>}>{t('buckets')}</Header>}
+        columnDefinitions={[
+          { id: 'name', header: t('name'), isRowHeader: true, cell: (b) => <LinkTo to={`/buckets/${b.name}`}>{b.name}</LinkTo> },
+          { id: 'at', header: t('started'), cell: (b) => at(Date.parse(b.created) / 1000) },
+        ]}
+      />
+      {making && <CreateBucket onClose={() => (setMaking(false), void list.refetch())} />}
+    </SpaceBetween>
+  );
+}
+
+function CreateBucket({ onClose }: { onClose: () => void }) {
+  const { t } = useWords();
+  const [name, setName] = useState('');
+  const [website, setWebsite] = useState(true);
+  async function create() {
+    await createBucket(name);
+    if (website) await publish(name);
+  }
+  return (
+    <FormModal title={t('createBucket')} submit={t('create')} disabled={!name} onSubmit={create} onClose={onClose}>
+      <FormField label={t('name')}><Input value={name} onChange={(e) => setName(e.detail.value.trim())} /></FormField>
+      <Checkbox checked={website} description={t('websiteHint')} onChange={(e) => setWebsite(e.detail.checked)}>{t('website')}</Checkbox>
+    </FormModal>
+  );
+}

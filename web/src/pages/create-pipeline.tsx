@@ -1,0 +1,119 @@
+import Box from '@cloudscape-design/components/box';
+import Checkbox from '@cloudscape-design/components/checkbox';
+import Container from '@cloudscape-design/components/container';
+import FormField from '@cloudscape-design/components/form-field';
+import Input from '@cloudscape-design/components/input';
+import Select from '@cloudscape-design/components/select';
+import SpaceBetween from '@cloudscape-design/components/space-between';
+import Tabs from '@cloudscape-design/components/tabs';
+import Wizard from '@cloudscape-design/components/wizard';
+import { useQuery } from '@tanstack/react-query';
+import { useState } from 'react';
+import { useNavigate } from 'react-router';
+import { aws, AwsError } from '../api/aws';
+import { projectsQ, repositoriesQ } from '../api/queries';
+import { createBucket, listBuckets } from '../api/s3';
+import { ErrorBox } from '../components/error-box';
+import { useWords } from '../i18n';
+import { cloudFormation, pipeline, terraform, type Choice } from '../recipes';
+
+const start: Choice = { name: '', repository: '', branch: 'main', project: '', approval: false, bucket: '', artifacts: 'conveyor-artifacts' };
+
+/** Making a pipeline step by step, with what it is in the words of each tool at the end. */
+export default function CreatePipeline() {
+  const { t } = useWords();
+  const go = useNavigate();
+  const repositories = useQuery(repositoriesQ());
+  const projects = useQuery(projectsQ());
+  const buckets = useQuery({ queryKey: ['buckets'], queryFn: listBuckets });
+  const [choice, setChoice] = useState(start);
+  const [step, setStep] = useState(0);
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState<unknown>();
+  const set = (part: Partial<Choice>) => setChoice({ ...choice, ...part });
+  const ready = [choice.name !== '', choice.repository !== '' && choice.branch !== '', true, true, choice.bucket !== '' || choice.project !== '' || choice.approval, true];
+
+  async function create() {
+    setBusy(true);
+    setError(undefined);
+    try {
+      await ensureBucket(choice.artifacts);
+      await aws('codepipeline', 'CreatePipeline', { pipeline: pipeline(choice) });
+      await go(`/pipelines/${encodeURIComponent(choice.name)}`);
+    } catch (e) {
+      setError(e);
+    }
+    setBusy(false);
+  }
+  const missing = (i: number) => (ready[i] ? undefined : t('required'));
+  const document = pipeline(choice);
+  const code = (id: string, label: string, text: string) => ({ id, label, content: <pre className="code" tabIndex={0}>{text}</pre> });
+  return (
+    <Wizard
+      activeStepIndex={step}
+      isLoadingNextStep={busy}
+      onNavigate={(e) => (e.detail.requestedStepIndex < step || ready.slice(0, e.detail.requestedStepIndex).every(Boolean)) && setStep(e.detail.requestedStepIndex)}
+      onSubmit={() => void create()}
+      onCancel={() => void go('/')}
+      submitButtonText={t('createPipeline')}
+      i18nStrings={{
+        stepNumberLabel: (n) => t('stepOf', { n, of: 6 }), collapsedStepsLabel: (n, of) => t('stepOf', { n, of }), navigationAriaLabel: t('steps'),
+        cancelButton: t('cancel'), previousButton: t('previous'), nextButton: t('next'), optional: t('optional'),
+      }}
+      steps={[
+        {
+          title: t('settingsStep'),
+          content: (
+            <Container>
+              <SpaceBetween size="l">
+                <FormField label={t('name')} errorText={step > 0 ? missing(0) : undefined}><Input value={choice.name} onChange={(e) => set({ name: e.detail.value.trim() })} /></FormField>
+                <FormField label={t('artifactBucket')} constraintText={t('artifactHint')}><Input value={choice.artifacts} onChange={(e) => set({ artifacts: e.detail.value.trim() })} /></FormField>
+              </SpaceBetween>
+            </Container>
+          ),
+        },
+        {
+          title: t('wizardSource'),
+          content: (
+            <Container>
+              <SpaceBetween size="l">
+                <Choose label={t('sourceRepository')} value={choice.repository} options={(repositories.data ?? []).map((r) => r.repositoryName ?? '')} onChange={(repository) => set({ repository })} />
+                <FormField label={t('branch')}><Input value={choice.branch} onChange={(e) => set({ branch: e.detail.value.trim() })} /></FormField>
+              </SpaceBetween>
+            </Container>
+          ),
+        },
+        { title: t('wizardBuild'), isOptional: true, content: <Container><Choose label={t('withBuild')} value={choice.project} options={projects.data ?? []} onChange={(p) => set({ project: p })} optional /></Container> },
+        { title: t('wizardApproval'), isOptional: true, content: <Container><Checkbox checked={choice.approval} onChange={(e) => set({ approval: e.detail.checked })}>{t('withApproval')}</Checkbox></Container> },
+        { title: t('wizardDeploy'), isOptional: true, content: <Container><Choose label={t('withDeploy')} value={choice.bucket} options={(buckets.data ?? []).map((b) => b.name)} onChange={(bucket) => set({ bucket })} optional /></Container> },
+        {
+          title: t('wizardReview'),
+          content: (
+            <SpaceBetween size="m">
+              {error !== undefined && <ErrorBox error={error} />}
+              <Box variant="h2">{choice.name}</Box>
+              <Tabs ariaLabel={t('wizardReview')} tabs={[code('json', 'JSON', JSON.stringify({ pipeline: document }, null, 2)), code('cfn', 'CloudFormation', cloudFormation(document)), code('tf', 'Terraform', terraform(document))]} />
+            </SpaceBetween>
+          ),
+        },
+      ]}
+    />
+  );
+}
+
+async function ensureBucket(name: string) {
+  try {
+    await createBucket(name);
+  } catch (e) {
+    if (!(e instanceof AwsError && e.code === 'BucketAlreadyOwnedByYou')) throw e;
+  }
+}
+
+function Choose(p: { label: string; value: string; options: string[]; onChange: (v: string) => void; optional?: boolean }) {
+  const options = [...(p.optional ? [{ value: '', label: '–' }] : []), ...p.options.map((value) => ({ value, label: value }))];
+  return (
+    <FormField label={p.label}>
+      <Select selectedOption={options.find((o) => o.value === p.value) ?? null} options={options} empty="–" onChange={(e) => p.onChange(e.detail.selectedOption.value ?? '')} />
+    </FormField>
+  );
+}
