@@ -75,7 +75,8 @@ phases:
     commands:
       - printf '\\033[32mthe first line\\033[0m\\n'
       - while [ ! -e ${gate} ]; do sleep 0.1; done
-      - if [ -e broken ] && [ ! -e ${fixed} ]; then echo 'Error: this page is broken'; exit 1; fi
+      - |
+        if [ -e broken ] && [ ! -e ${fixed} ]; then echo 'Error: this page is broken'; exit 1; fi
       - echo 'the last line'
 artifacts:
   files: [index.html]
