@@ -114,7 +114,7 @@ func isBrowser(r *http.Request) bool {
 	if r.Method != http.MethodGet || isSigned(r) {
 		return false
 	}
-	if strings.HasPrefix(r.URL.Path, console.Pages+"assets/") || r.URL.Path == console.Pages+"logo.svg" {
+	if strings.HasPrefix(r.URL.Path, console.Pages+"assets/") || r.URL.Path == console.Pages+"logo.svg" || r.URL.Path == console.Pages+"licences.txt" {
 		return true
 	}
 	return (r.URL.Path == "/" || strings.HasPrefix(r.URL.Path, console.Pages)) && strings.Contains(r.Header.Get("Accept"), "text/html")

@@ -10,7 +10,7 @@ import Wizard from '@cloudscape-design/components/wizard';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useNavigate } from 'react-router';
-import { aws, AwsError } from '../api/aws';
+import { aws } from '../api/aws';
 import { projectsQ, repositoriesQ } from '../api/queries';
 import { createBucket, listBuckets } from '../api/s3';
 import { ErrorBox } from '../components/error-box';
@@ -37,7 +37,7 @@ export default function CreatePipeline() {
     setBusy(true);
     setError(undefined);
     try {
-      await ensureBucket(choice.artifacts);
+      if (!(await listBuckets()).some((b) => b.name === choice.artifacts)) await createBucket(choice.artifacts);
       await aws('codepipeline', 'CreatePipeline', { pipeline: pipeline(choice) });
       await go(`/pipelines/${encodeURIComponent(choice.name)}`);
     } catch (e) {
@@ -99,14 +99,6 @@ export default function CreatePipeline() {
       ]}
     />
   );
-}
-
-async function ensureBucket(name: string) {
-  try {
-    await createBucket(name);
-  } catch (e) {
-    if (!(e instanceof AwsError && e.code === 'BucketAlreadyOwnedByYou')) throw e;
-  }
 }
 
 function Choose(p: { label: string; value: string; options: string[]; onChange: (v: string) => void; optional?: boolean }) {
