@@ -103,7 +103,7 @@ export default function Pipelines() {
             />
           </div>
         }
-        pagination={<Pagination currentPageIndex={shown} pagesCount={pages} onChange={(e) => setPage(e.detail.currentPageIndex)} />}
+        pagination={<Pagination ariaLabels={{ pageLabel: (n) => t('page', { n }), nextPageLabel: t('nextPage'), previousPageLabel: t('previousPage') }} currentPageIndex={shown} pagesCount={pages} onChange={(e) => setPage(e.detail.currentPageIndex)} />}
         preferences={
           <CollectionPreferences
             title={t('preferences')}
