@@ -7,7 +7,7 @@ import Select from '@cloudscape-design/components/select';
 import SpaceBetween from '@cloudscape-design/components/space-between';
 import Tabs from '@cloudscape-design/components/tabs';
 import Wizard from '@cloudscape-design/components/wizard';
-import { useQuery } from '@tanstack/react-query';
+import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useNavigate } from 'react-router';
 import { aws } from '../api/aws';
@@ -23,6 +23,7 @@ const start: Choice = { name: '', repository: '', branch: 'main', project: '', a
 export default function CreatePipeline() {
   const { t } = useWords();
   const go = useNavigate();
+  const queries = useQueryClient();
   const repositories = useQuery(repositoriesQ());
   const projects = useQuery(projectsQ());
   const buckets = useQuery({ queryKey: ['buckets'], queryFn: listBuckets });
@@ -39,6 +40,7 @@ export default function CreatePipeline() {
     try {
       if (!(await listBuckets()).some((b) => b.name === choice.artifacts)) await createBucket(choice.artifacts);
       await aws('codepipeline', 'CreatePipeline', { pipeline: pipeline(choice) });
+      void queries.invalidateQueries({ queryKey: ['buckets'] });
       await go(`/pipelines/${encodeURIComponent(choice.name)}`);
     } catch (e) {
       setError(e);
