@@ -77,6 +77,7 @@ type rooms struct {
 	git          *githost.Host
 	webhooks     *hookhost.Host
 	box          *secret.Box
+	secrets      *secrets
 	elsewhere    *elsewhere
 	watching     sync.WaitGroup     // what runs beside the queue
 	endWatching  context.CancelFunc // ends it
@@ -152,6 +153,7 @@ func openRooms(ctx context.Context, c config.Config, seat *seat, db store.Store,
 		alarms.API(),
 		eventsapi.New(db, r.events, place).API(),
 	)
+	r.serveSecrets(place)
 	r.api.AddQuery(iamapi.New(identities, place).API(), stsapi.New(identities, place).API(), alarms.QueryAPI())
 	r.serveElsewhere(verifier, authorizer, place)
 	r.api.AddREST(lambdaapi.New(r.functions, functionObjects{r}, place).API())
@@ -213,6 +215,7 @@ func (r *rooms) openBuilds(db store.Store, place awsapi.Place) error {
 	r.builds = build.New(build.Config{
 		Store: db, Queue: r.queue, Runner: runner, Slots: r.config.BuildSlots,
 		Objects: backing.Objects(r.limitedObjects()), Repositories: backing.RepositoriesAndMirrors(r.limitedRepositories(), r.elsewhere.sources.MirrorPath), Logs: backing.Logs(r.logs),
+		Secrets:  r.openSecrets(db, place),
 		OnChange: r.buildChanged,
 		Roles:    r.identities, Endpoint: r.config.PublicURL,
 		Place: build.Place{Region: place.Region, Account: place.Account}, Log: r.log.With("room", "builds"),
@@ -350,7 +353,7 @@ func (r *rooms) sweep(ctx context.Context) {
 		_, err := r.objects.Sweep(ctx)
 		_, errPushes := r.repositories.Prune(ctx, time.Now().Add(-keepPushes))
 		err = errors.Join(err, errPushes, r.builds.Prune(ctx, time.Now().Add(-keepCommands)), r.logs.Sweep(ctx), r.repositories.Maintain(ctx),
-			r.elsewhere.sweep(ctx),
+			r.elsewhere.sweep(ctx), r.secrets.vault.Sweep(ctx),
 			r.alarms.Prune(ctx, time.Now().Add(-keepAlarms)), r.alarmRule.Prune(ctx, time.Now().Add(-keepAlarms)),
 			r.pulls.Prune(ctx, time.Now().Add(-keepPullStatuses)), r.events.Prune(ctx, time.Now().Add(-keepEvents)), r.functions.Prune(ctx, time.Now().Add(-keepCode)))
 		if err != nil && ctx.Err() == nil {

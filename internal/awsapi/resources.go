@@ -4,6 +4,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/conveyor-cd/conveyor/internal/vault"
 )
 
 // naming says which member of a service's inputs names the resource and how that becomes the resource part of an ARN.
@@ -36,6 +38,8 @@ var namings = map[string][]naming{
 		{[]string{"FunctionName"}, functionResource, ":function:"},
 		{[]string{"Resource"}, plain("function:", ""), ""},
 	},
+	"ssm":            {{[]string{"Name", "Names", "Path", "ResourceId"}, parameterResource, ":parameter/"}},
+	"secretsmanager": {{[]string{"SecretId", "SecretIdList", "Name"}, secretResource, ""}},
 	"logs": {
 		{[]string{"logGroupName", "logGroupIdentifier"}, plain("log-group:", ":*"), ":log-group:"},
 		{[]string{"resourceArn"}, plain("log-group:", ":*"), ""},
@@ -87,6 +91,15 @@ func eventResource(name string, in reflect.Value) string {
 	}
 	return "rule/" + name
 }
+
+// parameterResource is a parameter, whatever version of it is asked for, or a path.
+func parameterResource(name string, _ reflect.Value) string {
+	name, _, _ = strings.Cut(name, ":")
+	return "parameter/" + strings.Trim(name, "/")
+}
+
+// secretResource is a secret, however it is named.
+func secretResource(name string, _ reflect.Value) string { return "secret:" + vault.ResourceName(name) }
 
 // resources lists the ARNs a request is about, for the caller's policies: nil when they cannot be told from it. It looks
 // at the decoded input alone, so that members the operation does not have cannot mislead it.
@@ -144,6 +157,9 @@ func actionType(service string, in reflect.Value, place Place) string {
 
 // arn is what policies call the resource an input names.
 func (n naming) arn(name string, in reflect.Value, service string, place Place) string {
+	if service == "secretsmanager" {
+		name = vault.Name(name) // its ARN may be short of its end
+	}
 	if strings.HasPrefix(name, "arn:") {
 		_, bare, ok := strings.Cut(name, n.after)
 		if n.after == "" || !ok {

@@ -21,6 +21,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go/encoding/cbor"
 	"github.com/aws/smithy-go/middleware"
@@ -61,6 +63,12 @@ func everySDK() []sdkService {
 		}},
 		{name: "events", client: func(t transport) any {
 			return eventbridge.New(eventbridge.Options{Region: "us-east-1", BaseEndpoint: &endpoint, Credentials: keys, HTTPClient: t, RetryMaxAttempts: 1})
+		}},
+		{name: "ssm", client: func(t transport) any {
+			return ssm.New(ssm.Options{Region: "us-east-1", BaseEndpoint: &endpoint, Credentials: keys, HTTPClient: t, RetryMaxAttempts: 1})
+		}},
+		{name: "secretsmanager", client: func(t transport) any {
+			return secretsmanager.New(secretsmanager.Options{Region: "us-east-1", BaseEndpoint: &endpoint, Credentials: keys, HTTPClient: t, RetryMaxAttempts: 1})
 		}},
 		{name: "cloudwatch", client: cloudWatch(awsjson.New10(schemas.GraniteServiceVersion20100801))},
 		{name: "cloudwatch", client: cloudWatch(nil), cbor: true},
@@ -107,6 +115,9 @@ func operationsOf(client any) []sdkOperation {
 	t := reflect.TypeOf(client)
 	for i := range t.NumMethod() {
 		m := t.Method(i)
+		if _, ok := client.(*ssm.Client); ok && !strings.Contains(m.Name, "Parameter") {
+			continue // of Systems Manager, Parameter Store alone is served
+		}
 		if m.Name == "Options" || notPlain[m.Name] || m.Type.NumIn() != 4 {
 			continue
 		}

@@ -1,6 +1,8 @@
 package build
 
 import (
+	"context"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -17,30 +19,27 @@ func secondaryDir(id string) string { return "sources/" + id }
 
 // environment is a build's variables, last word first in this order: the build service's own, StartBuild's and the
 // project's (already one list), the buildspec's, the server's, among which are access.
-func (r *run) environment(spec *buildspec.Spec, access []buildspec.Variable) ([]buildspec.Variable, error) {
-	b := r.rec.Build
+func (r *run) environment(ctx context.Context, spec *buildspec.Spec, access []buildspec.Variable) ([]buildspec.Variable, error) {
 	base := []buildspec.Variable{
 		{Name: "CI", Value: "true"},
 		{Name: "AWS_DEFAULT_REGION", Value: r.s.cfg.Place.Region},
 		{Name: "AWS_REGION", Value: r.s.cfg.Place.Region},
 	}
 	base = append(base, access...)
-	var project []buildspec.Variable
-	for _, v := range b.Environment.EnvironmentVariables {
-		if v.Type != types.EnvironmentVariableTypePlaintext && v.Type != "" {
-			return nil, clientFailure("environment variable %s has type %s, which is not supported by this server yet; use PLAINTEXT", *v.Name, v.Type)
-		}
-		if strings.ContainsRune(aws.ToString(v.Value), 0) {
-			return nil, clientFailure("environment variable %s contains a NUL character", *v.Name)
-		}
-		project = append(project, buildspec.Variable{Name: *v.Name, Value: aws.ToString(v.Value)})
+	project, err := r.projectVariables(ctx)
+	if err != nil {
+		return nil, err
 	}
-	for _, v := range append(project, spec.Env.Variables...) {
+	own, err := r.specVariables(ctx, spec.Env, project)
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range slices.Concat(project, own) {
 		if strings.HasPrefix(v.Name, buildspec.ReservedPrefix) {
 			r.log.Printf("Warning: the variable %s is ignored if CodeBuild sets one of that name: names that start with %s are reserved", v.Name, buildspec.ReservedPrefix)
 		}
 	}
-	return buildspec.Merge(r.s.cfg.Env, base, spec.Env.Variables, project, r.ownVariables()), nil
+	return buildspec.Merge(r.s.cfg.Env, base, own, project, r.ownVariables()), nil
 }
 
 // ownVariables are the CODEBUILD_ variables (codebuild.md section 6). Those without a value are not set.

@@ -24,9 +24,9 @@ type buildLog struct {
 
 	mu      sync.Mutex
 	room    *sync.Cond
+	mask    mask
 	partial []byte // a line that has not ended yet
 	lines   []LogLine
-	hidden  []string // what lines must not show
 	pending int
 	closed  bool
 	wake    chan struct{}
@@ -70,7 +70,12 @@ func (l *buildLog) Write(p []byte) (int, error) {
 		}
 		p = p[i+1:]
 	}
-	for len(l.partial) > maxLine {
+	// A secret that lies across a cut would be in neither half: what may become one waits, what is one goes first.
+	for len(l.partial) > maxLine+l.mask.longest {
+		if l.mask.contains(string(l.partial)) {
+			l.partial = append(l.partial[:0], l.mask.hide(string(l.partial))...)
+			continue
+		}
 		cut := lineCut(l.partial)
 		l.add(now, l.partial[:cut])
 		l.partial = append(l.partial[:0], l.partial[cut:]...)
@@ -91,16 +96,9 @@ func lineCut(b []byte) int {
 	return maxLine
 }
 
-// Hide makes lines from now on show *** in place of secrets.
-func (l *buildLog) Hide(secrets ...string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.hidden = append(l.hidden, secrets...)
-}
-
 func (l *buildLog) add(at time.Time, line []byte) {
-	for _, secret := range l.hidden {
-		line = bytes.ReplaceAll(line, []byte(secret), []byte("***"))
+	if l.mask.contains(string(line)) {
+		line = []byte(l.mask.hide(string(line)))
 	}
 	for len(line) > maxLine {
 		cut := lineCut(line)
@@ -108,6 +106,29 @@ func (l *buildLog) add(at time.Time, line []byte) {
 		line = line[cut:]
 	}
 	l.push(at, line)
+}
+
+// hide keeps secrets out of every line from now on.
+func (l *buildLog) hide(secrets ...string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, secret := range secrets {
+		l.mask.add(secret)
+	}
+}
+
+// masked is a text without the secrets it holds.
+func (l *buildLog) masked(text string) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.mask.hide(text)
+}
+
+// hides reports whether a text holds a secret.
+func (l *buildLog) hides(text string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.mask.contains(text)
 }
 
 func (l *buildLog) push(at time.Time, line []byte) {

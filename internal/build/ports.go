@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 	"time"
+
+	"github.com/conveyor-cd/conveyor/internal/buildspec"
 )
 
 // Errors the ports report, whatever is behind them.
@@ -12,6 +14,7 @@ var (
 	ErrNoBucket     = errors.New("no such bucket")
 	ErrNoObject     = errors.New("no such object")
 	ErrNoRepository = errors.New("no such repository")
+	ErrNoSecret     = errors.New("no such parameter or secret")
 )
 
 // Objects is what builds need of the object store: they read sources from it and put artifacts there.
@@ -63,6 +66,15 @@ type CloneRef struct{ Repository, Branch, Commit, URL string }
 
 // CloneRefLimit is how long an artifact that holds a CloneRef is at most.
 const CloneRefLimit = 16 << 10
+
+// Secrets is what builds need of parameters and secrets. What is missing or unfit is ErrNoSecret, whose text says what and
+// never holds a value.
+type Secrets interface {
+	// Parameter is the value of a parameter; name may be an ARN and may end with a version or a label.
+	Parameter(ctx context.Context, name string) (string, error)
+	// Secret is the whole value that ref is about.
+	Secret(ctx context.Context, ref buildspec.SecretRef) (string, error)
+}
 
 // Logs opens the log streams builds write to.
 type Logs interface {

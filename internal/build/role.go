@@ -48,7 +48,7 @@ func (r *run) credentials(ctx context.Context) ([]buildspec.Variable, error) {
 		return nil, denied(err)
 	}
 	r.access = key.ID
-	r.log.Hide(key.Secret, key.SessionToken)
+	r.log.hide(key.Secret, key.SessionToken)
 	return []buildspec.Variable{
 		{Name: "AWS_ACCESS_KEY_ID", Value: key.ID},
 		{Name: "AWS_SECRET_ACCESS_KEY", Value: key.Secret},

@@ -98,6 +98,9 @@ func (r *run) phase(ctx context.Context, phase buildspec.Phase) (ok bool, on bui
 		err = r.commands(ctx, phase)
 	}
 	status, why := verdict(ctx, err)
+	if why != nil {
+		why.Message = r.log.masked(why.Message)
+	}
 	r.note(ctx, status)
 	r.leave(status, why)
 	r.logEnd(phase, status, why, on)
@@ -191,7 +194,7 @@ func (r *run) downloadSource(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	env, err := r.environment(r.spec, access)
+	env, err := r.environment(ctx, r.spec, access)
 	if err != nil {
 		return err
 	}
@@ -224,10 +227,6 @@ func (r *run) supported() error {
 		return clientFailure("the buildspec uses %s, which is not supported by this server yet", what)
 	}
 	switch {
-	case len(sp.Env.ParameterStore) > 0:
-		return refuse("env.parameter-store")
-	case len(sp.Env.SecretsManager) > 0:
-		return refuse("env.secrets-manager")
 	case sp.HasBatch:
 		return refuse("batch")
 	}
@@ -329,6 +328,10 @@ func (r *run) export(ctx context.Context) error {
 		v, ok := values[n]
 		if !ok {
 			r.log.Printf("Warning: the exported variable %s is not set", n)
+			continue
+		}
+		if r.log.hides(v) {
+			r.log.Printf("Warning: the exported variable %s is left out: its value holds a secret", n)
 			continue
 		}
 		out = append(out, types.ExportedEnvironmentVariable{Name: aws.String(n), Value: aws.String(strings.ToValidUTF8(v, "\uFFFD"))})

@@ -45,7 +45,11 @@ var services = map[string]func(op string) bool{
 		}
 		return false
 	},
-	"sts": nil,
+	"sts":            nil,
+	"secretsmanager": nil,
+	"ssm": func(op string) bool {
+		return strings.Contains(op, "Parameter") || strings.HasSuffix(op, "Resource") && strings.Contains(op, "Tags")
+	},
 	"lambda": func(op string) bool {
 		for _, noun := range []string{"Function", "Permission", "Policy", "Invoke", "Tag"} {
 			if strings.Contains(op, noun) && !strings.Contains(op, "Durable") && !strings.Contains(op, "Capacity") {

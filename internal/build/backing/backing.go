@@ -9,10 +9,13 @@ import (
 	"strings"
 
 	"github.com/conveyor-cd/conveyor/internal/build"
+	"github.com/conveyor-cd/conveyor/internal/buildspec"
 	"github.com/conveyor-cd/conveyor/internal/gitrepo"
 	"github.com/conveyor-cd/conveyor/internal/iam"
 	"github.com/conveyor-cd/conveyor/internal/logstore"
 	"github.com/conveyor-cd/conveyor/internal/objectstore"
+	"github.com/conveyor-cd/conveyor/internal/parameter"
+	"github.com/conveyor-cd/conveyor/internal/vault"
 )
 
 // Objects lets builds read and write the object store.
@@ -106,6 +109,50 @@ func (r repositories) CloneRef(artifact []byte) (build.CloneRef, bool, error) {
 		ref.Repository = mirrored + ref.Mirror
 	}
 	return build.CloneRef{Repository: ref.Repository, Branch: ref.Branch, Commit: ref.Commit, URL: ref.CloneURL}, ok, err
+}
+
+// Secrets lets builds read parameters and secrets.
+func Secrets(p *parameter.Store, v *vault.Store, place build.Place) build.Secrets {
+	return secrets{p, v, place}
+}
+
+type secrets struct {
+	parameters *parameter.Store
+	vault      *vault.Store
+	place      build.Place
+}
+
+// here reports whether an id is no ARN, or the ARN of something of this server.
+func (s secrets) here(service, id string) bool {
+	return !strings.HasPrefix(id, "arn:") || strings.HasPrefix(id, "arn:aws:"+service+":"+s.place.Region+":"+s.place.Account+":")
+}
+
+func (s secrets) Parameter(ctx context.Context, name string) (string, error) {
+	v, err := parameter.Version{}, parameter.ErrNotFound
+	if s.here("ssm", name) {
+		v, err = s.parameters.Find(ctx, name)
+	}
+	if errors.Is(err, parameter.ErrNotFound) || errors.Is(err, parameter.ErrNoVersion) {
+		return "", fmt.Errorf("%w: parameter %s: %w", build.ErrNoSecret, name, err)
+	}
+	if err != nil {
+		return "", err
+	}
+	return s.parameters.Value(v)
+}
+
+func (s secrets) Secret(ctx context.Context, ref buildspec.SecretRef) (string, error) {
+	v, err := vault.Version{}, vault.ErrNotFound
+	if s.here("secretsmanager", ref.ID) {
+		v, err = s.vault.Value(ctx, vault.Name(ref.ID), ref.VersionID, ref.Stage)
+	}
+	switch {
+	case errors.Is(err, vault.ErrNotFound), errors.Is(err, vault.ErrNoVersion), errors.Is(err, vault.ErrDeleted):
+		return "", fmt.Errorf("%w: secret %s: %w", build.ErrNoSecret, ref.ID, err)
+	case err == nil && v.Binary:
+		return "", fmt.Errorf("%w: secret %s is binary, and an environment variable is a text", build.ErrNoSecret, ref.ID)
+	}
+	return string(v.Value), err
 }
 
 // Logs lets builds write to the log store.
