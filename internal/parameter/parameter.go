@@ -3,6 +3,7 @@
 package parameter
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -147,15 +148,27 @@ func (s *Store) next(ctx context.Context, tx store.Tx, name string) (int64, erro
 	return number, err
 }
 
+// inherit gives a version what was left out and the version before has: its kind and its description.
+func (s *Store) inherit(ctx context.Context, tx store.Tx, v *Version, before int64) error {
+	var kind, text string
+	err := tx.QueryRow(ctx, `SELECT kind, about FROM parameter_versions WHERE name = $1 AND version = $2`, v.Name, before).Scan(&kind, &text)
+	if errors.Is(err, sql.ErrNoRows) {
+		if v.Kind == "" {
+			return ErrNoKind
+		}
+		return nil
+	}
+	var about About
+	if err == nil {
+		err = json.Unmarshal([]byte(text), &about)
+	}
+	v.Kind, v.About.Description = cmp.Or(v.Kind, kind), cmp.Or(v.About.Description, about.Description)
+	return err
+}
+
 func (s *Store) store(ctx context.Context, tx store.Tx, v Version, number int64) error {
-	if v.Kind == "" {
-		err := tx.QueryRow(ctx, `SELECT kind FROM parameter_versions WHERE name = $1 AND version = $2`, v.Name, number-1).Scan(&v.Kind)
-		if errors.Is(err, sql.ErrNoRows) {
-			err = ErrNoKind
-		}
-		if err != nil {
-			return err
-		}
+	if err := s.inherit(ctx, tx, &v, number-1); err != nil {
+		return err
 	}
 	if v.Kind == Secure {
 		sealed, err := s.box.Seal([]byte(v.Stored), purpose(v.Name, number))
