@@ -20,7 +20,7 @@ type secrets struct {
 // openSecrets opens them, after the box they are sealed with, for builds.
 func (r *rooms) openSecrets(db store.Store, place awsapi.Place) build.Secrets {
 	r.secrets = &secrets{parameters: parameter.New(db, r.box), vault: vault.New(db, r.box)}
-	return backing.Secrets(r.secrets.parameters, r.secrets.vault, build.Place{Region: place.Region, Account: place.Account})
+	return backing.Secrets(r.secrets.parameters, r.secrets.vault, r.identities, build.Place{Region: place.Region, Account: place.Account})
 }
 
 func (r *rooms) serveSecrets(place awsapi.Place) {

@@ -29,7 +29,7 @@ func (r *run) fetchSecrets(ctx context.Context, kind types.EnvironmentVariableTy
 		case errors.Is(err, ErrNoSecret):
 			return nil, clientFailure("the environment variable %s cannot be set from %s: %v", v.Name, kind, err)
 		case err != nil:
-			return nil, fmt.Errorf("environment variable %s: %w", v.Name, err)
+			return nil, fmt.Errorf("environment variable %s: %w", v.Name, denied(err))
 		case strings.ContainsRune(value, 0):
 			return nil, clientFailure("the environment variable %s cannot be set from %s: the value contains a NUL character", v.Name, kind)
 		}

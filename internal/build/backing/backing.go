@@ -111,20 +111,31 @@ func (r repositories) CloneRef(artifact []byte) (build.CloneRef, bool, error) {
 	return build.CloneRef{Repository: ref.Repository, Branch: ref.Branch, Commit: ref.Commit, URL: ref.CloneURL}, ok, err
 }
 
-// Secrets lets builds read parameters and secrets.
-func Secrets(p *parameter.Store, v *vault.Store, place build.Place) build.Secrets {
-	return secrets{p, v, place}
+// Permitter says what the role of a build allows. Implemented by *iam.Directory.
+type Permitter interface {
+	// Permit is nil when the work of ctx may do action on resource, else an *iam.NotPermitted.
+	Permit(ctx context.Context, action, resource string) error
+}
+
+// Secrets lets builds read the parameters and secrets that their role allows.
+func Secrets(p *parameter.Store, v *vault.Store, roles Permitter, place build.Place) build.Secrets {
+	return secrets{p, v, roles, place}
 }
 
 type secrets struct {
 	parameters *parameter.Store
 	vault      *vault.Store
+	roles      Permitter
 	place      build.Place
+}
+
+func (s secrets) arn(service, resource string) string {
+	return "arn:aws:" + service + ":" + s.place.Region + ":" + s.place.Account + ":" + resource
 }
 
 // here reports whether an id is no ARN, or the ARN of something of this server.
 func (s secrets) here(service, id string) bool {
-	return !strings.HasPrefix(id, "arn:") || strings.HasPrefix(id, "arn:aws:"+service+":"+s.place.Region+":"+s.place.Account+":")
+	return !strings.HasPrefix(id, "arn:") || strings.HasPrefix(id, s.arn(service, ""))
 }
 
 func (s secrets) Parameter(ctx context.Context, name string) (string, error) {
@@ -135,6 +146,9 @@ func (s secrets) Parameter(ctx context.Context, name string) (string, error) {
 	if errors.Is(err, parameter.ErrNotFound) || errors.Is(err, parameter.ErrNoVersion) {
 		return "", fmt.Errorf("%w: parameter %s: %w", build.ErrNoSecret, name, err)
 	}
+	if err == nil {
+		err = s.roles.Permit(ctx, "ssm:GetParameters", s.arn("ssm", "parameter/"+strings.TrimPrefix(v.Name, "/")))
+	}
 	if err != nil {
 		return "", err
 	}
@@ -144,7 +158,11 @@ func (s secrets) Parameter(ctx context.Context, name string) (string, error) {
 func (s secrets) Secret(ctx context.Context, ref buildspec.SecretRef) (string, error) {
 	v, err := vault.Version{}, vault.ErrNotFound
 	if s.here("secretsmanager", ref.ID) {
-		v, err = s.vault.Value(ctx, vault.Name(ref.ID), ref.VersionID, ref.Stage)
+		name := vault.Name(ref.ID)
+		if err := s.roles.Permit(ctx, "secretsmanager:GetSecretValue", s.arn("secretsmanager", "secret:"+vault.ResourceName(name))); err != nil {
+			return "", err
+		}
+		v, err = s.vault.Value(ctx, name, ref.VersionID, ref.Stage)
 	}
 	switch {
 	case errors.Is(err, vault.ErrNotFound), errors.Is(err, vault.ErrNoVersion), errors.Is(err, vault.ErrDeleted):
