@@ -169,9 +169,14 @@ phases:
 func TestRefusedWhileDownloading(t *testing.T) {
 	t.Parallel()
 	s := serve(t, options{})
+	for kind, spec := range map[string]string{
+		"PARAMETER_STORE": "version: 0.2\nenv: {parameter-store: {A: /a}}\nphases: {build: {commands: [echo]}}",
+		"SECRETS_MANAGER": "version: 0.2\nenv: {secrets-manager: {A: a}}\nphases: {build: {commands: [echo]}}",
+	} {
+		b := s.expect(s.run(spec), types.StatusTypeFailed)
+		expectFailure(t, b, "DOWNLOAD_SOURCE", "CLIENT_ERROR: the environment variable A cannot be set from "+kind)
+	}
 	for name, spec := range map[string]string{
-		"env.parameter-store": "version: 0.2\nenv: {parameter-store: {A: /a}}\nphases: {build: {commands: [echo]}}",
-		"env.secrets-manager": "version: 0.2\nenv: {secrets-manager: {A: a}}\nphases: {build: {commands: [echo]}}",
 		"batch":               "version: 0.2\nbatch: {build-list: []}\nphases: {build: {commands: [echo]}}",
 		"run-as":              "version: 0.2\nrun-as: no-such-user\nphases: {build: {commands: [echo]}}",
 		"phases.build.run-as": "version: 0.2\nphases: {build: {run-as: no-such-user, commands: [echo]}}",
@@ -189,7 +194,7 @@ func TestRefusedWhileDownloading(t *testing.T) {
 	b = s.run(plain, func(p *types.Project) {
 		p.Environment.EnvironmentVariables = []types.EnvironmentVariable{{Name: aws.String("A"), Value: aws.String("x"), Type: types.EnvironmentVariableTypeParameterStore}}
 	})
-	expectFailure(t, b, "DOWNLOAD_SOURCE", "environment variable A has type PARAMETER_STORE, which is not supported")
+	expectFailure(t, b, "DOWNLOAD_SOURCE", "the environment variable A cannot be set from PARAMETER_STORE")
 }
 
 func TestWarnings(t *testing.T) {
