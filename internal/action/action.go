@@ -131,6 +131,13 @@ type Wait struct {
 	ExternalURL string
 	Summary     string
 	LogStream   string // logStreamARN
+	// Then, when set, is done in the transaction in which the action begins to wait, and only if it does.
+	Then Effect
+}
+
+// Effect is something done inside a transaction.
+type Effect interface {
+	Do(ctx context.Context, tx store.Tx) error
 }
 
 func (Done) result()   {}

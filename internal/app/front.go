@@ -11,6 +11,7 @@ import (
 	"github.com/conveyor-cd/conveyor/internal/forgehost"
 	"github.com/conveyor-cd/conveyor/internal/githost"
 	"github.com/conveyor-cd/conveyor/internal/hookhost"
+	"github.com/conveyor-cd/conveyor/internal/topichost"
 	"github.com/conveyor-cd/conveyor/internal/website"
 )
 
@@ -26,6 +27,7 @@ type front struct {
 	webhooks    http.Handler             // below hookhost.Prefix
 	forges      http.Handler             // what forges post, below forgehost.Prefix
 	connections http.Handler             // below codeconnections.Prefix
+	topics      http.Handler             // see topichost.Wants
 	websites    http.Handler             // by host, or below website.Prefix
 	isWebsite   func(*http.Request) bool // whether the request is for a website
 	console     http.Handler             // a person's browser
@@ -66,6 +68,8 @@ func (f *front) pick(r *http.Request) http.Handler {
 		return f.webhooks
 	case r.Method == http.MethodPost && strings.HasPrefix(path, forgehost.Prefix) && !isClient(r):
 		return f.forges
+	case topichost.Wants(r, isSigned(r)):
+		return f.topics
 	case f.isWebsite(r) && !(isSigned(r) && strings.HasPrefix(path, website.Prefix)) && !isClient(r):
 		return f.websites
 	case strings.HasPrefix(path, "/v1/repos/"):

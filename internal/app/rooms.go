@@ -26,6 +26,7 @@ import (
 	lambdaapi "github.com/conveyor-cd/conveyor/internal/awsapi/lambda"
 	logsapi "github.com/conveyor-cd/conveyor/internal/awsapi/logs"
 	s3api "github.com/conveyor-cd/conveyor/internal/awsapi/s3"
+	snsapi "github.com/conveyor-cd/conveyor/internal/awsapi/sns"
 	stsapi "github.com/conveyor-cd/conveyor/internal/awsapi/sts"
 	"github.com/conveyor-cd/conveyor/internal/build"
 	"github.com/conveyor-cd/conveyor/internal/build/backing"
@@ -47,6 +48,9 @@ import (
 	"github.com/conveyor-cd/conveyor/internal/queue"
 	"github.com/conveyor-cd/conveyor/internal/secret"
 	"github.com/conveyor-cd/conveyor/internal/store"
+	"github.com/conveyor-cd/conveyor/internal/topic"
+	"github.com/conveyor-cd/conveyor/internal/topic/post"
+	"github.com/conveyor-cd/conveyor/internal/topichost"
 	"github.com/conveyor-cd/conveyor/internal/website"
 )
 
@@ -79,6 +83,9 @@ type rooms struct {
 	box          *secret.Box
 	secrets      *secrets
 	elsewhere    *elsewhere
+	topics       *topic.Store
+	signer       *post.Signer
+	topicPages   *topichost.Host
 	watching     sync.WaitGroup     // what runs beside the queue
 	endWatching  context.CancelFunc // ends it
 	closers      closers
@@ -119,6 +126,9 @@ func openRooms(ctx context.Context, c config.Config, seat *seat, db store.Store,
 	if err := r.openBuilds(db, place); err != nil {
 		return r, err
 	}
+	if err := r.openTopics(db, place); err != nil {
+		return r, err
+	}
 	r.alarms = alarm.New(db, alarm.Options{OnChange: r.alarmChanged, OnTransition: r.alarmTransition})
 	r.alarmRule = cloudwatchalarm.New(db, r.alarms, r.queue, cloudwatchalarm.Options{})
 	registry, err := r.providers(db)
@@ -154,7 +164,7 @@ func openRooms(ctx context.Context, c config.Config, seat *seat, db store.Store,
 		eventsapi.New(db, r.events, place).API(),
 	)
 	r.serveSecrets(place)
-	r.api.AddQuery(iamapi.New(identities, place).API(), stsapi.New(identities, place).API(), alarms.QueryAPI())
+	r.api.AddQuery(iamapi.New(identities, place).API(), stsapi.New(identities, place).API(), alarms.QueryAPI(), snsapi.New(r.topics, identities, authorizer).API())
 	r.serveElsewhere(verifier, authorizer, place)
 	r.api.AddREST(lambdaapi.New(r.functions, functionObjects{r}, place).API())
 	if err := r.openS3(ctx, verifier, identities, place); err != nil {
@@ -167,6 +177,7 @@ func openRooms(ctx context.Context, c config.Config, seat *seat, db store.Store,
 		Log: log.With("room", "git"),
 	})
 	r.webhooks = hookhost.New(r.flow, hookhost.Options{Log: log.With("room", "webhooks")})
+	r.topicPages = &topichost.Host{Topics: r.topics, Signer: r.signer, Verifier: verifier, Authorizer: authorizer, Log: log.With("room", "topics")}
 	r.console, err = console.New(console.Options{
 		Store: db, Keys: identities, Verifier: verifier, Authorizer: authorizer, Pipelines: r.flow, Logs: r.logs,
 		API: r.api, Explain: r.explain, ExplainAt: explain.Prefix, S3: r.s3, Place: place, PublicURL: c.PublicURL, Log: log.With("room", "console"),
@@ -355,7 +366,8 @@ func (r *rooms) sweep(ctx context.Context) {
 		err = errors.Join(err, errPushes, r.builds.Prune(ctx, time.Now().Add(-keepCommands)), r.logs.Sweep(ctx), r.repositories.Maintain(ctx),
 			r.elsewhere.sweep(ctx), r.secrets.vault.Sweep(ctx),
 			r.alarms.Prune(ctx, time.Now().Add(-keepAlarms)), r.alarmRule.Prune(ctx, time.Now().Add(-keepAlarms)),
-			r.pulls.Prune(ctx, time.Now().Add(-keepPullStatuses)), r.events.Prune(ctx, time.Now().Add(-keepEvents)), r.functions.Prune(ctx, time.Now().Add(-keepCode)))
+			r.pulls.Prune(ctx, time.Now().Add(-keepPullStatuses)), r.events.Prune(ctx, time.Now().Add(-keepEvents)), r.functions.Prune(ctx, time.Now().Add(-keepCode)),
+			r.topics.Prune(ctx))
 		if err != nil && ctx.Err() == nil {
 			r.log.Error("clearing away failed; it is tried again later", "error", err)
 		}
@@ -389,7 +401,7 @@ func closeWithin(limit time.Duration, closeRoom func(context.Context) error) fun
 func (r *rooms) front(h *health) http.Handler {
 	return &front{
 		health: h, connections: r.elsewhere.handler, forges: r.elsewhere.host, explain: r.explain, events: r.eventHost, api: r.api, isAPI: r.api.Matches, git: r.git, webhooks: r.webhooks,
-		websites: sandboxed(r.websites), isWebsite: r.websites.Wants,
+		topics: r.topicPages, websites: sandboxed(r.websites), isWebsite: r.websites.Wants,
 		console: r.console, s3: sandboxed(r.s3),
 	}
 }

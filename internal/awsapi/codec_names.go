@@ -67,6 +67,7 @@ var pascalCase = map[string]bool{
 	"eventbridge": true, "eventbridge/types": true,
 	"lambda": true, "lambda/types": true,
 	"ssm": true, "ssm/types": true, "secretsmanager": true, "secretsmanager/types": true,
+	"sns": true, "sns/types": true,
 }
 
 // unions lists the variants of the SDKs' tagged unions, which reflection cannot find: a variant's wire name is what

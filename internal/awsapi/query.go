@@ -190,6 +190,13 @@ func (n *formNode) value() any {
 			return items
 		}
 	}
+	if list, ok := n.children["entry"]; ok && len(n.children) == 1 && !list.leaf {
+		if items, ok := list.items(); ok {
+			if entries, ok := entries(items); ok {
+				return entries
+			}
+		}
+	}
 	object := make(map[string]any, len(n.children))
 	for name, c := range n.children {
 		object[name] = c.value()
@@ -213,6 +220,27 @@ func (n *formNode) items() ([]any, bool) {
 		items[i] = n.children[strconv.Itoa(number)].value()
 	}
 	return items, true
+}
+
+// entries makes a map of its entries, whose parts are called key and value or, in SNS's message attributes, Name and Value.
+func entries(items []any) (map[string]any, bool) {
+	m := make(map[string]any, len(items))
+	for _, item := range items {
+		e, ok := item.(map[string]any)
+		if !ok || len(e) > 2 {
+			return nil, false
+		}
+		key, value := "key", "value"
+		if _, ok := e[key]; !ok {
+			key, value = "Name", "Value"
+		}
+		name, ok := e[key].(string)
+		if !ok {
+			return nil, false
+		}
+		m[name] = e[value]
+	}
+	return m, true
 }
 
 // queryReply writes an output the way the query protocol does:

@@ -42,6 +42,17 @@ var queryCompatible = map[string]map[string]queryError{
 		"UnknownOperationException":            {"InvalidAction", http.StatusBadRequest},
 		"ValidationException":                  {"ValidationError", http.StatusBadRequest},
 	},
+	"sns": {
+		"AccessDeniedException":          {"AuthorizationError", http.StatusForbidden},
+		"AuthorizationError":             {"AuthorizationError", http.StatusForbidden},
+		"NotFound":                       {"NotFound", http.StatusNotFound},
+		"ResourceNotFound":               {"ResourceNotFound", http.StatusNotFound},
+		"RequestEntityTooLargeException": {"InvalidParameter", http.StatusBadRequest},
+		"SerializationException":         {"InvalidParameter", http.StatusBadRequest},
+		"SubscriptionLimitExceeded":      {"SubscriptionLimitExceeded", http.StatusForbidden},
+		"TopicLimitExceeded":             {"TopicLimitExceeded", http.StatusForbidden},
+		"ValidationError":                {"InvalidParameter", http.StatusBadRequest},
+	},
 }
 
 // queryName is the code and the HTTP status of an error in the query protocol.

@@ -40,6 +40,9 @@ var namings = map[string][]naming{
 	},
 	"ssm":            {{[]string{"Name", "Names", "Path", "ResourceId"}, parameterResource, ":parameter/"}},
 	"secretsmanager": {{[]string{"SecretId", "SecretIdList", "Name"}, secretResource, ""}},
+	"sns": {
+		{[]string{"TopicArn", "TargetArn", "ResourceArn", "SubscriptionArn", "Name"}, plain("", ""), ""},
+	},
 	"logs": {
 		{[]string{"logGroupName", "logGroupIdentifier"}, plain("log-group:", ":*"), ":log-group:"},
 		{[]string{"resourceArn"}, plain("log-group:", ":*"), ""},
@@ -161,6 +164,9 @@ func (n naming) arn(name string, in reflect.Value, service string, place Place) 
 		name = vault.Name(name) // its ARN may be short of its end
 	}
 	if strings.HasPrefix(name, "arn:") {
+		if service == "sns" && strings.Count(name, ":") == 6 {
+			return name[:strings.LastIndexByte(name, ':')] // permissions on subscriptions are permissions on their topic
+		}
 		_, bare, ok := strings.Cut(name, n.after)
 		if n.after == "" || !ok {
 			return name

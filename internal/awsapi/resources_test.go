@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
 )
 
 func TestResources(t *testing.T) {
@@ -57,6 +58,10 @@ func TestResources(t *testing.T) {
 		{"logs", "FilterLogEvents", &cloudwatchlogs.FilterLogEventsInput{LogGroupIdentifier: aws.String("arn:aws:logs:eu-west-1:1:log-group:n")}, []string{"arn:aws:logs:eu-west-1:1:log-group:n:*"}},
 		{"logs", "FilterLogEvents", &cloudwatchlogs.FilterLogEventsInput{LogGroupIdentifier: aws.String("arn:aws:logs:eu-west-1:1:log-group:n:*")}, []string{"arn:aws:logs:eu-west-1:1:log-group:n:*"}},
 		{"logs", "DescribeLogGroups", &cloudwatchlogs.DescribeLogGroupsInput{}, []string{"*"}},
+		{"sns", "CreateTopic", &sns.CreateTopicInput{Name: name}, []string{"arn:aws:sns:eu-west-1:1:n"}},
+		{"sns", "Publish", &sns.PublishInput{TopicArn: aws.String("arn:aws:sns:eu-west-1:1:n")}, []string{"arn:aws:sns:eu-west-1:1:n"}},
+		{"sns", "Unsubscribe", &sns.UnsubscribeInput{SubscriptionArn: aws.String("arn:aws:sns:eu-west-1:1:n:7f")}, []string{"arn:aws:sns:eu-west-1:1:n"}},
+		{"sns", "ListSubscriptions", &sns.ListSubscriptionsInput{}, []string{"*"}},
 		{"cloudwatch", "PutMetricAlarm", &cloudwatch.PutMetricAlarmInput{AlarmName: name}, []string{"arn:aws:cloudwatch:eu-west-1:1:alarm:n"}},
 		{"cloudwatch", "DeleteAlarms", &cloudwatch.DeleteAlarmsInput{AlarmNames: []string{"a", "b"}}, []string{"arn:aws:cloudwatch:eu-west-1:1:alarm:a", "arn:aws:cloudwatch:eu-west-1:1:alarm:b"}},
 		{"cloudwatch", "TagResource", &cloudwatch.TagResourceInput{ResourceARN: aws.String("arn:aws:cloudwatch:anywhere:2:alarm:n")}, []string{"arn:aws:cloudwatch:eu-west-1:1:alarm:n"}},

@@ -28,17 +28,20 @@ const envIgnored = EnvPrefix + "TEST_"
 
 // Config is everything a server can be told.
 type Config struct {
-	File            string        // the YAML file; empty: none
-	Data            string        // data directory
-	Listen          string        // host:port of the one public port
-	Database        string        // sqlite:PATH or postgres://...; empty: sqlite:DATA/conveyor.db
-	Region          string        // AWS region this server answers for
-	PublicURL       string        // how clients reach the server; empty: http://LISTEN
-	KnownHosts      string        // keys of the SSH servers that sources are fetched from; empty: DATA/known_hosts
-	BuildSlots      int           // builds that run at once on this server
-	LogFormat       string        // text or json
-	LogLevel        string        // debug, info, warn or error
-	ShutdownTimeout time.Duration // how long SIGTERM waits for work to drain
+	File       string // the YAML file; empty: none
+	Data       string // data directory
+	Listen     string // host:port of the one public port
+	Database   string // sqlite:PATH or postgres://...; empty: sqlite:DATA/conveyor.db
+	Region     string // AWS region this server answers for
+	PublicURL  string // how clients reach the server; empty: http://LISTEN
+	KnownHosts string // keys of the SSH servers that sources are fetched from; empty: DATA/known_hosts
+	BuildSlots int    // builds that run at once on this server
+	// ForbidPrivateAddresses keeps notifications from going to the loopback and to private networks.
+	ForbidPrivateAddresses bool
+	Mail                   Mail
+	LogFormat              string        // text or json
+	LogLevel               string        // debug, info, warn or error
+	ShutdownTimeout        time.Duration // how long SIGTERM waits for work to drain
 }
 
 // Bind declares every setting on fs with its default; the flag's usage is its documentation.
@@ -51,6 +54,8 @@ func (c *Config) Bind(fs *pflag.FlagSet) {
 	fs.StringVar(&c.PublicURL, "public-url", "", "`URL` clients use to reach this server, for clone URLs and links (default http://LISTEN)")
 	fs.StringVar(&c.KnownHosts, "ssh-known-hosts", "", "`file` with the keys of SSH servers that sources are fetched from, as ssh-keyscan writes it (default DATA/known_hosts)")
 	fs.IntVar(&c.BuildSlots, "build-slots", 4, "`number` of builds that run at once on this server")
+	fs.BoolVar(&c.ForbidPrivateAddresses, "forbid-private-addresses", false, "keep notifications from going to the loopback and to private networks")
+	c.Mail.bind(fs)
 	fs.StringVar(&c.LogFormat, "log-format", "text", "`format` of the log: text or json")
 	fs.StringVar(&c.LogLevel, "log-level", "info", "least `level` to log: debug, info, warn or error")
 	fs.DurationVar(&c.ShutdownTimeout, "shutdown-timeout", 10*time.Second, "`time` SIGTERM waits for requests and builds before they are cut off and left for the next start")
@@ -154,6 +159,9 @@ func (c *Config) check() error {
 	}
 	if c.BuildSlots < 1 {
 		return fmt.Errorf("setting build-slots: %d is less than 1", c.BuildSlots)
+	}
+	if err := c.Mail.check(); err != nil {
+		return err
 	}
 	if c.LogFormat != "text" && c.LogFormat != "json" {
 		return fmt.Errorf("setting log-format: %q is neither text nor json", c.LogFormat)

@@ -210,6 +210,9 @@ func (s *Service) completeAction(w *work, result action.Result) queue.Completion
 		err := s.applyResult(ctx, tx, action.Report{
 			Pipeline: w.job.Pipeline, ActionExecutionID: w.job.ActionExecutionID, Result: result,
 		})
+		if wait, ok := result.(action.Wait); ok && wait.Then != nil && err == nil {
+			err = s.afterWait(ctx, tx, w, wait.Then)
+		}
 		if err != nil || w.resolved == nil {
 			return err
 		}
@@ -221,6 +224,21 @@ func (s *Service) completeAction(w *work, result action.Result) queue.Completion
 			mustJSON(w.resolved), w.pipelineID, w.job.ActionExecutionID)
 		return err
 	}
+}
+
+// afterWait does what is to be done once an action waits. One that was decided or abandoned meanwhile waits no more.
+func (s *Service) afterWait(ctx context.Context, tx store.Tx, w *work, then action.Effect) error {
+	p, err := s.load(ctx, tx, w.job.Pipeline)
+	if isNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if _, waits := engine.Lookup(p.state, w.job.ActionExecutionID); !waits {
+		return nil
+	}
+	return then.Do(ctx, tx)
 }
 
 // applyResult tells the engine how an action or a rule ended, or that it goes on. When the pipeline was deleted

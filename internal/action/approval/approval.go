@@ -8,6 +8,8 @@ import (
 
 	"github.com/conveyor-cd/conveyor/internal/action"
 	"github.com/conveyor-cd/conveyor/internal/pipeline"
+	"github.com/conveyor-cd/conveyor/internal/store"
+	"github.com/conveyor-cd/conveyor/internal/topic"
 )
 
 // Configuration keys.
@@ -20,13 +22,25 @@ const (
 // sevenDays is how long an approval waits unless its declaration says otherwise. The engine's timer ends it.
 const sevenDays = 7 * 24 * 60
 
+// Topics is what the provider needs of topics; *topic.Store is one.
+type Topics interface {
+	Get(ctx context.Context, arn string) (topic.Topic, error)
+	PublishTx(ctx context.Context, tx store.Tx, arn string, m topic.Message) (string, error)
+}
+
+// Options tune a Provider.
+type Options struct {
+	Topics    Topics // nil: approvals that name a topic fail
+	PublicURL string // where reviewers reach this server
+}
+
 // Provider implements action.Provider.
-type Provider struct{}
+type Provider struct{ o Options }
 
 var _ action.Provider = Provider{}
 
 // New makes a Provider.
-func New() Provider { return Provider{} }
+func New(o Options) Provider { return Provider{o} }
 
 // Type implements action.Provider.
 func (Provider) Type() action.Type {
@@ -43,11 +57,9 @@ func (Provider) Type() action.Type {
 }
 
 // Start leaves the approval waiting. Its token, by which a reviewer decides, comes from the engine and is the same on
-// every delivery; the decision itself is an event of the pipeline and does not pass through here.
-//
-// A notification cannot be delivered yet. The approval is still good without it, since whoever looks at the pipeline sees
-// it, so it is not refused; its summary says that nobody was told.
-func (Provider) Start(_ context.Context, job action.Job) (action.Result, error) {
+// every delivery; the decision itself is an event of the pipeline and does not pass through here. Whoever listens to the
+// topic in NotificationArn is told in the transaction in which the approval begins to wait.
+func (p Provider) Start(ctx context.Context, job action.Job) (action.Result, error) {
 	if job.Token == "" {
 		return nil, fmt.Errorf("approval %s of pipeline %s came without a token", job.Action, job.Pipeline)
 	}
@@ -56,9 +68,15 @@ func (Provider) Start(_ context.Context, job action.Job) (action.Result, error) 
 		return action.Fail(pipeline.ConfigurationError, "The %s of the approval %s is not the address of a web page: it must begin with http:// or https://.", keyLink, job.Action), nil
 	}
 	w := action.Wait{ExternalID: job.Token, ExternalURL: link}
-	if topic := job.Configuration[keyNotify]; topic != "" {
-		w.Summary = "Waits for a decision. No notification was sent to " + topic + ": this server cannot deliver notifications."
+	arn := job.Configuration[keyNotify]
+	if arn == "" {
+		return w, nil
 	}
+	failed, err := p.problem(ctx, arn, job)
+	if failed != nil || err != nil {
+		return failed, err
+	}
+	w.Then = &notification{p, arn, job}
 	return w, nil
 }
 

@@ -1,20 +1,24 @@
 package approval_test
 
 import (
+	"context"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/conveyor-cd/conveyor/internal/action"
 	"github.com/conveyor-cd/conveyor/internal/action/actiontest"
 	"github.com/conveyor-cd/conveyor/internal/action/approval"
 	"github.com/conveyor-cd/conveyor/internal/pipeline"
+	"github.com/conveyor-cd/conveyor/internal/store"
+	"github.com/conveyor-cd/conveyor/internal/topic"
 )
 
 const token = "1a2b3c4d-0000-4000-8000-000000000001"
 
 func job() action.Job {
 	return action.Job{
-		Pipeline: "site", Stage: "Gate", Action: "Ask", ActionExecutionID: "e1", Token: token, TypeID: approval.New().Type().ID,
+		Pipeline: "site", Stage: "Gate", Action: "Ask", ActionExecutionID: "e1", Token: token, TypeID: approval.New(approval.Options{}).Type().ID,
 		Configuration: map[string]string{"CustomData": "look at the page", "ExternalEntityLink": "https://example.com/page"},
 	}
 }
@@ -22,7 +26,7 @@ func job() action.Job {
 func TestSuite(t *testing.T) {
 	actiontest.Run(t, func(*testing.T) actiontest.Fixture {
 		return actiontest.Fixture{
-			Provider: approval.New(), Job: job,
+			Provider: approval.New(approval.Options{}), Job: job,
 			Mistakes: []actiontest.Mistake{
 				{Name: "a link that is a script", Make: func(j *action.Job) { j.Configuration["ExternalEntityLink"] = "javascript:alert(1)" }, Says: "http", Code: pipeline.ConfigurationError},
 				{Name: "a link without a host", Make: func(j *action.Job) { j.Configuration["ExternalEntityLink"] = "https:page" }, Says: "web page", Code: pipeline.ConfigurationError},
@@ -32,7 +36,7 @@ func TestSuite(t *testing.T) {
 }
 
 func TestTheTokenIsTheExternalID(t *testing.T) {
-	got, err := approval.New().Start(t.Context(), job())
+	got, err := approval.New(approval.Options{}).Start(t.Context(), job())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,19 +48,58 @@ func TestTheTokenIsTheExternalID(t *testing.T) {
 func TestAnApprovalWithoutTokenIsNotStarted(t *testing.T) {
 	j := job()
 	j.Token = ""
-	if got, err := approval.New().Start(t.Context(), j); err == nil {
+	if got, err := approval.New(approval.Options{}).Start(t.Context(), j); err == nil {
 		t.Errorf("nobody could ever decide %+v", got)
 	}
 }
 
-func TestAMissingNotificationIsVisible(t *testing.T) {
+// board is topics of which one exists.
+type board struct{ got []topic.Message }
+
+const known = "arn:aws:sns:us-east-1:000000000000:approvals"
+
+func (b *board) Get(_ context.Context, arn string) (topic.Topic, error) {
+	if arn != known {
+		return topic.Topic{}, topic.ErrNoTopic
+	}
+	return topic.Topic{}, nil
+}
+
+func (b *board) PublishTx(_ context.Context, _ store.Tx, _ string, m topic.Message) (string, error) {
+	b.got = append(b.got, m)
+	return "id", nil
+}
+
+func TestTheTopicIsToldWhenTheApprovalWaits(t *testing.T) {
+	b := &board{}
 	j := job()
-	j.Configuration["NotificationArn"] = "arn:aws:sns:us-east-1:000000000000:approvals"
-	got, err := approval.New().Start(t.Context(), j)
-	if err != nil {
+	j.Started, j.Region = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), "us-east-1"
+	j.Configuration["NotificationArn"] = known
+	got, err := approval.New(approval.Options{Topics: b, PublicURL: "http://here"}).Start(t.Context(), j)
+	w, ok := got.(action.Wait)
+	if err != nil || !ok || len(b.got) > 0 {
+		t.Fatalf("%+v, %v, told too early: %v", got, err, b.got)
+	}
+	if err := w.Then.Do(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
-	if w, ok := got.(action.Wait); !ok || !strings.Contains(w.Summary, "No notification was sent to arn:aws:sns") {
-		t.Errorf("got %+v", got)
+	m := b.got[0]
+	want := `{"region":"us-east-1","consoleLink":"http://here/#/view/site","approval":{"pipelineName":"site","stageName":"Gate","actionName":"Ask",` +
+		`"token":"` + token + `","expires":"2026-01-08T00:00Z","externalEntityLink":"https://example.com/page",` +
+		`"approvalReviewLink":"http://here/#/view/site/Gate/Ask/approve/` + token + `","customData":"look at the page"}}`
+	if m.Body != want || m.Subject != "APPROVAL NEEDED: AWS CodePipeline site for action Ask" {
+		t.Errorf("%s: %s", m.Subject, m.Body)
+	}
+	if text := m.Bodies["email"]; !strings.Contains(text, "look at the page") || strings.Contains(text, token) {
+		t.Errorf("%s", text)
+	}
+}
+
+func TestATopicThatDoesNotExistFailsTheApproval(t *testing.T) {
+	j := job()
+	j.Configuration["NotificationArn"] = known + "2"
+	got, err := approval.New(approval.Options{Topics: &board{}}).Start(t.Context(), j)
+	if f, ok := got.(action.Failed); err != nil || !ok || !strings.Contains(f.Message, known+"2") {
+		t.Errorf("%+v, %v", got, err)
 	}
 }

@@ -45,6 +45,9 @@ var services = map[string]func(op string) bool{
 		}
 		return false
 	},
+	"sns": func(op string) bool {
+		return !strings.Contains(op, "SMS") && !strings.Contains(op, "Platform") && !strings.Contains(op, "Phone")
+	},
 	"sts":            nil,
 	"secretsmanager": nil,
 	"ssm": func(op string) bool {
