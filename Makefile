@@ -14,11 +14,11 @@ RACE := GOFLAGS="$(GOFLAGS) -gcflags=modernc.org/sqlite/lib=-race=false" $(GO) t
 help: ## show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-CONSOLE := internal/console/assets/index.html.br
+ASSETS := internal/console/assets/index.html.br
 
-console: $(CONSOLE) ## build the web console, when Node is there
+console: $(if $(filter no,$(CONSOLE)),,$(ASSETS)) ## build the web console, when Node is there; CONSOLE=no leaves it out
 
-$(CONSOLE): $(shell git ls-files -co --exclude-standard web)
+$(ASSETS): $(shell git ls-files -co --exclude-standard web)
 	@hack/build-console
 
 build: console ## build bin/conveyor, with the console when Node is there
