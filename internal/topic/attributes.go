@@ -117,7 +117,7 @@ func subscriptionAttributeProblem(protocol, name, value string) string {
 			return "ConveyorApprover is the name of an IAM user, without its path"
 		}
 	case "RedrivePolicy":
-		return "RedrivePolicy is not supported: this server has no queues. It keeps what could not be delivered itself: see `conveyor deliveries`"
+		return "RedrivePolicy is not supported: this server has no queues. It keeps what could not be delivered itself: GET /conveyor/topics/dead-letters?TopicArn=..."
 	default:
 		return "This server does not support the subscription attribute " + name
 	}

@@ -84,9 +84,9 @@ func TestTheTopicIsToldWhenTheApprovalWaits(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := b.got[0]
-	want := `{"region":"us-east-1","consoleLink":"http://here/#/view/site","approval":{"pipelineName":"site","stageName":"Gate","actionName":"Ask",` +
+	want := `{"region":"us-east-1","consoleLink":"http://here/conveyor/pipelines/site","approval":{"pipelineName":"site","stageName":"Gate","actionName":"Ask",` +
 		`"token":"` + token + `","expires":"2026-01-08T00:00Z","externalEntityLink":"https://example.com/page",` +
-		`"approvalReviewLink":"http://here/#/view/site/Gate/Ask/approve/` + token + `","customData":"look at the page"}}`
+		`"approvalReviewLink":"http://here/conveyor/pipelines/site","customData":"look at the page"}}`
 	if m.Body != want || m.Subject != "APPROVAL NEEDED: AWS CodePipeline site for action Ask" {
 		t.Errorf("%s: %s", m.Subject, m.Body)
 	}

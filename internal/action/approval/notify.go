@@ -77,11 +77,11 @@ func (n *notification) message() topic.Message {
 func (n *notification) document() string {
 	job := n.job
 	var m notice
-	m.Region, m.ConsoleLink = job.Region, n.page("#/view/", job.Pipeline)
+	m.Region, m.ConsoleLink = job.Region, n.page()
 	m.Approval.Pipeline, m.Approval.Stage, m.Approval.Action, m.Approval.Token = job.Pipeline, job.Stage, job.Action, job.Token
 	m.Approval.Expires = n.expires().Format("2006-01-02T15:04Z")
 	m.Approval.Link, m.Approval.Data = optional(job.Configuration[keyLink]), optional(job.Configuration[keyData])
-	m.Approval.Review = n.page("#/view/", job.Pipeline, job.Stage, job.Action, "approve", job.Token)
+	m.Approval.Review = m.ConsoleLink // where the approval can be given
 	text, err := json.Marshal(m)
 	if err != nil { // plain data always marshals
 		panic(err)
@@ -96,12 +96,9 @@ func optional(s string) *string {
 	return &s
 }
 
-// page is an address of the console.
-func (n *notification) page(prefix string, parts ...string) string {
-	for i, part := range parts {
-		parts[i] = url.PathEscape(part)
-	}
-	return n.provider.o.PublicURL + "/" + prefix + strings.Join(parts, "/")
+// page is the pipeline's page in the console.
+func (n *notification) page() string {
+	return n.provider.o.PublicURL + "/conveyor/pipelines/" + url.PathEscape(n.job.Pipeline)
 }
 
 // expires is when the approval fails if nobody has decided.
@@ -127,6 +124,6 @@ func (n *notification) text() string {
 	}
 	fmt.Fprintf(&b, "\nIt expires at %s.\nPipeline: %s\nDecide with: aws codepipeline put-approval-result --pipeline-name %s --stage-name %s --action-name %s "+
 		"--result status=Approved,summary=... --token (from aws codepipeline get-pipeline-state --name %[3]s)\n",
-		n.expires().Format("2006-01-02 15:04 UTC"), n.page("#/view/", job.Pipeline), job.Pipeline, job.Stage, job.Action)
+		n.expires().Format("2006-01-02 15:04 UTC"), n.page(), job.Pipeline, job.Stage, job.Action)
 	return b.String()
 }

@@ -18,5 +18,5 @@ export const ko: Catalog = {
   createBucket: '버킷 생성', noBuckets: '버킷 없음', website: '웹 사이트로 제공', websiteHint: '서버에 접근할 수 있는 모든 사람이 객체를 읽을 수 있습니다.', openSite: '사이트 열기', makeWebsite: '웹 사이트로 만들기', objects: '객체', upload: '업로드', size: '크기', noObjects: '객체 없음', more: '처음 천 개만 표시됩니다.',
   wizardSource: '소스', wizardBuild: '빌드', wizardApproval: '승인', wizardDeploy: '배포', wizardReview: '검토', next: '다음', previous: '이전', optional: '선택 사항', sourceRepository: '리포지토리', withBuild: '프로젝트로 빌드', withApproval: '배포 전에 사람에게 묻기', withDeploy: '버킷에 게시', artifactBucket: '아티팩트 버킷', artifactHint: '없으면 만들어집니다.', stepOf: '{of}단계 중 {n}단계', steps: '단계', settingsStep: '파이프라인',
   frequency: '배포 빈도', leadTime: '리드 타임', failureRate: '변경 실패율', restore: '복구 시간', perDay: '하루 {n, number}회', insightsHint: '파이프라인별 최근 실행 기준입니다. 리드 타임은 실행 시작부터 성공까지입니다.', noData: '아직 데이터 없음',
-  notFound: '페이지를 찾을 수 없습니다', failed: '읽을 수 없습니다', denied: '정책에서 허용하지 않습니다', again: '다시 시도', loading: '불러오는 중', manual: '수동', automatic: '변경에 의해', ended: '세션이 끝났습니다. 다시 로그인하세요.', dismiss: '닫기', selectRun: '{name} 선택', required: '필요한 값입니다.',
+  notFound: '페이지를 찾을 수 없습니다', failed: '읽을 수 없습니다', denied: '정책에서 허용하지 않습니다', again: '다시 시도', loading: '불러오는 중', manual: '수동', automatic: '변경에 의해', created: '파이프라인 생성', rolledBack: '롤백', ended: '세션이 끝났습니다. 다시 로그인하세요.', dismiss: '닫기', selectRun: '{name} 선택', required: '필요한 값입니다.',
 };

@@ -117,11 +117,19 @@ export default function Pipeline() {
 }
 
 
+/** What started a run, where that was no change. */
+const triggers: Record<string, 'manual' | 'created' | 'rolledBack'> = {
+  StartPipelineExecution: 'manual',
+  CreatePipeline: 'created',
+  ManualRollback: 'rolledBack',
+  AutomatedRollback: 'rolledBack',
+};
+
 function Runs(p: { runs: Run[]; picked: string[]; current?: string; pipeline: string; onPick: (ids: string[]) => void }) {
   const { t, at, duration } = useWords();
   const chosen = p.runs.filter((r) => p.picked.includes(r.pipelineExecutionId ?? ''));
   const [later, earlier] = chosen.map((r) => r.pipelineExecutionId ?? '');
-  const trigger = (r: Run) => (r.trigger?.triggerType === 'StartPipelineExecution' ? t('manual') : t('automatic'));
+  const trigger = (r: Run) => t(triggers[r.trigger?.triggerType ?? ''] ?? 'automatic');
   return (
     <SpaceBetween size="l">
       <Table<Run>
