@@ -123,7 +123,7 @@ func TestABackupNeverReplacesAFile(t *testing.T) {
 func TestTheDatabaseFileIsSecret(t *testing.T) {
 	dsn := sqltest.SQLiteDSN(t)
 	st := sqltest.Open(t, dsn, sqlstore.Options{})
-	exec(t, st, "CREATE TABLE secrets (s TEXT)")
+	exec(t, st, "CREATE TABLE texts (s TEXT)")
 	for _, suffix := range []string{"", "-wal", "-shm"} {
 		info, err := os.Stat(strings.TrimPrefix(dsn, "sqlite:") + suffix)
 		if err != nil || info.Mode().Perm() != 0o600 {
