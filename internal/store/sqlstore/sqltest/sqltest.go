@@ -3,6 +3,8 @@ package sqltest
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -11,6 +13,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/conveyor-cd/conveyor/internal/store"
 	"github.com/conveyor-cd/conveyor/internal/store/sqlstore"
@@ -80,8 +83,14 @@ func PostgresDSN(t testing.TB) string {
 		t.Fatalf("%s: %v", PostgresVariable, err)
 	}
 	schema := "conveyor_test_" + strings.ReplaceAll(uuid.NewString(), "-", "")
-	run(t, base, "CREATE SCHEMA "+schema)
-	t.Cleanup(func() { run(t, base, "DROP SCHEMA "+schema+" CASCADE") })
+	if err := run(base, "CREATE SCHEMA "+schema); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := drop(base, schema); err != nil {
+			t.Error(err)
+		}
+	})
 	query := address.Query()
 	query.Set("search_path", schema)
 	query.Set("synchronous_commit", "off") // nobody pulls the plug of a test
@@ -89,15 +98,27 @@ func PostgresDSN(t testing.TB) string {
 	return address.String()
 }
 
-func run(t testing.TB, dsn, statement string) {
-	t.Helper()
+// drop drops a schema. The server may not have noticed yet that a connection was closed in the middle of a statement, whose
+// locks then meet those of the drop.
+func drop(dsn, schema string) (err error) {
+	for range 10 {
+		err = run(dsn, "DROP SCHEMA "+schema+" CASCADE")
+		if e, ok := errors.AsType[*pgconn.PgError](err); !ok || e.Code != "40P01" {
+			break
+		}
+	}
+	return err
+}
+
+func run(dsn, statement string) error {
 	ctx := context.Background()
 	conn, err := pgx.Connect(ctx, dsn)
 	if err != nil {
-		t.Fatalf("connect to the server %s names: %v", PostgresVariable, err)
+		return fmt.Errorf("connect to the server %s names: %w", PostgresVariable, err)
 	}
 	defer func() { _ = conn.Close(ctx) }()
 	if _, err := conn.Exec(ctx, statement); err != nil {
-		t.Errorf("%s: %v", statement, err)
+		return fmt.Errorf("%s: %w", statement, err)
 	}
+	return nil
 }
