@@ -1,7 +1,9 @@
 package event
 
-// IsPermanent and RefuseLinkLocal are what tests look at from outside.
-var (
-	IsPermanent     = isPermanent
-	RefuseLinkLocal = refuseLinkLocal
-)
+import "net/http"
+
+// IsPermanent is what tests look at from outside.
+var IsPermanent = isPermanent
+
+// Client is what endpoints are called with.
+func (h *HTTP) Client() *http.Client { return h.client }

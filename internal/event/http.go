@@ -10,13 +10,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/conveyor-cd/conveyor/internal/egress"
 	"github.com/conveyor-cd/conveyor/internal/store"
 )
 
@@ -38,7 +38,7 @@ const sendTimeout = 10 * time.Second
 // link-local addresses, where clouds keep the credentials of their machines.
 func NewHTTP(events *Service, client *http.Client) *HTTP {
 	if client == nil {
-		client = careful()
+		client = egress.NewClient(egress.Options{Timeout: sendTimeout})
 	}
 	return &HTTP{events, client}
 }
@@ -92,7 +92,7 @@ func (h *HTTP) Deliver(ctx context.Context, d Delivery) error {
 	}
 	answer, err := h.client.Do(r)
 	if err != nil {
-		return withoutURL(err)
+		return egress.Plain(err)
 	}
 	defer answer.Body.Close()
 	_, _ = io.Copy(io.Discard, io.LimitReader(answer.Body, 64<<10)) // so that the connection can be used again
@@ -228,17 +228,6 @@ func withMembers(input json.RawMessage, auth authorization) ([]byte, error) {
 	return json.Marshal(object)
 }
 
-// withoutURL is an error of a client without the address, which may hold a secret.
-func withoutURL(err error) error {
-	if u, ok := errors.AsType[*url.Error](err); ok {
-		if u.Timeout() {
-			return errors.New("no answer came in time")
-		}
-		return u.Err
-	}
-	return err
-}
-
 // CheckEndpoint refuses addresses that nothing can be sent to.
 func CheckEndpoint(address string) error {
 	u, err := url.Parse(strings.ReplaceAll(address, "*", "x"))
@@ -246,15 +235,4 @@ func CheckEndpoint(address string) error {
 		return errors.New("it must be like https://host/path (http:// is accepted, too), without a user and a fragment")
 	}
 	return nil
-}
-
-// careful is a client for addresses that users name.
-func careful() *http.Client {
-	dialer := &net.Dialer{Timeout: sendTimeout, Control: refuseLinkLocal}
-	t := http.DefaultTransport.(*http.Transport).Clone()
-	t.DialContext, t.MaxResponseHeaderBytes = dialer.DialContext, 64<<10
-	return &http.Client{
-		Timeout: sendTimeout, Transport: t,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
 }

@@ -106,12 +106,18 @@ func TestWhereNothingIsSent(t *testing.T) {
 	if err := event.CheckEndpoint("https://example.com/*/in?x=*"); err != nil {
 		t.Error(err)
 	}
+	client := event.NewHTTP(nil, nil).Client()
+	const refused = "link-local or multicast"
 	for _, address := range []string{"169.254.169.254:80", "[fe80::1]:80", "224.0.0.1:80", "[::ffff:169.254.169.254]:80"} {
-		if event.RefuseLinkLocal("tcp", address, nil) == nil {
-			t.Errorf("%s may be called", address)
+		if _, err := client.Get("http://" + address); err == nil || !strings.Contains(err.Error(), refused) {
+			t.Errorf("%s may be called: %v", address, err)
 		}
 	}
-	if err := event.RefuseLinkLocal("tcp", "127.0.0.1:80", nil); err != nil {
-		t.Error(err)
+	here := httptest.NewServer(http.NotFoundHandler())
+	defer here.Close()
+	answer, err := client.Get(here.URL)
+	if err != nil {
+		t.Fatal(err)
 	}
+	answer.Body.Close()
 }
