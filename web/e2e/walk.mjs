@@ -1,51 +1,21 @@
 // The whole scenario in a real browser, by clicking only (and git): sign in, make a repository, a project, a bucket and
 // a pipeline, push, watch it move, read the log while it runs, approve, open the site, break it, see why, retry, roll
-// back. Then every page is photographed in both themes at three widths and examined by axe.
+// back. Then every page is photographed and examined by axe.
 //
-// The server is the one AWS_ENDPOINT_URL points to. WALK_LANGUAGE is en or ko, WALK_PICTURES a folder for pictures.
+// The server is the one AWS_ENDPOINT_URL points to. WALK_LANGUAGE is en or ko, WALK_PICTURES a folder for pictures,
+// WALK_MATRIX=full takes them all.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { existsSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { chromium } from 'playwright-core';
+import { browser, button, choose, complaints, context, dialog, language, make, nav, page, pictures, see, step, t, url } from './browser.mjs';
+import { photographs } from './photographs.mjs';
 
-const url = process.env.AWS_ENDPOINT_URL;
-const language = process.env.WALK_LANGUAGE ?? 'en';
-const pictures = join(process.env.WALK_PICTURES ?? new URL('../screenshots', import.meta.url).pathname, language);
-const patience = 30_000;
 const site = `site-${language}`;
 const work = mkdtempSync(join(tmpdir(), 'walk-'));
 const gate = join(work, 'gate');
 const fixed = join(work, 'fixed');
-
-/** The texts of a language, from the very file the console has them from. */
-const words = Function(`return ${/\{[\s\S]*\}/.exec(readFileSync(new URL(`../src/i18n/${language}.ts`, import.meta.url), 'utf8').replace(/^import.*$/m, ''))[0]}`)();
-const t = (key, values = {}) => words[key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
-
-const browser = await chromium.launch({ executablePath: chromiumPath(), args: ['--no-sandbox'] });
-const context = await browser.newContext({ locale: language === 'ko' ? 'ko-KR' : 'en-US', viewport: { width: 1440, height: 900 }, colorScheme: 'light' });
-context.setDefaultTimeout(patience);
-const page = await context.newPage();
-const complaints = [];
-page.on('console', (m) => m.type() === 'error' && !/401 \(Unauthorized\)|404 \(Not Found\)/.test(m.text()) && complaints.push(m.text()));
-page.on('pageerror', (e) => complaints.push(String(e)));
-page.on('request', (r) => !r.url().startsWith(url) && !/^(data|blob):/.test(r.url()) && complaints.push(`a request to ${r.url()}`));
-
-function chromiumPath() {
-  const found = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((p) => existsSync(p));
-  assert.ok(found, 'Chromium is not installed');
-  return found;
-}
-
-const button = (name, exact = true) => page.getByRole('button', { name, exact });
-const nav = (name) => page.getByRole('link', { name, exact: true }).first().click();
-const dialog = () => page.getByRole('dialog');
-const see = (text) => page.getByText(text).first().waitFor();
-function step(text) {
-  console.log(`- ${text}`);
-}
 
 async function signIn() {
   step('sign in');
@@ -58,15 +28,6 @@ async function signIn() {
   complaints.length = 0; // the browser itself reports the refusal
   await button(t('signIn')).click();
   await page.getByRole('heading', { name: t('pipelines') }).waitFor();
-}
-
-async function make(where, what, fill) {
-  step(what);
-  await nav(where);
-  await button(what).click();
-  await fill(dialog());
-  await dialog().getByRole('button', { name: t('create'), exact: true }).click();
-  await dialog().waitFor({ state: 'hidden' });
 }
 
 const buildspec = `version: 0.2
@@ -95,11 +56,6 @@ function push(text, broken) {
   git('add', '-A');
   git('commit', '-q', '-m', text);
   git('push', '-q', 'origin', 'HEAD:main');
-}
-
-async function choose(label, option) {
-  await page.getByLabel(label).click();
-  await page.getByRole('option', { name: option, exact: true }).click();
 }
 
 async function wizard() {
@@ -213,64 +169,10 @@ async function theScenario() {
   await readsSite('The first page');
 }
 
-async function photographs() {
-  const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-  await nav(t('builds'));
-  await page.getByRole('link', { name: new RegExp(`^${site} #`) }).first().click();
-  await see('the last line');
-  const build = new URL(page.url()).pathname;
-  const pages = {
-    pipelines: '/conveyor/', pipeline: `/conveyor/pipelines/${site}`, create: '/conveyor/create', builds: '/conveyor/builds', build,
-    repositories: '/conveyor/repositories', repository: `/conveyor/repositories/${site}`, buckets: '/conveyor/buckets', bucket: `/conveyor/buckets/${site}`,
-    insights: '/conveyor/insights', missing: '/conveyor/no/such/page',
-  };
-  mkdirSync(pictures, { recursive: true });
-  const findings = [];
-  for (const mode of ['light', 'dark']) {
-    await page.evaluate((m) => localStorage.setItem('conveyor-mode', m), mode);
-    for (const [name, path] of Object.entries(pages)) {
-      await page.setViewportSize({ width: 1440, height: 900 });
-      await page.goto(url + path);
-      await page.getByRole('heading', { level: 1 }).or(page.locator('h1')).first().waitFor();
-      await page.waitForFunction(() => !document.querySelector('[class*="awsui_spinner"]'));
-      for (const width of [1440, 1024, 390]) {
-        await page.setViewportSize({ width, height: width === 390 ? 844 : 900 });
-        await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
-        await page.screenshot({ path: join(pictures, `${name}-${mode}-${width}.png`) });
-        const wider = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-        if (width !== 1024) findings.push(...(await examine(axe, `${name} ${mode} ${width}`)));
-        if (wider > 0) findings.push(`${name} at ${width}: ${wider} px wider than the window`);
-      }
-    }
-  }
-  assert.deepEqual(findings, []);
-}
-
-/** The one finding that is Cloudscape's own: an attribute too many on its toolbar for phones, which changes nothing. */
-const theirs = 'mobile-toolbar-nav';
-
-/** examine has the page looked at by axe. It runs beside the page, whose policy lets no foreign script in. */
-async function examine(axe, where) {
-  const session = await context.newCDPSession(page);
-  const { executionContextId } = await isolated(session);
-  const run = async (expression) =>
-    (await session.send('Runtime.evaluate', { expression, contextId: executionContextId, awaitPromise: true, returnByValue: true })).result.value;
-  await run(axe);
-  const found = await run(`axe.run(document, { resultTypes: ['violations'] }).then((r) => r.violations
-    .filter((v) => v.impact === 'serious' || v.impact === 'critical').map((v) => v.id + ': ' + v.nodes.slice(0, 3).map((n) => n.html.slice(0, 160)).join(' | ')))`);
-  await session.detach();
-  return found.filter((f) => !f.includes(theirs)).map((f) => `${where}: ${f}`);
-}
-
-async function isolated(session) {
-  const { frameTree } = await session.send('Page.getFrameTree');
-  return session.send('Page.createIsolatedWorld', { frameId: frameTree.frame.id });
-}
-
 try {
   await theScenario();
   assert.deepEqual(complaints, [], 'errors in the browser console');
-  await photographs();
+  await photographs(site);
   assert.deepEqual(complaints, [], 'errors in the browser console');
   console.log('the walk is done');
 } catch (e) {

@@ -3,7 +3,7 @@ import { aws, AwsError } from '../src/api/aws';
 import { ansi, plain } from '../src/components/ansi';
 import { layout, type Definition, type State } from '../src/components/conveyor-layout';
 import { LogStore } from '../src/components/log-store';
-import { words } from '../src/i18n';
+import { words, type Locale } from '../src/i18n';
 import { en } from '../src/i18n/en';
 import { ko } from '../src/i18n/ko';
 import { measure } from '../src/insights';
@@ -37,13 +37,26 @@ test('wrong operations and members do not compile', () => {
   expect(never).toBeTypeOf('function');
 });
 
-test('every text of one language is in the other and can be formatted', () => {
-  expect(Object.keys(ko).sort()).toEqual(Object.keys(en).sort());
-  const values = { n: 2, i: 1, of: 3, name: 'x', action: 'x', stage: 'x', id: 'x', reason: 'x' };
-  for (const [locale, messages] of [['en', en], ['ko', ko]] as const) {
-    const w = words(locale, messages, () => undefined);
-    for (const key of Object.keys(en) as (keyof typeof en)[]) expect(w.t(key, values), `${locale} ${key}`).not.toBe('');
+/** Every part of the texts: those all pages share and those of single parts of the console. */
+const parts: Record<Locale, Record<string, string>>[] = [
+  { en, ko },
+  ...Object.values(import.meta.glob<Record<string, unknown>>('../src/i18n/*.ts', { eager: true }))
+    .flatMap((m) => Object.values(m))
+    .flatMap((v) => (typeof v === 'function' && 'texts' in v ? [v.texts as Record<Locale, Record<string, string>>] : [])),
+];
+
+test('every text of one language is in the other and can be formatted, and a name means one thing', () => {
+  expect(parts.length).toBeGreaterThan(1);
+  const values = { n: 2, i: 1, of: 3, name: 'x', action: 'x', stage: 'x', id: 'x', reason: 'x', what: 'x', who: 'x' };
+  for (const part of parts) {
+    expect(Object.keys(part.ko).sort()).toEqual(Object.keys(part.en).sort());
+    for (const locale of ['en', 'ko'] as const) {
+      const w = words(locale, part[locale], () => undefined);
+      for (const key of Object.keys(part.en)) expect(w.t(key, values), `${locale} ${key}`).not.toBe('');
+    }
   }
+  const names = parts.flatMap((part) => Object.keys(part.en));
+  expect(names.filter((name, i) => names.indexOf(name) !== i)).toEqual([]);
   expect(words('ko', ko, () => undefined).duration(3725)).toContain('1');
 });
 

@@ -7,10 +7,10 @@ export type Locale = 'en' | 'ko';
 /** A language has every text: one that is missing does not compile. */
 export type Catalog = Record<Key, string>;
 
-export interface Words {
+export interface Words<K extends string = Key> {
   locale: Locale;
   setLocale: (locale: Locale) => void;
-  t: (key: Key, values?: Record<string, string | number>) => string;
+  t: (key: K, values?: Record<string, string | number>) => string;
   /** Date and time of epoch seconds. */
   at: (seconds?: number) => string;
   /** How long ago. */
@@ -18,16 +18,31 @@ export interface Words {
   duration: (seconds?: number) => string;
 }
 
-const Context = createContext<Words | null>(null);
+const Context = createContext<(Words & { messages: Catalog }) | null>(null);
 
-export function useWords(): Words {
-  const words = useContext(Context);
-  if (!words) throw new Error('useWords outside Language');
-  return words;
+function useLanguage() {
+  const language = useContext(Context);
+  if (!language) throw new Error('words are used outside Language');
+  return language;
 }
 
-export function words(locale: Locale, messages: Catalog, setLocale: (l: Locale) => void): Words {
-  const formats = new Map<Key, IntlMessageFormat>();
+export const useWords = (): Words => useLanguage();
+
+/** vocabulary makes the words of one part of the console: its own texts beside the common ones. They travel with the
+ * pages that use them, not with the first load. A text that one language lacks does not compile. */
+export function vocabulary<K extends string>(texts: Record<Locale, Record<K, string>>) {
+  const known = new WeakMap<Words, Words<K | Key>>();
+  function usePart(): Words<K | Key> {
+    const base = useLanguage();
+    let own = known.get(base);
+    if (!own) known.set(base, (own = words<K | Key>(base.locale, { ...base.messages, ...texts[base.locale] }, base.setLocale)));
+    return own;
+  }
+  return Object.assign(usePart, { texts });
+}
+
+export function words<K extends string>(locale: Locale, messages: Record<K, string>, setLocale: (l: Locale) => void): Words<K> {
+  const formats = new Map<K, IntlMessageFormat>();
   const date = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short' });
   const relative = new Intl.RelativeTimeFormat(locale, { numeric: 'auto' });
   const unit = (n: number, name: string) => new Intl.NumberFormat(locale, { style: 'unit', unit: name, unitDisplay: 'narrow' }).format(n);
@@ -61,6 +76,6 @@ export function words(locale: Locale, messages: Catalog, setLocale: (l: Locale) 
 }
 
 export function Language(p: { locale: Locale; messages: Catalog; setLocale: (l: Locale) => void; children: ReactNode }) {
-  const value = useMemo(() => words(p.locale, p.messages, p.setLocale), [p.locale, p.messages, p.setLocale]);
+  const value = useMemo(() => ({ ...words(p.locale, p.messages, p.setLocale), messages: p.messages }), [p.locale, p.messages, p.setLocale]);
   return <Context value={value}>{p.children}</Context>;
 }

@@ -5,11 +5,11 @@ import { useQuery } from '@tanstack/react-query';
 import { summaryQ } from '../api/queries';
 import { ErrorBox } from '../components/error-box';
 import { LinkTo } from '../components/link-to';
-import { useWords } from '../i18n';
+import { useInsightsWords } from '../i18n/insights';
 import { measure } from '../insights';
 
 export default function Insights() {
-  const { t, duration, locale } = useWords();
+  const { t, duration, locale } = useInsightsWords();
   const list = useQuery(summaryQ());
   const percent = new Intl.NumberFormat(locale, { style: 'percent', maximumFractionDigits: 1 });
   const round = (n: number) => Math.round(n * 10) / 10;

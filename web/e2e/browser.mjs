@@ -1,0 +1,60 @@
+// The browser of the walk and what all its parts ask of it. It is imported once: one browser, one page.
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { chromium } from 'playwright-core';
+
+export const url = process.env.AWS_ENDPOINT_URL;
+export const language = process.env.WALK_LANGUAGE ?? 'en';
+export const pictures = join(process.env.WALK_PICTURES || new URL('../screenshots', import.meta.url).pathname, language);
+const patience = 30_000;
+
+/** The texts of a language, from the very files the console has them from. */
+function texts() {
+  const folder = new URL('../src/i18n/', import.meta.url);
+  const read = (name) => readFileSync(new URL(name, folder), 'utf8');
+  const evaluate = (text, pattern) => Function(`return ${pattern.exec(text)[1]}`)();
+  const common = evaluate(read(`${language}.ts`), /export const \w+[^=]*= (\{[\s\S]*\});/);
+  const parts = readdirSync(folder).filter((name) => /^[a-z-]{3,}\.ts$/.test(name));
+  return Object.assign(common, ...parts.map((name) => evaluate(read(name), /vocabulary\((\{[\s\S]*\})\);/)[language]));
+}
+
+const words = texts();
+export const t = (key, values = {}) => words[key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
+
+function chromiumPath() {
+  const found = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((p) => existsSync(p));
+  assert.ok(found, 'Chromium is not installed');
+  return found;
+}
+
+export const browser = await chromium.launch({ executablePath: chromiumPath(), args: ['--no-sandbox'] });
+export const context = await browser.newContext({ locale: language === 'ko' ? 'ko-KR' : 'en-US', viewport: { width: 1440, height: 900 }, colorScheme: 'light' });
+context.setDefaultTimeout(patience);
+export const page = await context.newPage();
+
+/** What the browser itself reports: errors, and requests to other hosts. A walk ends without any. */
+export const complaints = [];
+page.on('console', (m) => m.type() === 'error' && !/401 \(Unauthorized\)|404 \(Not Found\)/.test(m.text()) && complaints.push(m.text()));
+page.on('pageerror', (e) => complaints.push(String(e)));
+page.on('request', (r) => !r.url().startsWith(url) && !/^(data|blob):/.test(r.url()) && complaints.push(`a request to ${r.url()}`));
+
+export const button = (name, exact = true) => page.getByRole('button', { name, exact });
+export const nav = (name) => page.getByRole('link', { name, exact: true }).first().click();
+export const dialog = () => page.getByRole('dialog');
+export const see = (text) => page.getByText(text).first().waitFor();
+export const step = (text) => console.log(`- ${text}`);
+
+export async function choose(label, option) {
+  await page.getByLabel(label).click();
+  await page.getByRole('option', { name: option, exact: true }).click();
+}
+
+export async function make(where, what, fill) {
+  step(what);
+  await nav(where);
+  await button(what).click();
+  await fill(dialog());
+  await dialog().getByRole('button', { name: t('create'), exact: true }).click();
+  await dialog().waitFor({ state: 'hidden' });
+}

@@ -1,0 +1,83 @@
+// Every page of the console, as pictures for people and as documents for axe. See docs/console.md.
+import assert from 'node:assert/strict';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { context, language, nav, page, pictures, see, t, url } from './browser.mjs';
+
+/** Each page at one look: its theme and widths. WALK_MATRIX=full takes every page in both themes at three widths; by
+ * default each language shows one theme, and together they show both. */
+const widths = process.env.WALK_MATRIX === 'full' ? [1440, 1024, 390] : [1440, 390];
+const modes = process.env.WALK_MATRIX === 'full' ? ['light', 'dark'] : [language === 'ko' ? 'dark' : 'light'];
+
+/** The pages of a console in which the scenario has been played. */
+async function places(site) {
+  await nav(t('builds'));
+  await page.getByRole('link', { name: new RegExp(`^${site} #`) }).first().click();
+  await see('the last line');
+  const build = new URL(page.url()).pathname;
+  return {
+    pipelines: '/conveyor/',
+    pipeline: `/conveyor/pipelines/${site}`,
+    create: '/conveyor/create',
+    builds: '/conveyor/builds',
+    build,
+    repositories: '/conveyor/repositories',
+    repository: `/conveyor/repositories/${site}`,
+    buckets: '/conveyor/buckets',
+    bucket: `/conveyor/buckets/${site}`,
+    insights: '/conveyor/insights',
+    missing: '/conveyor/no/such/page',
+  };
+}
+
+/** photographs takes pictures of every page and has axe examine them. */
+export async function photographs(site) {
+  const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+  const pages = await places(site);
+  mkdirSync(pictures, { recursive: true });
+  const findings = [];
+  for (const mode of modes) {
+    await page.evaluate((m) => localStorage.setItem('conveyor-mode', m), mode);
+    for (const [name, path] of Object.entries(pages)) findings.push(...(await photograph(axe, `${name}-${mode}`, path)));
+  }
+  assert.deepEqual(findings, []);
+}
+
+async function photograph(axe, name, path) {
+  const findings = [];
+  await page.setViewportSize({ width: widths[0], height: 900 });
+  await page.goto(url + path);
+  await page.getByRole('heading', { level: 1 }).or(page.locator('h1')).first().waitFor();
+  await page.waitForFunction(() => !document.querySelector('[class*="awsui_spinner"]'));
+  for (const width of widths) {
+    await page.setViewportSize({ width, height: width === 390 ? 844 : 900 });
+    await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+    await page.screenshot({ path: join(pictures, `${name}-${width}.png`) });
+    const wider = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    if (width !== 1024) findings.push(...(await examine(axe, `${name} ${width}`)));
+    if (wider > 0) findings.push(`${name} at ${width}: ${wider} px wider than the window`);
+  }
+  return findings;
+}
+
+/** The one finding that is Cloudscape's own: an attribute too many on its toolbar for phones, which changes nothing. */
+const theirs = 'mobile-toolbar-nav';
+
+/** examine has the page looked at by axe. It runs beside the page, whose policy lets no foreign script in. */
+async function examine(axe, where) {
+  const session = await context.newCDPSession(page);
+  const { executionContextId } = await isolated(session);
+  const run = async (expression) =>
+    (await session.send('Runtime.evaluate', { expression, contextId: executionContextId, awaitPromise: true, returnByValue: true })).result.value;
+  await run(axe);
+  const found = await run(`axe.run(document, { resultTypes: ['violations'] }).then((r) => r.violations
+    .filter((v) => v.impact === 'serious' || v.impact === 'critical').map((v) => v.id + ': ' + v.nodes.slice(0, 3).map((n) => n.html.slice(0, 160)).join(' | ')))`);
+  await session.detach();
+  return found.filter((f) => !f.includes(theirs)).map((f) => `${where}: ${f}`);
+}
+
+async function isolated(session) {
+  const { frameTree } = await session.send('Page.getFrameTree');
+  return session.send('Page.createIsolatedWorld', { frameId: frameTree.frame.id });
+}
