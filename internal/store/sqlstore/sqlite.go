@@ -18,14 +18,18 @@ import (
 
 const sqlRollback = "ROLLBACK"
 
-// lite is the SQLite dialect: one writer connection, whose transactions queue in the order they came, and a pool of
-// connections that can only read. In WAL mode neither waits for the other.
+// lite is the SQLite dialect: one writer connection, whose transactions queue in the order they came and share
+// commits, and a pool of connections that can only read. In WAL mode neither waits for the other.
 type lite struct {
 	local
 	path  string
 	clock func() time.Time
 	write *sql.DB
 	read  *sql.DB
+	line  line   // the turn to write
+	open  *group // what the next transaction joins; belongs to whoever has the turn
+	// oldest is how long a group goes on.
+	oldest time.Duration
 }
 
 func openSQLite(ctx context.Context, path string, opts Options) (*lite, error) {
@@ -39,7 +43,7 @@ func openSQLite(ctx context.Context, path string, opts Options) (*lite, error) {
 	if err := secureFile(path); err != nil {
 		return nil, fmt.Errorf("open the database %s: %w", path, err)
 	}
-	s := &lite{path: path, clock: opts.Clock}
+	s := &lite{path: path, clock: opts.Clock, oldest: oldestGroup}
 	if s.write, err = openLitePool(path, 1, writerPragmas(opts)); err != nil {
 		return nil, err
 	}
@@ -102,48 +106,57 @@ func orDefault(n, otherwise int) int {
 // InTx implements store.Store. Statements are not interrupted when ctx ends in the middle of one, since that costs the
 // writer its connection; ctx is looked at before each statement and before the commit.
 func (s *lite) InTx(ctx context.Context, f func(store.Tx) error) error {
-	conn, err := s.write.Conn(ctx)
+	if err := s.line.enter(ctx); err != nil {
+		return err
+	}
+	if s.open == nil {
+		g, err := s.beginGroup(ctx)
+		if err != nil {
+			s.line.leave()
+			return err
+		}
+		s.open = g
+	}
+	return s.member(ctx, s.open, f)
+}
+
+// member runs f in the group and returns when the group has ended. It has the turn and passes it on.
+func (s *lite) member(ctx context.Context, g *group, f func(store.Tx) error) error {
+	t := &tx{reader: reader{conn: g.conn, wrap: context.WithoutCancel, now: s.clock}, dialect: store.SQLite}
+	durable := false
+	defer func() {
+		if !durable {
+			t.undone()
+		}
+	}()
+	err := func() error {
+		defer s.endTurn(ctx, g)
+		return g.run(ctx, t, f)
+	}()
+	<-g.done
 	if err != nil {
 		return err
 	}
-	if _, err := conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
-		_ = conn.Close()
-		return fmt.Errorf("begin a transaction: %w", err)
+	if g.err != nil {
+		return g.err
 	}
-	t := &tx{reader: reader{conn: conn, wrap: context.WithoutCancel, now: s.clock}, dialect: store.SQLite}
-	if err := runLite(ctx, t, f); err != nil {
-		return err
-	}
+	durable = true
 	t.committed()
 	return nil
 }
 
-// runLite runs f and ends the transaction and the use of its connection. It does so too when f panics or calls
-// runtime.Goexit.
-func runLite(ctx context.Context, t *tx, f func(store.Tx) error) error {
-	bare := context.WithoutCancel(ctx)
-	committed := false
-	defer func() {
-		t.closeResults()
-		if !committed {
-			if _, err := t.conn.ExecContext(bare, sqlRollback); err != nil && !strings.Contains(err.Error(), "no transaction is active") {
-				discard(t.conn)
-			}
-		}
-		_ = t.conn.Close()
-		if !committed {
-			t.undone()
-		}
-	}()
-	if err := t.outcome(ctx, t.run(ctx, f)); err != nil {
-		return err
+// endTurn lets the next transaction join the group. When there is none, or the group is full, it is committed.
+func (s *lite) endTurn(ctx context.Context, g *group) {
+	if !g.full() && s.line.pass() {
+		return
 	}
-	if _, err := t.conn.ExecContext(bare, "COMMIT"); err != nil {
-		return fmt.Errorf("commit: %w", err)
-	}
-	committed = true
-	return nil
+	g.commit(ctx)
+	s.open = nil
+	s.line.leave()
 }
+
+// noTransaction tells whether SQLite had already ended what should be rolled back.
+func noTransaction(err error) bool { return strings.Contains(err.Error(), "no transaction is active") }
 
 // Read implements store.Store.
 func (s *lite) Read(ctx context.Context, f func(store.Reader) error) error {
