@@ -46,7 +46,7 @@ func (a *App) open(ctx context.Context) error {
 		return err
 	}
 	a.closers = append(a.closers, unlock...)
-	seat, err := takeSeat(a.config.Data)
+	seat, err := takeSeat(a.config.Data, a.config.BuildDirectory)
 	if err != nil {
 		return err
 	}

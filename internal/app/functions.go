@@ -124,7 +124,7 @@ func (t functionTarget) Deliver(ctx context.Context, d event.Delivery) error {
 type functionHosts struct{ runner build.Runner }
 
 func (h functionHosts) Prepare(ctx context.Context, id string) (function.Host, error) {
-	ws, err := h.runner.Prepare(ctx, id)
+	ws, err := h.runner.Prepare(ctx, build.Needs{ID: id})
 	if err != nil {
 		return nil, err
 	}

@@ -31,14 +31,17 @@ type seat struct {
 
 const lockSuffix = ".lock"
 
-// takeSeat takes a seat in a data directory.
-func takeSeat(data string) (*seat, error) {
+// takeSeat takes a seat in a data directory, with its builds in another one.
+func takeSeat(data, builds string) (*seat, error) {
 	data, err := filepath.Abs(data)
+	if err == nil {
+		builds, err = filepath.Abs(builds)
+	}
 	if err != nil {
 		return nil, err
 	}
 	s := &seat{
-		run: filepath.Join(data, "run"), builds: filepath.Join(data, "builds"),
+		run: filepath.Join(data, "run"), builds: builds,
 		name: uuid.NewString()[:8], dead: map[string]bool{},
 	}
 	if err := os.MkdirAll(s.dir(), 0o700); err != nil {

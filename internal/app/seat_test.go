@@ -10,7 +10,7 @@ import (
 
 func sit(t *testing.T, data, owner string) *seat {
 	t.Helper()
-	s, err := takeSeat(data)
+	s, err := takeSeat(data, filepath.Join(data, "builds"))
 	if err != nil {
 		t.Fatal(err)
 	}

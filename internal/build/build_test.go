@@ -176,15 +176,15 @@ func TestRefusedWhileDownloading(t *testing.T) {
 		b := s.expect(s.run(spec), types.StatusTypeFailed)
 		expectFailure(t, b, "DOWNLOAD_SOURCE", "CLIENT_ERROR: the environment variable A cannot be set from "+kind)
 	}
-	for name, spec := range map[string]string{
-		"batch":               "version: 0.2\nbatch: {build-list: []}\nphases: {build: {commands: [echo]}}",
-		"run-as":              "version: 0.2\nrun-as: no-such-user\nphases: {build: {commands: [echo]}}",
-		"phases.build.run-as": "version: 0.2\nphases: {build: {run-as: no-such-user, commands: [echo]}}",
+	for spec, want := range map[string]string{
+		"version: 0.2\nbatch: {build-list: []}\nphases: {build: {commands: [echo]}}":   "the buildspec uses batch",
+		"version: 0.2\nrun-as: no-such-user\nphases: {build: {commands: [echo]}}":      "run-as: no-such-user: ",
+		"version: 0.2\nphases: {post_build: {run-as: no-such-user, commands: [echo]}}": "run-as: no-such-user: ",
 	} {
 		b := s.expect(s.run(spec), types.StatusTypeFailed)
-		expectFailure(t, b, "DOWNLOAD_SOURCE", "CLIENT_ERROR: the buildspec uses "+name)
+		expectFailure(t, b, "DOWNLOAD_SOURCE", "CLIENT_ERROR: "+want)
 		if strings.Contains(strings.Join(phases(b), " "), "INSTALL") {
-			t.Errorf("%s: the build went on", name)
+			t.Errorf("%s: the build went on", spec)
 		}
 	}
 	b := s.run("version: 0.2\nphases:\n  build:\n    command: [echo]\n")

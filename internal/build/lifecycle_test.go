@@ -181,7 +181,7 @@ func TestStopFromAnotherServer(t *testing.T) {
 // brokenRunner fails to prepare anything.
 type brokenRunner struct{ build.Runner }
 
-func (brokenRunner) Prepare(context.Context, string) (build.Workspace, error) {
+func (brokenRunner) Prepare(context.Context, build.Needs) (build.Workspace, error) {
 	return nil, errors.New("no space left on device")
 }
 
@@ -445,9 +445,9 @@ type countingRunner struct {
 	prepared *atomic.Int64
 }
 
-func (c countingRunner) Prepare(ctx context.Context, id string) (build.Workspace, error) {
+func (c countingRunner) Prepare(ctx context.Context, n build.Needs) (build.Workspace, error) {
 	c.prepared.Add(1)
-	return c.Runner.Prepare(ctx, id)
+	return c.Runner.Prepare(ctx, n)
 }
 
 func TestManyBuilds(t *testing.T) {

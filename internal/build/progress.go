@@ -47,6 +47,9 @@ func (p *progress) leave(status types.StatusType, why *Failure) {
 	p.set(func(b *types.Build) {
 		last := &b.Phases[len(b.Phases)-1]
 		end := p.now()
+		if start := aws.ToTime(last.StartTime); end.Before(start) {
+			end = start // the clock of the database, which began the phase, is a little ahead
+		}
 		last.PhaseStatus, last.EndTime = status, aws.Time(end)
 		last.DurationInSeconds = aws.Int64(int64(end.Sub(aws.ToTime(last.StartTime)).Round(time.Second) / time.Second))
 		last.Contexts = []types.PhaseContext{{StatusCode: aws.String(""), Message: aws.String("")}}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os/user"
 	"strings"
 	"sync"
 	"time"
@@ -164,7 +163,8 @@ func (r *run) logEnd(phase buildspec.Phase, status types.StatusType, why *Failur
 }
 
 func (r *run) provision(ctx context.Context) error {
-	r.log.Printf("%s", r.s.cfg.Runner.Notice(aws.ToString(r.rec.Build.Environment.Image)))
+	n := r.needs()
+	r.log.Printf("%s", r.s.cfg.Runner.Notice(n))
 	if r.attempt > 1 {
 		r.log.Printf("The server stopped while this build was running; the build starts again from the beginning (attempt %d)", r.attempt)
 	}
@@ -172,7 +172,7 @@ func (r *run) provision(ctx context.Context) error {
 	if err := r.again(ctx, func() error { return store.CheckGuard(ctx, r.s.cfg.Store) }); err != nil {
 		return err
 	}
-	ws, err := r.s.cfg.Runner.Prepare(ctx, r.rec.ID)
+	ws, err := r.s.cfg.Runner.Prepare(ctx, n)
 	r.ws = ws
 	return err
 }
@@ -210,13 +210,14 @@ func (r *run) downloadSource(ctx context.Context) error {
 	if r.rec.Settings.Commands == nil {
 		r.log.Printf("Phases found in YAML: %d", len(r.spec.Phases))
 	}
+	user, others := users(r.spec)
 	r.session, err = r.ws.Start(ctx, SessionOptions{
-		Shell: shell, Dir: r.ws.Path(srcDir), Env: list, Output: r.log, Grace: killGrace,
+		Shell: shell, Dir: r.ws.Path(srcDir), Env: list, User: user, Others: others, Output: r.log, Grace: killGrace,
 	})
-	if err != nil {
+	if _, told := errors.AsType[*Failure](err); err != nil && !told {
 		return clientFailure("the build's shell cannot be started: %v", err)
 	}
-	return nil
+	return err
 }
 
 // supported refuses what the buildspec asks for and this server cannot do yet, and warns of what it leaves out without
@@ -230,16 +231,9 @@ func (r *run) supported() error {
 	case sp.HasBatch:
 		return refuse("batch")
 	}
-	users := map[string]string{"run-as": sp.RunAs}
 	for phase, c := range sp.Phases {
-		users["phases."+strings.ToLower(string(phase))+".run-as"] = c.RunAs
 		if c.OnFailure.Policy == buildspec.Retry {
 			r.log.Printf("Warning: on-failure RETRY is not supported by this server yet; phase %s is not retried", phase)
-		}
-	}
-	for key, name := range users {
-		if name != "" && !isMe(name) {
-			return refuse(fmt.Sprintf("%s: %s (another user than the one the server runs as)", key, name))
 		}
 	}
 	for what, used := range map[string]bool{
@@ -256,15 +250,13 @@ func (r *run) supported() error {
 	return nil
 }
 
-func isMe(name string) bool {
-	me, err := user.Current()
-	return err == nil && (me.Username == name || me.Uid == name)
-}
-
 // commands runs one phase of the buildspec.
 func (r *run) commands(ctx context.Context, phase buildspec.Phase) error {
 	c := r.spec.Phases[phase]
 	r.log.Printf("Entering phase %s", phase)
+	if err := r.session.As(ctx, runAs(r.spec, phase)); err != nil {
+		return err
+	}
 	err := r.each(ctx, phase, c.Commands)
 	if ctx.Err() != nil {
 		return err

@@ -6,20 +6,40 @@ import (
 	"time"
 )
 
-// Runner gives builds a place to run in: this machine (host), later a container or a pod.
+// Runner gives builds a place to run in: this machine (host) or a container.
 //
 // Prepare may be called from many goroutines for different builds, never twice at the same time for one. Everything a
 // build starts stays inside what Prepare made and ends with it.
 type Runner interface {
 	// Notice is the line that opens every build's log: where the build runs, and what that means for its image.
-	Notice(image string) string
-	// Prepare makes an empty workspace for the build with that id (a uuid). If an earlier attempt of the same build, also
-	// on another server, left processes or files behind within reach, they are killed and removed first.
-	Prepare(ctx context.Context, id string) (Workspace, error)
+	Notice(n Needs) string
+	// Prepare makes an empty workspace for a build. If an earlier attempt of the same build, also on another server, left
+	// processes or files behind within reach, they are killed and removed first. What the build's author or the server's
+	// owner has to mend is a *Failure that says how.
+	Prepare(ctx context.Context, n Needs) (Workspace, error)
 	// Sweep kills and removes what builds left behind that no running server owns. It is called before the first Prepare
 	// of this process, and whenever another server has ended.
 	Sweep(ctx context.Context) error
 }
+
+// Needs is what a build asks of the place it runs in.
+type Needs struct {
+	ID         string // of the build, a uuid
+	Image      string // as the project names it; "" when it names none
+	Privileged bool
+	CPUs       float64 // at most so many; 0: no limit
+	Memory     int64   // at most so many bytes; 0: no limit
+	Offline    bool    // the build's commands reach no network
+	Login      *Login  // for the image's registry; nil: none
+	// Caches are directories of this server, absolute, that outlive the build and that its commands may write to. No two
+	// builds have one at the same time.
+	Caches []string
+	// Say writes a line to the build's log, for what takes long, such as fetching an image; nil: nobody listens.
+	Say func(format string, args ...any)
+}
+
+// Login signs in to the registry of an image.
+type Login struct{ User, Password string }
 
 // Workspace is the disk of one build. Paths given to it are relative, with slashes.
 type Workspace interface {
@@ -28,6 +48,10 @@ type Workspace interface {
 	Root() string
 	// Path is where the build's own commands see a path of the workspace.
 	Path(rel string) string
+	// Cache is where the build's own commands see one of Needs.Caches.
+	Cache(dir string) string
+	// Size is how many bytes the build occupies on this server's disks, without its caches. It may be asked at any time.
+	Size(ctx context.Context) (int64, error)
 	// Start opens the build's one session. It is called at most once, after the sources are in place.
 	Start(ctx context.Context, o SessionOptions) (Session, error)
 	// Cleanup ends whatever still runs and gives the disk back, whatever modes its files have. It may return before a
@@ -40,6 +64,11 @@ type SessionOptions struct {
 	Shell string   // "sh" or "bash"
 	Dir   string   // first working directory, as the build sees it
 	Env   []string // NAME=value; the runner adds what its place needs (PATH, HOME, ...) where a name is missing
+	// User is who the commands run as, a name the place knows; "" leaves that to the runner. The sources are given to that
+	// user. A user that is missing, or that this server cannot act for, is a *Failure of Start.
+	User string
+	// Others are further users that As will name; they are looked for at the start, too.
+	Others []string
 	// Output receives what commands write, standard output and error in one stream, in order. It is called from one
 	// goroutine at a time and may block: then the build's commands wait, so that memory stays bounded.
 	Output io.Writer
@@ -57,6 +86,9 @@ type Session interface {
 	// command wrote before it ended has been passed to Output. It does not wait for background processes.
 	// When ctx ends first, the whole session is killed and the error is ctx's cause.
 	Run(ctx context.Context, command string) (status int, err error)
+	// As has later commands run as a user, "" being whoever runs them when none is named. What the commands before left
+	// behind is there for them, as far as that user may see it.
+	As(ctx context.Context, user string) error
 	// Setenv exports a variable to all later commands.
 	Setenv(ctx context.Context, name, value string) error
 	// Getenv reads variables, exported or not. Names that are not set are missing from the answer.

@@ -29,7 +29,7 @@ import (
 type hosts struct{ runner *host.Runner }
 
 func (h hosts) Prepare(ctx context.Context, id string) (function.Host, error) {
-	ws, err := h.runner.Prepare(ctx, id)
+	ws, err := h.runner.Prepare(ctx, build.Needs{ID: id})
 	return &place{Workspace: ws}, err
 }
 

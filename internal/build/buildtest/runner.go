@@ -77,8 +77,18 @@ type place struct {
 
 func open(t *testing.T, r build.Runner, shell string, env ...string) *place {
 	t.Helper()
+	p, err := start(t, r, build.SessionOptions{Shell: shell, Env: env})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// start opens a session in the source directory of a new workspace.
+func start(t *testing.T, r build.Runner, o build.SessionOptions) (*place, error) {
+	t.Helper()
 	ctx := context.Background()
-	ws, err := r.Prepare(ctx, uuid.NewString())
+	ws, err := r.Prepare(ctx, build.Needs{ID: uuid.NewString()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,13 +101,9 @@ func open(t *testing.T, r build.Runner, shell string, env ...string) *place {
 		t.Fatal(err)
 	}
 	p := &place{t: t, ws: ws, out: &Log{}, ctx: ctx}
-	p.Session, err = ws.Start(ctx, build.SessionOptions{
-		Shell: shell, Dir: ws.Path("src"), Env: env, Output: p.out, Grace: 300 * time.Millisecond,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
+	o.Dir, o.Output, o.Grace = ws.Path("src"), p.out, 300*time.Millisecond
+	p.Session, err = ws.Start(ctx, o)
+	return p, err
 }
 
 // do runs a command and expects a status.
@@ -172,6 +178,9 @@ func TestRunner(t *testing.T, makeTwo func(t *testing.T) (r build.Runner, succes
 		"PrepareTwice":          prepareTwice,
 		"ShellKilled":           shellKilled,
 		"Strangers":             strangersLive,
+		"RunAs":                 runAs,
+		"RunAsNobodyKnown":      runAsNobodyKnown,
+		"Size":                  size,
 	} {
 		t.Run(name, func(t *testing.T) {
 			test(t, make(t))
@@ -404,7 +413,7 @@ func (g *gate) Write(p []byte) (int, error) {
 
 func slowReader(t *testing.T, r build.Runner) {
 	ctx := context.Background()
-	ws, err := r.Prepare(ctx, uuid.NewString())
+	ws, err := r.Prepare(ctx, build.Needs{ID: uuid.NewString()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -570,7 +579,7 @@ func cleanupFreesDisk(t *testing.T, r build.Runner) {
 func prepareTwice(t *testing.T, r build.Runner) {
 	ctx := context.Background()
 	id := uuid.NewString()
-	first, err := r.Prepare(ctx, id)
+	first, err := r.Prepare(ctx, build.Needs{ID: id})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -580,7 +589,7 @@ func prepareTwice(t *testing.T, r build.Runner) {
 	if _, err := first.Start(ctx, build.SessionOptions{Dir: first.Path(""), Output: &Log{}}); err != nil {
 		t.Fatal(err)
 	}
-	second, err := r.Prepare(ctx, id)
+	second, err := r.Prepare(ctx, build.Needs{ID: id})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -590,7 +599,7 @@ func prepareTwice(t *testing.T, r build.Runner) {
 	if err := second.Cleanup(ctx); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.Prepare(ctx, "../escape"); err == nil {
+	if _, err := r.Prepare(ctx, build.Needs{ID: "../escape"}); err == nil {
 		t.Error("an id that is no uuid was accepted")
 	}
 }
@@ -624,7 +633,7 @@ func attemptOnTwoServers(t *testing.T, r build.Runner, successor func() build.Ru
 	p, other := open(t, r, "sh"), open(t, r, "sh")
 	beats := map[string]func() bool{"first attempt": p.beat("attempt", "setsid LOOP &")}
 	alive := other.beat("other", "setsid LOOP &")
-	ws, err := successor().Prepare(p.ctx, filepath.Base(p.ws.Root()))
+	ws, err := successor().Prepare(p.ctx, build.Needs{ID: filepath.Base(p.ws.Root())})
 	if err != nil {
 		t.Fatal(err)
 	}

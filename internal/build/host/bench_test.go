@@ -39,7 +39,7 @@ func BenchmarkSession(b *testing.B) {
 
 func session(b *testing.B) (build.Workspace, build.Session) {
 	b.Helper()
-	ws, err := newRunner(b).Prepare(context.Background(), uuid.NewString())
+	ws, err := newRunner(b).Prepare(context.Background(), build.Needs{ID: uuid.NewString()})
 	if err != nil {
 		b.Fatal(err)
 	}

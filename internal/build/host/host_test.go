@@ -4,6 +4,7 @@ import (
 	"errors"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/google/uuid"
@@ -16,6 +17,9 @@ import (
 func TestSuite(t *testing.T) {
 	buildtest.TestRunner(t, func(t *testing.T) (build.Runner, func() build.Runner) {
 		dir := t.TempDir()
+		if err := os.Chmod(filepath.Dir(dir), 0o711); err != nil { // other users pass through
+			t.Fatal(err)
+		}
 		return newRunnerIn(t, dir), func() build.Runner { return newRunnerIn(t, dir) }
 	})
 }
@@ -38,7 +42,7 @@ func TestALivingNeighbourIsLeftAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ws, err := one.Prepare(t.Context(), uuid.NewString())
+	ws, err := one.Prepare(t.Context(), build.Needs{ID: uuid.NewString()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/conveyor-cd/conveyor/internal/build/shell"
 )
 
 // markerName is the variable by which a build's processes are known again, also after a crash of this server.
@@ -15,7 +17,7 @@ const markerName = "CONVEYOR_WORKSPACE"
 // target says whose processes are meant.
 type target struct {
 	marker   string // a workspace, or, with a trailing slash, the directory of all of them
-	sessions []int  // shells of this process's own making; empty after a restart
+	sessions []int  // shells of this process's own making, in their order; empty after a restart
 }
 
 // matches reports whether an entry of a process's environment says that the process is meant.
@@ -33,41 +35,29 @@ func (t target) matches(entry []byte) bool {
 // killDeadline is how long killed processes may take to disappear; only one stuck in the kernel takes longer.
 const killDeadline = 5 * time.Second
 
-// end ends every process of the target: SIGTERM, after the grace time SIGKILL, again for what was born meanwhile. shell,
+// end ends every process of the target: SIGTERM, after the grace time SIGKILL, again for what was born meanwhile. sh,
 // which may be nil, is a child of this process that has not been waited for when it is alive.
-func (r *Runner) end(t target, shell *process, grace time.Duration) error {
-	if gone(shell) && len(find(t)) == 0 {
+func (r *Runner) end(t target, sh *shell.Process, grace time.Duration) error {
+	if sh.Gone() && len(find(t)) == 0 {
 		return nil
 	}
-	r.signalAll(t, shell, syscall.SIGTERM)
-	if waitGone(t, shell, grace, nil) {
+	r.signalAll(t, sh, syscall.SIGTERM)
+	if waitGone(t, sh, grace, nil) {
 		return nil
 	}
-	kill := func() { r.signalAll(t, shell, syscall.SIGKILL) }
+	kill := func() { r.signalAll(t, sh, syscall.SIGKILL) }
 	kill()
-	if waitGone(t, shell, killDeadline, kill) {
+	if waitGone(t, sh, killDeadline, kill) {
 		return nil
 	}
 	return fmt.Errorf("processes %v of build %s do not end after SIGKILL", find(t), t.marker)
 }
 
-func gone(p *process) bool {
-	if p == nil {
-		return true
-	}
-	select {
-	case <-p.exited:
-		return true
-	default:
-		return false
-	}
-}
-
-func (r *Runner) signalAll(t target, shell *process, sig syscall.Signal) {
-	if !gone(shell) {
+func (r *Runner) signalAll(t target, sh *shell.Process, sig syscall.Signal) {
+	if n := len(t.sessions); n > 0 && !sh.Gone() {
 		// The group as a whole first: nothing can fork its way out of it. The leader has not been reaped or is only
 		// just being reaped, so the number is still its.
-		_ = syscall.Kill(-shell.pid, sig)
+		_ = syscall.Kill(-t.sessions[n-1], sig)
 	}
 	for _, pid := range find(t) {
 		signal(pid, t, sig)
@@ -75,10 +65,10 @@ func (r *Runner) signalAll(t target, shell *process, sig syscall.Signal) {
 }
 
 // waitGone waits until none is left. again, when given, runs before every further look.
-func waitGone(t target, shell *process, limit time.Duration, again func()) bool {
+func waitGone(t target, sh *shell.Process, limit time.Duration, again func()) bool {
 	deadline := time.Now().Add(limit)
 	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
-		if gone(shell) && len(find(t)) == 0 {
+		if sh.Gone() && len(find(t)) == 0 {
 			return true
 		}
 		left := time.Until(deadline)
@@ -86,9 +76,9 @@ func waitGone(t target, shell *process, limit time.Duration, again func()) bool 
 			return false
 		}
 		wait := time.NewTimer(min(pause, left))
-		if shell != nil && !gone(shell) {
+		if !sh.Gone() {
 			select {
-			case <-shell.exited:
+			case <-sh.Exited():
 			case <-wait.C:
 			}
 		} else {

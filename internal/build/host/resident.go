@@ -8,14 +8,7 @@ import (
 
 // Resident is how much memory the processes of the workspace hold, in bytes; 0 where the kernel does not tell.
 func (w *workspace) Resident() int64 {
-	t := target{marker: w.marker()}
-	w.mu.Lock()
-	if s := w.session; s != nil {
-		s.mu.Lock()
-		t.sessions = append(t.sessions, s.leads...)
-		s.mu.Unlock()
-	}
-	w.mu.Unlock()
+	t := target{marker: w.marker(), sessions: w.shells()}
 	var pages int64
 	for _, pid := range find(t) {
 		text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/statm")
@@ -29,6 +22,3 @@ func (w *workspace) Resident() int64 {
 	}
 	return pages * int64(os.Getpagesize())
 }
-
-// Drain returns when all that the session's commands have written so far has been passed to its output.
-func (s *session) Drain() { s.out.drain() }

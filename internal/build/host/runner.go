@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -67,11 +66,11 @@ func Among(dir, server string, lives func(server string) bool, log *slog.Logger)
 }
 
 // Notice implements build.Runner.
-func (r *Runner) Notice(image string) string {
-	if image == "" {
+func (r *Runner) Notice(n build.Needs) string {
+	if n.Image == "" {
 		return "This build runs directly on the host of the Conveyor server"
 	}
-	return fmt.Sprintf("This build runs directly on the host of the Conveyor server; the image %s is not used", image)
+	return fmt.Sprintf("This build runs directly on the host of the Conveyor server; the image %s is not used", n.Image)
 }
 
 // Sweep implements build.Runner.
@@ -110,7 +109,8 @@ func (r *Runner) strays() map[string]bool {
 func (r *Runner) Wait() { r.trash.Wait() }
 
 // Prepare implements build.Runner.
-func (r *Runner) Prepare(_ context.Context, id string) (build.Workspace, error) {
+func (r *Runner) Prepare(_ context.Context, n build.Needs) (build.Workspace, error) {
+	id := n.ID
 	if _, err := uuid.Parse(id); err != nil {
 		return nil, fmt.Errorf("%q is not the id of a build: %w", id, err)
 	}
@@ -229,75 +229,4 @@ func removeAll(dir string) error {
 		_ = os.Chmod(pe.Path, 0o700) //nolint:gosec // as above
 	}
 	return err
-}
-
-func findShell(name string) (string, error) {
-	switch name {
-	case "", "sh":
-		return "/bin/sh", nil
-	case "bash":
-		path, err := exec.LookPath("bash")
-		if err != nil {
-			return "", fmt.Errorf("the buildspec asks for bash, which is not installed on this host: %w", err)
-		}
-		return path, nil
-	}
-	return "", fmt.Errorf("the shell %q is not known to the host runner", name)
-}
-
-// workspace is one build's directory.
-type workspace struct {
-	runner *Runner
-	root   string
-
-	mu      sync.Mutex
-	session *session
-	cleaned bool
-}
-
-func (w *workspace) dir(name string) string { return filepath.Join(w.root, name) }
-
-func (w *workspace) marker() string { return w.root }
-
-// Root implements build.Workspace.
-func (w *workspace) Root() string { return w.root }
-
-// Path implements build.Workspace.
-func (w *workspace) Path(rel string) string { return filepath.Join(w.root, filepath.FromSlash(rel)) }
-
-// Start implements build.Workspace.
-func (w *workspace) Start(_ context.Context, o build.SessionOptions) (build.Session, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.session != nil || w.cleaned {
-		return nil, errors.New("the workspace already had its session")
-	}
-	s, err := startSession(w, o)
-	if err != nil {
-		return nil, err
-	}
-	w.session = s
-	return s, nil
-}
-
-// environment completes env with what a program needs here. Nothing comes from the server's own but PATH.
-func (w *workspace) environment(env []string) []string {
-	base := []string{"PATH=" + w.runner.path, "HOME=" + w.dir(homeDir), "TMPDIR=" + w.dir(tempDir)}
-	all := append(base, env...)
-	return lastWins(append(all, markerName+"="+w.marker()))
-}
-
-// Cleanup implements build.Workspace.
-func (w *workspace) Cleanup(context.Context) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.cleaned {
-		return nil
-	}
-	w.cleaned = true
-	var err error
-	if w.session != nil {
-		err = w.session.Kill()
-	}
-	return errors.Join(err, w.runner.discard(w.root))
 }

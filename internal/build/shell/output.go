@@ -1,4 +1,4 @@
-package host
+package shell
 
 import (
 	"io"
@@ -26,15 +26,11 @@ type output struct {
 
 const outputBuffer = 64 << 10
 
-func newOutput(to io.Writer) (*output, error) {
-	r, w, err := os.Pipe()
-	if err != nil {
-		return nil, err
-	}
+func newOutput(r, w *os.File, to io.Writer) *output {
 	o := &output{r: r, w: w, to: to, done: make(chan struct{})}
 	o.moved = sync.NewCond(&o.mu)
 	go o.pump()
-	return o, nil
+	return o
 }
 
 func (o *output) pump() {
@@ -101,5 +97,3 @@ func (o *output) finish() {
 	<-o.done
 	o.r.Close()
 }
-
-func (o *output) close() { o.finish() }

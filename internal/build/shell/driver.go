@@ -1,6 +1,6 @@
-package host
+package shell
 
-// The build's shell runs this driver. It reads one line ("<number> <kind>") from descriptor 7, sources the command's
+// Driver is what a session's shells run: sh -c Driver NAME ARGS... with the arguments of a Start. It reads one line ("<number> <kind>") from descriptor 7, sources the command's
 // file in itself, so that all state stays, and answers the status on descriptor 8. Kind "q" is the session's own work
 // and is silent.
 //
@@ -17,9 +17,12 @@ package host
 //
 // It uses no function of its own: in bash a declare inside one would be local to it.
 //
-// $1 is the directory for its notes, $2 is "restore" in a shell that replaces one that ended. A note is complete when
-// its last line is noteEnd, so a shell killed while writing one does no harm.
-const driver = `
+// $1 is the directory for its notes, $2 where it begins and $3 where it does when that is gone, $4 is "restore" in a shell
+// that replaces one that ended. A note is complete when its last line is noteEnd, so a shell killed while writing one
+// does no harm.
+const Driver = `
+command cd -- "$2" 2>/dev/null || command cd -- "$3"
+unset OLDPWD
 __conveyor_dir=$1 __conveyor_n=0 __conveyor_kind= __conveyor_owed= __conveyor_status=0
 __conveyor_note='{
 	command pwd -P
@@ -31,7 +34,7 @@ __conveyor_note='{
 	command printf "%s\n" "` + noteEnd + `"
 } >"$__conveyor_dir/note.$__conveyor_n"'
 umask 022
-case ${2-} in restore) { . "$__conveyor_dir/restore"; } 2>/dev/null ;; esac
+case ${4-} in restore) { . "$__conveyor_dir/restore"; } 2>/dev/null ;; esac
 trap '{ eval "$__conveyor_note"; } 2>/dev/null' EXIT
 set --
 while :; do

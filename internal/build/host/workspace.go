@@ -1,0 +1,108 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"path/filepath"
+	"sync"
+	"syscall"
+
+	"github.com/conveyor-cd/conveyor/internal/build"
+	"github.com/conveyor-cd/conveyor/internal/build/shell"
+)
+
+// workspace is one build's directory.
+type workspace struct {
+	runner *Runner
+	root   string
+
+	mu      sync.Mutex
+	session *shell.Session
+	place   *place
+	cleaned bool
+}
+
+func (w *workspace) dir(name string) string { return filepath.Join(w.root, name) }
+
+func (w *workspace) marker() string { return w.root }
+
+// Root implements build.Workspace.
+func (w *workspace) Root() string { return w.root }
+
+// Path implements build.Workspace.
+func (w *workspace) Path(rel string) string { return filepath.Join(w.root, filepath.FromSlash(rel)) }
+
+// Cache implements build.Workspace.
+func (w *workspace) Cache(dir string) string { return dir }
+
+// Size implements build.Workspace.
+func (w *workspace) Size(ctx context.Context) (int64, error) {
+	var size int64
+	err := filepath.WalkDir(w.root, func(_ string, d fs.DirEntry, err error) error {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if err != nil {
+			return nil //nolint:nilerr // gone, or closed to the server: what can be seen counts
+		}
+		if info, err := d.Info(); err == nil {
+			size += occupied(info)
+		}
+		return nil
+	})
+	return size, err
+}
+
+// occupied is how much of the disk a file takes: less than its size when it has holes.
+func occupied(info fs.FileInfo) int64 {
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		return st.Blocks * 512
+	}
+	return info.Size()
+}
+
+// Start implements build.Workspace.
+func (w *workspace) Start(_ context.Context, o build.SessionOptions) (build.Session, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.session != nil || w.cleaned {
+		return nil, errors.New("the workspace already had its session")
+	}
+	p, err := w.open(o)
+	if err != nil {
+		return nil, err
+	}
+	s, err := shell.Open(p, shell.Notes{Here: w.dir(notesDir), There: w.dir(notesDir), Root: w.root}, o)
+	if err != nil {
+		return nil, err
+	}
+	w.session, w.place = s, p
+	return s, nil
+}
+
+// shells are the sessions of processes that the workspace's shells began.
+func (w *workspace) shells() []int {
+	w.mu.Lock()
+	p := w.place
+	w.mu.Unlock()
+	if p == nil {
+		return nil
+	}
+	return p.begun()
+}
+
+// Cleanup implements build.Workspace.
+func (w *workspace) Cleanup(context.Context) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.cleaned {
+		return nil
+	}
+	w.cleaned = true
+	var err error
+	if w.session != nil {
+		err = w.session.Kill()
+	}
+	return errors.Join(err, w.runner.discard(w.root))
+}
