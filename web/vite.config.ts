@@ -50,5 +50,6 @@ function fontFiles(): Plugin {
 export default defineConfig({
   base: '/conveyor/',
   plugins: [react(), designTokens(), fontFiles()],
+  worker: { format: 'es' },
   build: { target: 'es2022', reportCompressedSize: false, modulePreload: { polyfill: false }, assetsInlineLimit: 0 },
 });

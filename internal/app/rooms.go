@@ -179,7 +179,7 @@ func openRooms(ctx context.Context, c config.Config, seat *seat, db store.Store,
 	r.webhooks = hookhost.New(r.flow, hookhost.Options{Log: log.With("room", "webhooks")})
 	r.topicPages = &topichost.Host{Topics: r.topics, Signer: r.signer, Verifier: verifier, Authorizer: authorizer, Log: log.With("room", "topics")}
 	r.console, err = console.New(console.Options{
-		Store: db, Keys: identities, Verifier: verifier, Authorizer: authorizer, Pipelines: r.flow, Logs: r.logs,
+		Store: db, Keys: identities, Verifier: verifier, Authorizer: authorizer, Pipelines: r.flow, Events: r.events, Logs: r.logs,
 		API: r.api, Explain: r.explain, ExplainAt: explain.Prefix, S3: r.s3, Place: place, PublicURL: c.PublicURL, Log: log.With("room", "console"),
 	})
 	return r, err
@@ -377,6 +377,7 @@ func (r *rooms) sweep(ctx context.Context) {
 // stop ends the workers; builds that run are ended and go back to the queue.
 func (r *rooms) stop(ctx context.Context) error {
 	r.eventHost.Close()
+	r.console.Close()
 	err := r.queue.Stop(ctx)
 	r.endWatching()
 	r.watching.Wait()

@@ -30,7 +30,6 @@ const Pages = "/conveyor/"
 // Pipelines is what the console asks of flow. Implemented by *flow.Service.
 type Pipelines interface {
 	Summaries(ctx context.Context, after string, limit, recent int) ([]flow.Summary, error)
-	Subscribe(ctx context.Context, name string) <-chan flow.Change
 	ARN(pipeline string) string
 }
 
@@ -47,6 +46,7 @@ type Options struct {
 	Verifier   *awsapi.Verifier
 	Authorizer awsapi.Authorizer
 	Pipelines  Pipelines
+	Events     Events
 	Logs       Logs
 	// API, Explain (below ExplainAt) and S3 take signed requests.
 	API, Explain, S3 http.Handler
@@ -62,11 +62,12 @@ type Handler struct {
 	sessions sessions
 	assets   assets
 	mux      *http.ServeMux
+	closing  chan struct{}
 }
 
 // New makes a console.
 func New(o Options) (*Handler, error) {
-	h := &Handler{Options: o, sessions: sessions{o.Store, o.Keys}, mux: http.NewServeMux()}
+	h := &Handler{Options: o, sessions: sessions{o.Store, o.Keys}, mux: http.NewServeMux(), closing: make(chan struct{})}
 	var err error
 	if h.assets, err = openAssets(o.PublicURL); err != nil {
 		return nil, err
@@ -86,6 +87,22 @@ func New(o Options) (*Handler, error) {
 	})
 	h.mux.Handle("/", &h.assets)
 	return h, nil
+}
+
+// Close ends all streams, so that the server can stop. Browsers come back to another server, or after the restart.
+func (h *Handler) Close() { close(h.closing) }
+
+// untilClosed is a context that ends with ctx, or when the server stops.
+func (h *Handler) untilClosed(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		select {
+		case <-h.closing:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, cancel
 }
 
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -1,6 +1,7 @@
 package console_test
 
 import (
+	"bufio"
 	"context"
 	"io"
 	"log/slog"
@@ -17,31 +18,34 @@ import (
 	"github.com/conveyor-cd/conveyor/internal/awsapi"
 	"github.com/conveyor-cd/conveyor/internal/console"
 	"github.com/conveyor-cd/conveyor/internal/engine"
+	"github.com/conveyor-cd/conveyor/internal/event"
 	"github.com/conveyor-cd/conveyor/internal/flow"
 	"github.com/conveyor-cd/conveyor/internal/iam"
 	"github.com/conveyor-cd/conveyor/internal/logstore"
+	"github.com/conveyor-cd/conveyor/internal/queue"
+	"github.com/conveyor-cd/conveyor/internal/store"
 	"github.com/conveyor-cd/conveyor/internal/store/sqlstore"
 )
 
 const host = "console.test:4566"
 
 // belt stands for flow.
-type belt struct{ changes chan flow.Change }
+type belt struct{}
 
 func (belt) Summaries(context.Context, string, int, int) ([]flow.Summary, error) {
 	one := []engine.ExecutionRecord{{ID: "e"}}
 	return []flow.Summary{{Name: "open", Recent: one}, {Name: "shut", Recent: one}}, nil
 }
-func (b belt) Subscribe(context.Context, string) <-chan flow.Change { return b.changes }
-func (belt) ARN(name string) string                                 { return "arn:aws:codepipeline:us-east-1:000000000000:" + name }
+func (belt) ARN(name string) string { return "arn:aws:codepipeline:us-east-1:000000000000:" + name }
 
 // house is a console with a root and the user mina.
 type house struct {
 	*console.Handler
-	users *iam.Directory
-	root  iam.AccessKey
-	belt  belt
-	seen  *http.Request // what a service behind it got
+	users  *iam.Directory
+	root   iam.AccessKey
+	store  store.Store
+	events *event.Service
+	seen   *http.Request // what a service behind it got
 }
 
 func open(t *testing.T) *house {
@@ -51,7 +55,8 @@ func open(t *testing.T) *house {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
-	h := &house{root: iam.AccessKey{ID: "AKIAROOTROOTROOTROOT", Secret: "root-secret"}, belt: belt{make(chan flow.Change, 4)}}
+	h := &house{root: iam.AccessKey{ID: "AKIAROOTROOTROOTROOT", Secret: "root-secret"}, store: db}
+	h.events = event.New(event.Options{Store: db, Jobs: queue.New(db, queue.Config{})})
 	h.users = iam.New(db, iam.WithRoot(h.root))
 	logs, err := logstore.New(db, logstore.Options{})
 	if err != nil {
@@ -73,7 +78,7 @@ func open(t *testing.T) *house {
 		_, _ = io.WriteString(w, who.Arn)
 	})
 	h.Handler, err = console.New(console.Options{
-		Store: db, Keys: h.users, Verifier: verifier, Authorizer: awsapi.NewAuthorizer(h.users), Pipelines: h.belt, Logs: logs,
+		Store: db, Keys: h.users, Verifier: verifier, Authorizer: awsapi.NewAuthorizer(h.users), Pipelines: belt{}, Events: h.events, Logs: logs,
 		API: service, Explain: service, ExplainAt: "/conveyor/explain/", S3: service, Place: awsapi.Place{}.WithDefaults(), PublicURL: "http://" + host, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
@@ -249,13 +254,60 @@ func TestTheSummaryTellsWhatMayBeKnown(t *testing.T) {
 func TestTheStreamTellsWhatMayBeKnown(t *testing.T) {
 	h := open(t)
 	cookie := h.signIn(t, h.user(t, listsOpen))
-	h.belt.changes <- flow.Change{Pipeline: "shut", Seq: 1}
-	h.belt.changes <- flow.Change{Pipeline: "open", Seq: 2}
-	close(h.belt.changes)
-	body := h.ask("GET", "/conveyor/console/events", cookie, "", nil).Body.String()
-	if !strings.Contains(body, "event: moved\ndata: {\"pipeline\":\"open\",\"seq\":2}") || strings.Contains(body, "shut") {
-		t.Error(body)
+	for _, e := range []event.Event{
+		{Source: "aws.codepipeline", Detail: map[string]string{"pipeline": "shut"}},
+		{Source: "aws.codepipeline", Detail: map[string]string{"pipeline": "open"}},
+		{Source: "conveyor", Detail: map[string]string{"pipeline": "open"}},
+		{Source: "aws.codebuild", Detail: map[string]string{"project-name": "open"}},
+		{Source: "somebody.else", Detail: map[string]string{"pipeline": "open"}},
+	} {
+		if err := h.store.InTx(t.Context(), func(tx store.Tx) error { return h.events.Publish(t.Context(), tx, e) }); err != nil {
+			t.Fatal(err)
+		}
 	}
+	lines := h.listen(t, cookie, 2)
+	if got, want := strings.Join(lines, "\n"), `data: {"source":"aws.codepipeline","name":"open"}
+data: {"source":"conveyor","name":"open"}`; got != want {
+		t.Errorf("%s\nwant\n%s", got, want)
+	}
+}
+
+func TestTheStreamEndsWithTheSessionAndTheServer(t *testing.T) {
+	h := open(t)
+	cookie := h.signIn(t, h.root)
+	h.Close()
+	if w := h.ask("GET", "/conveyor/console/events", cookie, "", nil); !strings.Contains(w.Body.String(), "event: look") {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	h.ask("DELETE", "/conveyor/console/session", cookie, "", nil)
+	if w := h.ask("GET", "/conveyor/console/events", cookie, "", nil); w.Code != http.StatusUnauthorized {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
+// listen follows the log of events from its beginning and returns the first changes the stream tells of.
+func (h *house) listen(t *testing.T, cookie string, n int) []string {
+	t.Helper()
+	server := httptest.NewServer(h)
+	t.Cleanup(server.Close)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+"/conveyor/console/events", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Cookie", cookie)
+	r.Header.Set("Last-Event-ID", "0")
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	var got []string
+	for in := bufio.NewScanner(response.Body); len(got) < n && in.Scan(); {
+		if strings.HasPrefix(in.Text(), "data: ") {
+			got = append(got, in.Text())
+		}
+	}
+	return got
 }
 
 func TestPagesAreServedUnderAStrictPolicy(t *testing.T) {

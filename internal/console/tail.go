@@ -18,7 +18,7 @@ type lines struct {
 }
 
 // tail streams a log stream from its beginning, or from where the browser lost the connection, and goes on as lines are
-// written. After each second without lines it says so, for the page to look whether the build has ended.
+// written.
 func (h *Handler) tail(w http.ResponseWriter, r *http.Request, s session) {
 	group, name := r.URL.Query().Get("group"), r.URL.Query().Get("stream")
 	if err := h.allowed(r, s, "logs:GetLogEvents", h.Place.ARN("logs", "log-group:"+group+":*")); err != nil {
@@ -27,11 +27,13 @@ func (h *Handler) tail(w http.ResponseWriter, r *http.Request, s session) {
 	}
 	from, _ := strconv.ParseInt(r.Header.Get("Last-Event-ID"), 10, 64) // 0, the beginning, when there is none
 	out := openStream(w)
+	ctx, cancel := h.untilClosed(r.Context())
+	defer cancel()
 	wait := time.NewTimer(quiet)
 	defer wait.Stop()
 	for {
 		changed, stop := h.Logs.Watch(group, name)
-		page, err := h.Logs.Get(r.Context(), group, name, logstore.GetOptions{From: from})
+		page, err := h.Logs.Get(ctx, group, name, logstore.GetOptions{From: from})
 		if err != nil && !errors.Is(err, logstore.ErrNoStream) && !errors.Is(err, logstore.ErrNoGroup) {
 			stop()
 			return // the browser comes again
@@ -48,11 +50,11 @@ func (h *Handler) tail(w http.ResponseWriter, r *http.Request, s session) {
 		select {
 		case <-changed:
 		case <-wait.C:
-			if !out.send("quiet", "", struct{}{}) {
+			if !out.beat() {
 				stop()
 				return
 			}
-		case <-r.Context().Done():
+		case <-ctx.Done():
 			stop()
 			return
 		}

@@ -110,11 +110,7 @@ func (s *Service) apply(ctx context.Context, tx store.Tx, p *row, d *pipeline.De
 			return err
 		}
 	}
-	if err := e.publish(); err != nil {
-		return err
-	}
-	s.watchers.announce(tx, Change{Pipeline: p.name, Seq: p.seq, Announcements: e.announced})
-	return nil
+	return e.publish()
 }
 
 func (s *Service) recordEvent(ctx context.Context, tx store.Tx, p *row, ev engine.Event) error {

@@ -172,6 +172,23 @@ type belt struct {
 	queue     *queue.Queue
 	providers *providers
 	clock     *clock
+	ended     chan string // ids of executions, as they end
+}
+
+// tellEnds notes, once a step is durable, which executions have ended. Where nobody asks for them, the first ones suffice.
+func (b *belt) tellEnds(_ context.Context, tx store.Tx, s flow.Step) error {
+	for _, a := range s.Announcements {
+		if !a.Execution.Status.Terminal() {
+			continue
+		}
+		tx.AfterCommit(func() {
+			select {
+			case b.ended <- a.Execution.ID:
+			default:
+			}
+		})
+	}
+	return nil
 }
 
 // clock is the test's time: the wall's, until it is moved.
@@ -194,13 +211,13 @@ func (c *clock) advance(d time.Duration) {
 
 func newBelt(t testing.TB, st store.Store, change ...func(*flow.Options)) *belt {
 	t.Helper()
-	b := &belt{t: t, store: st, providers: newProviders(), clock: new(clock)}
+	b := &belt{t: t, store: st, providers: newProviders(), clock: new(clock), ended: make(chan string, 1000)}
 	logger := slog.New(slog.DiscardHandler)
 	if os.Getenv("CONVEYOR_TEST_LOG") != "" {
 		logger = slog.New(slog.NewTextHandler(os.Stderr, nil))
 	}
 	b.queue = queue.New(st, queue.Config{Logger: logger, Backoff: func(int) time.Duration { return time.Millisecond }})
-	o := flow.Options{Store: st, Jobs: b.queue, Providers: b.providers, Logger: logger, Now: b.clock.now}
+	o := flow.Options{Store: st, Jobs: b.queue, Providers: b.providers, Logger: logger, Now: b.clock.now, OnStep: b.tellEnds}
 	for _, f := range change {
 		f(&o)
 	}

@@ -90,16 +90,18 @@ func benchmarkActionOverhead(b *testing.B, told bool) {
 // finish waits for an execution without reading the database, so that the reads do not count.
 func (b *belt) finish(name, id string) {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.t.Context(), patience)
-	defer cancel()
-	for c := range b.Subscribe(ctx, name) {
-		for _, a := range c.Announcements {
-			if a.Execution.ID == id && a.Execution.Status.Terminal() {
+	timeout := time.After(patience)
+	for {
+		select {
+		case ended := <-b.ended:
+			if ended == id {
 				return
 			}
+		case <-timeout:
+			b.await(name, id, pipeline.StatusSucceeded)
+			return
 		}
 	}
-	b.await(name, id, pipeline.StatusSucceeded)
 }
 
 // age gives a pipeline a history of many executions, copies of its newest.

@@ -17,8 +17,18 @@ type Events interface {
 	Publish(ctx context.Context, tx store.Tx, events ...event.Event) error
 }
 
-// eventSource is the source of pipelines' events.
-const eventSource = "aws.codepipeline"
+// eventSource is the source of pipelines' events. A step for which AWS has none, such as a way that was closed or an edit,
+// is told by one of Conveyor's own, for those who show pipelines live.
+const (
+	eventSource    = "aws.codepipeline"
+	ownEventSource = "conveyor"
+	ownDetailType  = "Conveyor Pipeline Change"
+)
+
+// ownDetail is the detail of an event of Conveyor's own.
+type ownDetail struct {
+	Pipeline string `json:"pipeline"`
+}
 
 var detailTypes = map[engine.Kind]string{
 	engine.KindPipeline: "CodePipeline Pipeline Execution State Change",
@@ -97,6 +107,11 @@ func (e *effects) publish() error {
 		list = append(list, event.Event{
 			Source: eventSource, DetailType: detailTypes[a.Kind], Time: a.At, Resources: []string{e.s.ARN(e.p.name)},
 			Detail: detail, Pipeline: e.p.name,
+		})
+	}
+	if len(list) == 0 {
+		list = append(list, event.Event{
+			Source: ownEventSource, DetailType: ownDetailType, Resources: []string{e.s.ARN(e.p.name)}, Detail: ownDetail{e.p.name}, Pipeline: e.p.name,
 		})
 	}
 	return e.s.publisher.Publish(e.ctx, e.tx, list...)

@@ -539,33 +539,6 @@ func TestSecretsStaySecret(t *testing.T) {
 	}
 }
 
-func TestSubscribersHearOfEveryStep(t *testing.T) {
-	b := newBelt(t, sqltest.SQLite(t))
-	ctx, cancel := context.WithCancel(t.Context())
-	mine, others := b.Subscribe(ctx, "web"), b.Subscribe(ctx, "other")
-	id := b.create(site("web"))
-	b.await("web", id, pipeline.StatusSucceeded)
-	cancel()
-	var last, ended int64
-	for c := range mine {
-		if c.Seq != last+1 {
-			t.Errorf("change %d after %d", c.Seq, last)
-		}
-		last = c.Seq
-		for _, a := range c.Announcements {
-			if a.Kind == engine.KindPipeline && a.Word == engine.WordSucceeded {
-				ended++
-			}
-		}
-	}
-	if ended != 1 {
-		t.Errorf("heard of %d ends", ended)
-	}
-	for c := range others {
-		t.Errorf("heard of another pipeline: %+v", c)
-	}
-}
-
 func TestTags(t *testing.T) {
 	sqltest.Each(t, func(t *testing.T, st store.Store) {
 		b := newBelt(t, st)

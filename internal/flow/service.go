@@ -105,7 +105,6 @@ type Service struct {
 	roleProblem  func(string) string
 	now          func() time.Time
 	definitions  *definitionCache
-	watchers     *watchers
 	thirdParty   ThirdParty
 	onStep       func(context.Context, store.Tx, Step) error
 	onWatch      func(context.Context, store.Tx, string, string) error
@@ -130,7 +129,7 @@ func New(o Options) *Service {
 		quota:     o.MaxPipelines, webhooks: o.MaxWebhooks, deliveries: o.MaxDeliveries,
 		events: o.EventRetention, history: o.HistoryRetention,
 		roleProblem: o.RoleProblem, now: o.Now,
-		definitions: newDefinitionCache(), watchers: newWatchers(), onStep: o.OnStep, onWatch: o.OnWatch, thirdParty: o.ThirdParty,
+		definitions: newDefinitionCache(), onStep: o.OnStep, onWatch: o.OnWatch, thirdParty: o.ThirdParty,
 	}
 	setDefault(&s.log, slog.New(slog.DiscardHandler))
 	setDefault(&s.account, "000000000000")

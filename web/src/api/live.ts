@@ -1,50 +1,68 @@
 import type { QueryClient } from '@tanstack/react-query';
 import { here } from './aws';
+import { follow, type News } from './stream';
 
-/** What the stream says: one pipeline has moved, or anything may have ('' ). */
-type News = { pipeline: string } | { ended: true };
+/** What pages call the things that the sources of events tell of: the first words of their queries' keys. */
+const nouns: Record<string, string> = {
+  'aws.codepipeline': 'pipeline',
+  conveyor: 'pipeline',
+  'aws.codebuild': 'build',
+  'aws.codecommit': 'repository',
+  'aws.cloudwatch': 'alarm',
+};
 
-/** live drives every page of this browser from one stream of server-sent events. The tabs elect one that holds the
- * connection (a browser has only six of them for a host) and tells the others; when it closes, the next one takes over.
- * Where there are no locks (plain HTTP on another machine) each tab has a stream of its own. */
+/** live drives every page of this browser from one stream of server-sent events. A worker that all tabs share holds it:
+ * a browser has only six connections for a host. Where there are no such workers each tab has a stream of its own. */
 export function live(queries: QueryClient, onEnd: () => void): () => void {
-  const channel = new BroadcastChannel('conveyor-live');
-  const stop = new AbortController();
-  const heard = (news: News) => ('ended' in news ? onEnd() : refresh(queries, news.pipeline));
-  channel.onmessage = (e) => heard(e.data as News);
-  const hold = () => listen(stop.signal, (news) => (heard(news), channel.postMessage(news)));
-  if (navigator.locks) {
-    navigator.locks.request('conveyor-live', { signal: stop.signal }, hold).catch(() => undefined);
-  } else {
-    void hold();
+  const refresh = refresher(queries);
+  const hear = (news: News) => {
+    if (news.kind === 'ended') onEnd();
+    else if (news.kind === 'lost') void queries.invalidateQueries({ queryKey: ['session'] });
+    else if (news.kind === 'look') Object.values(nouns).forEach((noun) => refresh(noun));
+    else refresh(nouns[news.source] ?? news.source, news.name);
+  };
+  return typeof SharedWorker === 'function' ? share(hear) : follow(`${here}events`, hear);
+}
+
+/** share hears what the worker hears, while the page is shown. */
+function share(hear: (news: News) => void): () => void {
+  const { port } = new SharedWorker(new URL('./stream-worker.ts', import.meta.url), { type: 'module', name: 'conveyor-live' });
+  const enter = () => port.postMessage('enter');
+  const leave = () => port.postMessage('leave');
+  port.onmessage = (e) => hear(e.data as News);
+  addEventListener('pagehide', leave);
+  addEventListener('pageshow', enter);
+  enter();
+  return () => {
+    removeEventListener('pagehide', leave);
+    removeEventListener('pageshow', enter);
+    leave();
+    port.close();
+  };
+}
+
+/** How long news is collected: a burst of steps becomes one reading. */
+const burst = 40;
+
+/** refresher reads anew what pages show of a thing, or of all things of a kind. While that is being read, what happens
+ * meanwhile waits its turn, so that a busy server is not asked faster than it answers. */
+function refresher(queries: QueryClient) {
+  const due = new Map<string, readonly string[]>();
+  let busy = false;
+  async function read() {
+    await new Promise((done) => setTimeout(done, burst));
+    while (due.size) {
+      const keys = [...due.values()];
+      due.clear();
+      await Promise.all(keys.map((queryKey) => queries.invalidateQueries({ queryKey })));
+    }
+    busy = false;
   }
-  return () => (stop.abort(), channel.close());
-}
-
-/** listen holds the stream until the signal comes. */
-function listen(signal: AbortSignal, tell: (news: News) => void): Promise<void> {
-  return new Promise((done) => {
-    const source = new EventSource(`${here}events`);
-    source.addEventListener('moved', (e) => tell(JSON.parse(e.data as string) as News));
-    source.addEventListener('look', () => tell({ pipeline: '' }));
-    source.addEventListener('ended', () => tell({ ended: true }));
-    signal.addEventListener('abort', () => (source.close(), done()));
-  });
-}
-
-let due: ReturnType<typeof setTimeout> | undefined;
-const moved = new Set<string>();
-
-/** refresh reads anew what pages show of a pipeline. A burst of steps becomes one reading. */
-function refresh(queries: QueryClient, pipeline: string): void {
-  moved.add(pipeline);
-  due ??= setTimeout(() => {
-    due = undefined;
-    const all = moved.has('');
-    for (const name of moved) void queries.invalidateQueries({ queryKey: name ? ['pipeline', name] : ['pipeline'] });
-    void queries.invalidateQueries({ queryKey: ['summary'] });
-    void queries.invalidateQueries({ queryKey: ['build'] });
-    if (all) void queries.invalidateQueries({ queryKey: ['repository'] });
-    moved.clear();
-  }, 60);
+  return (noun: string, name?: string) => {
+    const keys = noun === 'pipeline' ? [name ? [noun, name] : [noun], ['summary']] : [[noun]];
+    for (const key of keys) due.set(key.join(' '), key);
+    if (busy) return;
+    busy = true;
+    void read();
+  };
 }

@@ -15,11 +15,10 @@ export class LogStore {
   current = () => this.version;
 
   /** open streams a log, from its beginning and as it grows, until the returned function is called. */
-  open(group: string, stream: string, onQuiet: () => void): () => void {
+  open(group: string, stream: string): () => void {
     this.lines = [];
     const source = new EventSource(`${here}log?${new URLSearchParams({ group, stream })}`);
     source.addEventListener('lines', (e) => this.append((JSON.parse(e.data as string) as { messages: string[] }).messages));
-    source.addEventListener('quiet', onQuiet);
     return () => source.close();
   }
 

@@ -22,12 +22,11 @@ export default function Build() {
   const [store] = useState(() => new LogStore());
   const { groupName, streamName } = build.data?.logs ?? {};
   const running = build.data?.buildStatus === 'IN_PROGRESS';
-  const { refetch } = build;
   useEffect(() => {
     if (!groupName || !streamName) return undefined;
-    return store.open(groupName, streamName, () => running && void refetch());
-  }, [store, groupName, streamName, running, refetch]);
-  if (build.isError) return <ErrorBox error={build.error} retry={() => void refetch()} />;
+    return store.open(groupName, streamName);
+  }, [store, groupName, streamName]);
+  if (build.isError) return <ErrorBox error={build.error} retry={() => void build.refetch()} />;
   const b = build.data;
   const title = b ? `${b.projectName} #${b.buildNumber}` : id;
   const now = Date.now() / 1000;

@@ -1,0 +1,54 @@
+import type { QueryClient } from '@tanstack/react-query';
+import { afterEach, expect, test, vi } from 'vitest';
+import { live } from '../src/api/live';
+
+afterEach(() => vi.unstubAllGlobals());
+
+/** A stream that says what the test says. */
+class Source extends EventTarget {
+  static readonly CLOSED = 2;
+  static last: Source;
+  readyState = 1;
+  constructor(readonly url: string) {
+    super();
+    Source.last = this;
+  }
+  close = () => void (this.readyState = Source.CLOSED);
+  say = (type: string, data = {}) => this.dispatchEvent(new MessageEvent(type, { data: JSON.stringify(data) }));
+}
+
+/** listen begins a live view; what is to be read anew comes to asked. */
+function listen() {
+  vi.stubGlobal('EventSource', Source);
+  const asked: string[] = [];
+  const waiting: (() => void)[] = [];
+  const queries = {
+    invalidateQueries: ({ queryKey }: { queryKey: string[] }) => {
+      asked.push(queryKey.join(' '));
+      return new Promise<void>((done) => waiting.push(done));
+    },
+  } as unknown as QueryClient;
+  const ended = vi.fn();
+  return { asked, ended, answer: () => waiting.splice(0).forEach((done) => done()), stop: live(queries, ended) };
+}
+
+test('a burst is read once, and what happens meanwhile afterwards', async () => {
+  const { asked, answer, stop } = listen();
+  for (const source of ['aws.codepipeline', 'conveyor', 'aws.codepipeline']) Source.last.say('changed', { source, name: 'site' });
+  await vi.waitFor(() => expect(asked).toEqual(['pipeline site', 'summary']));
+  Source.last.say('changed', { source: 'aws.codebuild', name: 'site' });
+  expect(asked).toHaveLength(2);
+  answer();
+  await vi.waitFor(() => expect(asked).toEqual(['pipeline site', 'summary', 'build']));
+  stop();
+  expect(Source.last.readyState).toBe(Source.CLOSED);
+});
+
+test('an ended session is told, a refused stream makes the page look whether it is one', async () => {
+  const { asked, ended, stop } = listen();
+  Source.last.say('ended');
+  expect(ended).toHaveBeenCalledOnce();
+  Source.last.say('error');
+  await vi.waitFor(() => expect(asked).toEqual(['session']));
+  stop();
+});
