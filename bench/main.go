@@ -55,6 +55,7 @@ func run(ctx context.Context, only string) error {
 		{"pipelines", measurePipelines},
 		{"artifact", measureArtifact},
 		{"webhooks", measureWebhooks},
+		{"fanout", measureFanOut},
 	} {
 		if !strings.Contains(m.name, only) {
 			continue
