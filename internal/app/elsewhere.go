@@ -23,13 +23,18 @@ import (
 type elsewhere struct {
 	connections *connection.Store
 	mirrors     *gitrepo.Mirrors
+	runner      *vcs.Runner
 	sources     *remotesource.Sources
 	host        *forgehost.Host
 	handler     *codeconnections.Handler
 }
 
-// keepMirrors is how long the copies of repositories are kept that nobody uses.
-const keepMirrors = 30 * 24 * time.Hour
+const (
+	// keepMirrors is how long the copies of repositories are kept that nobody uses.
+	keepMirrors = 30 * 24 * time.Hour
+	// maxMirrors is how many bytes all of them may take before the ones used longest ago go.
+	maxMirrors = 50 << 30
+)
 
 func (r *rooms) openElsewhere(_ context.Context, db store.Store) error {
 	var err error
@@ -41,7 +46,7 @@ func (r *rooms) openElsewhere(_ context.Context, db store.Store) error {
 	if err != nil {
 		return err
 	}
-	e := &elsewhere{connections: connection.New(db, r.box, connection.Options{})}
+	e := &elsewhere{runner: runner, connections: connection.New(db, r.box, connection.Options{})}
 	if e.mirrors, err = gitrepo.OpenMirrors(dir, runner); err != nil {
 		return err
 	}
@@ -84,7 +89,7 @@ func (e *elsewhere) RegisterHook(ctx context.Context, configuration map[string]s
 
 func (e *elsewhere) sweep(ctx context.Context) error {
 	before := time.Now().Add(-keepMirrors)
-	return errors.Join(e.mirrors.Sweep(ctx, before), e.sources.Sweep(ctx, before), e.host.Prune(ctx, time.Now()))
+	return errors.Join(e.mirrors.Sweep(ctx, before, maxMirrors), e.sources.Sweep(ctx, before), e.host.Prune(ctx, time.Now()))
 }
 
 // stepped and watched tell what a step or a change of a pipeline means elsewhere.

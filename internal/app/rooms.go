@@ -31,6 +31,7 @@ import (
 	"github.com/conveyor-cd/conveyor/internal/build"
 	"github.com/conveyor-cd/conveyor/internal/build/backing"
 	"github.com/conveyor-cd/conveyor/internal/build/host"
+	"github.com/conveyor-cd/conveyor/internal/build/remote"
 	"github.com/conveyor-cd/conveyor/internal/config"
 	"github.com/conveyor-cd/conveyor/internal/console"
 	"github.com/conveyor-cd/conveyor/internal/event"
@@ -66,6 +67,7 @@ type rooms struct {
 	repositories *gitrepo.Store
 	pulls        *pull.Service
 	builds       *build.Service
+	remotes      *remote.Service
 	functions    *function.Service
 	authorizer   awsapi.Authorizer
 	alarms       *alarm.Store
@@ -157,7 +159,7 @@ func openRooms(ctx context.Context, c config.Config, seat *seat, db store.Store,
 	alarms := cloudwatchapi.New(r.alarms, place)
 	r.api.Add(
 		codepipelineapi.New(r.flow).API(),
-		codebuildapi.New(db, r.builds, place).API(),
+		codebuildapi.New(db, r.builds, codebuildapi.Options{Place: place, Remotes: r.remotes}).API(),
 		codecommitapi.New(r.repositories, r.pulls, codecommitapi.Options{Place: place, PublicURL: c.PublicURL}).API(),
 		logsapi.New(r.logs, logsapi.Options{Place: place}).API(),
 		alarms.API(),
@@ -223,10 +225,13 @@ func (r *rooms) openBuilds(db store.Store, place awsapi.Place) error {
 	if err := r.openFunctions(db, place, runner); err != nil {
 		return err
 	}
+	secrets := r.openSecrets(db, place)
+	r.openRemotes(db, secrets)
 	r.builds = build.New(build.Config{
 		Store: db, Queue: r.queue, Runner: runner, Slots: r.config.BuildSlots,
 		Objects: backing.Objects(r.limitedObjects()), Repositories: backing.RepositoriesAndMirrors(r.limitedRepositories(), r.elsewhere.sources.MirrorPath), Logs: backing.Logs(r.logs),
-		Secrets:  r.openSecrets(db, place),
+		Remotes:  r.remotes,
+		Secrets:  secrets,
 		OnChange: r.buildChanged,
 		Roles:    r.identities, Endpoint: r.config.PublicURL,
 		Place: build.Place{Region: place.Region, Account: place.Account}, Log: r.log.With("room", "builds"),

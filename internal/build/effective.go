@@ -1,16 +1,12 @@
 package build
 
 import (
-	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/codebuild"
 	"github.com/aws/aws-sdk-go-v2/service/codebuild/types"
-
-	"github.com/conveyor-cd/conveyor/internal/buildspec"
 )
 
 // Defaults of a project and a build.
@@ -201,59 +197,6 @@ func checkBuild(b *types.Build, st settings) error {
 		}
 	}
 	return nil
-}
-
-// CheckSource refuses a source this server cannot read. field names it in the message.
-func CheckSource(field string, s *types.ProjectSource) error {
-	if s.GitSubmodulesConfig != nil && aws.ToBool(s.GitSubmodulesConfig.FetchSubmodules) {
-		return Invalidf("%s: gitSubmodulesConfig.fetchSubmodules is not supported by this server yet", field)
-	}
-	location := aws.ToString(s.Location)
-	switch s.Type {
-	case types.SourceTypeCodepipeline:
-		if location != "" {
-			return Invalidf("%s: location must not be set for source type CODEPIPELINE", field)
-		}
-		return nil
-	case types.SourceTypeNoSource:
-		if kind, _ := buildspec.Locate(aws.ToString(s.Buildspec)); kind == buildspec.File && field == "source" {
-			return Invalidf("%s: a project with source type NO_SOURCE needs a buildspec written into the project", field)
-		}
-		return nil
-	case types.SourceTypeCodecommit:
-		if _, err := repositoryOf(location); err != nil {
-			return Invalidf("%s: %v", field, err)
-		}
-		return nil
-	case types.SourceTypeS3:
-		if _, _, err := bucketAndKey(location); err != nil {
-			return Invalidf("%s: %v", field, err)
-		}
-		return nil
-	}
-	return Invalidf("%s: type %s is not supported by this server yet; use CODECOMMIT, CODEPIPELINE, S3 or NO_SOURCE", field, s.Type)
-}
-
-// repositoryOf finds the hosted repository in a clone URL, whatever the host is called.
-func repositoryOf(location string) (string, error) {
-	u, err := url.Parse(location)
-	if err == nil && u.Host != "" {
-		if _, name, ok := strings.Cut(u.Path, "/v1/repos/"); ok {
-			if name = strings.TrimSuffix(strings.TrimSuffix(name, "/"), ".git"); name != "" && !strings.Contains(name, "/") {
-				return name, nil
-			}
-		}
-	}
-	return "", Invalidf("location %q is not the clone URL of a repository, such as https://git-codecommit.us-east-1.amazonaws.com/v1/repos/NAME", location)
-}
-
-// bucketAndKey reads the location of an S3 source: bucket/key or its ARN.
-func bucketAndKey(location string) (bucket, key string, err error) {
-	bucket, key, ok := strings.Cut(strings.TrimPrefix(location, "arn:aws:s3:::"), "/")
-	if !ok || bucket == "" || key == "" {
-		return "", "", Invalidf("location %q is not of the form bucket/path/to/source.zip", location)
-	}
-	return bucket, key, nil
 }
 
 // startTime and queuedUntil read a build's times.

@@ -60,6 +60,7 @@ type options struct {
 	wrap   func(build.Runner) build.Runner
 	// objects, when set, replaces the object store.
 	objects func(build.Objects) build.Objects
+	remotes build.Remotes
 }
 
 // gitDir is the hosted repositories of a test: bare repositories in one directory.
@@ -111,7 +112,7 @@ func serveIn(t testing.TB, dir string, o options) *server {
 	s.queue = queue.New(s.st, queue.Config{Backoff: func(int) time.Duration { return time.Millisecond }})
 	s.builds = build.New(build.Config{
 		Store: s.st, Queue: s.queue, Runner: runner, Objects: objects,
-		Repositories: gitDir(filepath.Join(s.dir, "git")), Logs: backing.Logs(s.logs),
+		Repositories: gitDir(filepath.Join(s.dir, "git")), Remotes: o.remotes, Logs: backing.Logs(s.logs),
 		Place: build.Place{Region: "us-east-1", Account: "000000000000"}, Log: log, Slots: o.slots,
 	})
 	if o.minute > 0 {

@@ -6,6 +6,8 @@ import (
 	"io"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/codebuild/types"
+
 	"github.com/conveyor-cd/conveyor/internal/buildspec"
 )
 
@@ -66,6 +68,17 @@ type CloneRef struct{ Repository, Branch, Commit, URL string }
 
 // CloneRefLimit is how long an artifact that holds a CloneRef is at most.
 const CloneRefLimit = 16 << 10
+
+// Remotes is what builds need of Git repositories that lie elsewhere.
+type Remotes interface {
+	// Fetch brings a version of a source here: a branch, a tag, a commit, pr/NUMBER, REF^{COMMIT}, or, when it is empty, the
+	// tip of the default branch. A source whose Auth has no type is fetched without credentials. What the user has to mend
+	// is a *Failure.
+	Fetch(ctx context.Context, src types.ProjectSource, version string) (RemoteCommit, error)
+}
+
+// RemoteCommit is a commit in a bare repository on this machine, which must not be written to.
+type RemoteCommit struct{ Path, Commit string }
 
 // Secrets is what builds need of parameters and secrets. What is missing or unfit is ErrNoSecret, whose text says what and
 // never holds a value.

@@ -34,13 +34,14 @@ const JobKind = "build.run"
 // stopChannel is where servers hear that a build is to be stopped.
 const stopChannel = "builds_stop"
 
-// Config is what a Service is made of. Everything but Logs, Secrets, BuildURL, Env and Slots is required.
+// Config is what a Service is made of. Everything but Remotes, Logs, Secrets, BuildURL, Env and Slots is required.
 type Config struct {
 	Store        store.Store
 	Queue        queue.Enqueuer
 	Runner       Runner
 	Objects      Objects
 	Repositories Repositories
+	Remotes      Remotes // nil: only hosted repositories are cloned
 	Secrets      Secrets // nil: there are none
 	Logs         Logs    // nil: builds keep no logs
 	Place        Place

@@ -7,12 +7,9 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path"
 	"path/filepath"
 	"strings"
-	"syscall"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/codebuild/types"
@@ -28,7 +25,7 @@ func (r *run) download(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		version := aws.ToString(b.SourceVersion)
-		if known := aws.ToString(b.ResolvedSourceVersion); known != "" && b.Source.Type == types.SourceTypeCodecommit {
+		if known := aws.ToString(b.ResolvedSourceVersion); known != "" && isGit(b.Source.Type) {
 			version = known // a run after a crash builds the same commit, even when the branch has moved on
 		}
 		resolved, err := r.fetch(ctx, b.Source, version, srcDir)
@@ -77,12 +74,9 @@ func (r *run) fetch(ctx context.Context, src *types.ProjectSource, version, dir 
 			return "", clientFailure("%v", err)
 		}
 		return "", r.fetchObject(ctx, bucket, key, version, dest)
-	case types.SourceTypeCodecommit:
-		repository, err := repositoryOf(aws.ToString(src.Location))
-		if err != nil {
-			return "", clientFailure("%v", err)
-		}
-		return r.clone(ctx, CloneRef{Repository: repository, URL: *src.Location}, version, dest)
+	}
+	if isGit(src.Type) {
+		return r.fetchGit(ctx, src, version, dest)
 	}
 	return "", clientFailure("source type %s is not supported by this server yet", src.Type)
 }
@@ -118,7 +112,7 @@ func (r *run) fetchArtifact(ctx context.Context, bucket, key, dest string) error
 			if err != nil {
 				return clientFailure("%v", err)
 			}
-			_, err = r.clone(ctx, ref, ref.Commit, dest)
+			_, err = r.clone(ctx, ref, ref.Commit, 0, dest)
 			return err
 		}
 	}
@@ -158,78 +152,6 @@ func (r *run) fetchObject(ctx context.Context, bucket, key, version, dest string
 	}
 	_, err = io.Copy(f, o.Body)
 	return errors.Join(err, f.Close())
-}
-
-// clone makes a full clone of a hosted repository, on this machine, and checks a version out: a commit, a branch or a
-// tag, or the default branch. A project's clone depth is not looked at: the whole history costs nothing here.
-func (r *run) clone(ctx context.Context, ref CloneRef, version, dest string) (commit string, err error) {
-	from := ""
-	err = r.again(ctx, func() (err error) {
-		if from, err = r.s.cfg.Repositories.Path(ctx, ref.Repository); errors.Is(err, ErrNoRepository) {
-			err = clientFailure("the repository %s cannot be cloned: %v", ref.Repository, err)
-		}
-		return err
-	})
-	if err != nil {
-		return "", err
-	}
-	if strings.HasPrefix(version, "-") {
-		return "", clientFailure("%q is not a version of the repository %s", version, ref.Repository)
-	}
-	if _, err := r.git(ctx, "", "clone", "--quiet", "--no-checkout", from, dest); err != nil {
-		return "", clientFailure("the repository %s cannot be cloned: %v", ref.Repository, err)
-	}
-	if commit, err = r.resolve(ctx, dest, version); err != nil {
-		return "", clientFailure("%q is not a branch, tag or commit of the repository %s", version, ref.Repository)
-	}
-	if _, err := r.git(ctx, dest, "checkout", "--quiet", "--force", "--detach", commit); err != nil {
-		return "", clientFailure("the commit %s of the repository %s cannot be checked out: %v", commit, ref.Repository, err)
-	}
-	if ref.URL != "" {
-		if _, err := r.git(ctx, dest, "remote", "set-url", "origin", ref.URL); err != nil {
-			return "", err
-		}
-	}
-	return commit, nil
-}
-
-// resolve finds the commit a version means in a fresh clone.
-func (r *run) resolve(ctx context.Context, dir, version string) (string, error) {
-	candidates := []string{"refs/remotes/origin/" + strings.TrimPrefix(version, "refs/heads/"), version, "refs/tags/" + version}
-	if version == "" {
-		candidates = []string{"refs/remotes/origin/HEAD", "HEAD"}
-	}
-	var err error
-	for _, c := range candidates {
-		var out string
-		if out, err = r.git(ctx, dir, "rev-parse", "--verify", "--quiet", "--end-of-options", c+"^{commit}"); err == nil {
-			return out, nil
-		}
-	}
-	return "", err
-}
-
-const gitGrace = 2 * time.Second
-
-func (r *run) git(ctx context.Context, dir string, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, "git", append([]string{"-c", "safe.directory=*", "-c", "core.hooksPath=/dev/null"}, args...)...)
-	cmd.Dir = dir
-	cmd.Env = []string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + r.ws.Root(), "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=" + os.DevNull,
-		"GIT_TERMINAL_PROMPT=0", "LC_ALL=C",
-	}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	cmd.WaitDelay = gitGrace
-	var out, errOut bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &errOut
-	if err := cmd.Run(); err != nil {
-		if ctx.Err() != nil {
-			return "", context.Cause(ctx)
-		}
-		return "", fmt.Errorf("git %s: %w: %s", args[0], err, strings.TrimSpace(errOut.String()))
-	}
-	return strings.TrimSpace(out.String()), nil
 }
 
 // readSpec finds and reads the buildspec (codebuild.md section 1).

@@ -3,8 +3,13 @@ package build_test
 import (
 	"archive/zip"
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -53,6 +58,76 @@ func TestCloneHostedRepository(t *testing.T) {
 	r := request("clone")
 	r.Input.SourceLocationOverride = aws.String("http://127.0.0.1:4566/v1/repos/none")
 	expectFailure(t, s.wait(*s.start(r).Id), "DOWNLOAD_SOURCE", "the repository none cannot be cloned")
+}
+
+// remoteDirs are repositories elsewhere: their last two names, and where they are.
+type remoteDirs map[string]string
+
+func (d remoteDirs) Fetch(_ context.Context, src types.ProjectSource, version string) (build.RemoteCommit, error) {
+	from, ok := d[path.Base(aws.ToString(src.Location))]
+	if !ok {
+		return build.RemoteCommit{}, &build.Failure{Code: "CLIENT_ERROR", Message: "no such repository"}
+	}
+	if version == "" {
+		version = "main"
+	}
+	out, err := exec.Command("git", "-C", from, "rev-parse", version).Output()
+	return build.RemoteCommit{Path: from, Commit: strings.TrimSpace(string(out))}, err
+}
+
+func TestCloneDepth(t *testing.T) {
+	t.Parallel()
+	remotes := remoteDirs{}
+	s := serve(t, options{remotes: remotes})
+	first, second := s.repository("site")
+	remotes["site.git"] = filepath.Join(s.dir, "git", "site.git")
+	const spec = "version: 0.2\nphases: {build: {commands: ['cat file; echo; git rev-list --count HEAD; git remote get-url origin']}}"
+	for kind, url := range map[types.SourceType]string{
+		types.SourceTypeCodecommit: "https://git-codecommit.us-east-1.amazonaws.com/v1/repos/site",
+		types.SourceTypeGithub:     "https://github.com/acme/site.git",
+	} {
+		name := strings.ToLower(string(kind))
+		s.project(name, spec, func(p *types.Project) {
+			p.Source.Type, p.Source.Location, p.Source.GitCloneDepth = kind, aws.String(url), aws.Int32(1)
+		})
+		for version, text := range map[string]string{"": "two", first: "one", second: "two"} {
+			r := request(name)
+			r.Input.SourceVersion = aws.String(version)
+			b := s.expect(s.wait(*s.start(r).Id), types.StatusTypeSucceeded)
+			if got, want := s.said(b), text+"\n1\n"+url+"\n"; got != want {
+				t.Errorf("%s %q printed\n%s\nwant\n%s", kind, version, got, want)
+			}
+		}
+	}
+}
+
+func TestSubmodules(t *testing.T) {
+	t.Parallel()
+	remotes := remoteDirs{}
+	s := serve(t, options{remotes: remotes})
+	s.repository("library")
+	dir := filepath.Join(s.dir, "git")
+	remotes["library.git"], remotes["site.git"], remotes["elsewhere.git"] = filepath.Join(dir, "library.git"), filepath.Join(dir, "site.git"), filepath.Join(dir, "library.git")
+	script := `git init -q -b main work; cd work; git -c protocol.file.allow=always submodule --quiet add -b main ../library.git lib/near
+		git -c protocol.file.allow=always submodule --quiet add --name 'a b' ../library.git far
+		git config -f .gitmodules submodule.lib/near.url ../library.git; git config -f .gitmodules 'submodule.a b.url' https://git.example.com/other/elsewhere.git
+		echo hi > own; git add -A; git commit -q -m site; git clone -q --bare . ../site.git`
+	cmd := exec.Command("sh", "-ec", script)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@b", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@b")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	submodules := func(p *types.Project) {
+		p.Source.Type, p.Source.Location = types.SourceTypeGithub, aws.String("https://github.com/acme/site.git")
+		p.Source.GitSubmodulesConfig = &types.GitSubmodulesConfig{FetchSubmodules: aws.Bool(true)}
+	}
+	b := s.expect(s.run("version: 0.2\nphases: {build: {commands: ['cat lib/near/file far/file own; git status --porcelain; git submodule status | cut -c1']}}", submodules), types.StatusTypeSucceeded)
+	if got, want := s.said(b), "twotwohi\n \n \n"; got != want {
+		t.Errorf("printed %q, want %q", got, want)
+	}
+	delete(remotes, "elsewhere.git")
+	expectFailure(t, s.run("version: 0.2\nphases: {build: {commands: ['true']}}", submodules), "DOWNLOAD_SOURCE", "no such repository")
 }
 
 func TestCloneRefArtifact(t *testing.T) {
@@ -201,8 +276,8 @@ func TestStartRefuses(t *testing.T) {
 		"pipeline source": {codebuild.StartBuildInput{ProjectName: aws.String("piped")}, "can only be built by a pipeline"},
 		"github": {codebuild.StartBuildInput{
 			ProjectName: aws.String("plain"), SourceTypeOverride: types.SourceTypeGithub,
-			SourceLocationOverride: aws.String("https://github.com/a/b"),
-		}, "type GITHUB is not supported"},
+			SourceLocationOverride: aws.String("file:///etc"),
+		}, "is not a URL like"},
 		"no buildspec":    {codebuild.StartBuildInput{ProjectName: aws.String("plain"), BuildspecOverride: aws.String("")}, "NO_SOURCE needs a buildspec"},
 		"bad repository":  {codebuild.StartBuildInput{ProjectName: aws.String("plain"), SourceTypeOverride: types.SourceTypeCodecommit, SourceLocationOverride: aws.String("x")}, "not the clone URL"},
 		"bad bucket":      {codebuild.StartBuildInput{ProjectName: aws.String("plain"), SourceTypeOverride: types.SourceTypeS3, SourceLocationOverride: aws.String("x")}, "not of the form"},

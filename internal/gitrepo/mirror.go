@@ -97,7 +97,11 @@ func mirrorSettings() [][2]string {
 
 // dirOf is where the mirror of a repository is.
 func (m *Mirrors) dirOf(o vcs.Origin) string {
-	sum := sha256.Sum256([]byte(o.Owner + "\x00" + o.URL))
+	owner := o.Owner
+	if o.Insecure { // nobody else shall trust what came from who knows where
+		owner += "\x00insecure"
+	}
+	sum := sha256.Sum256([]byte(owner + "\x00" + o.URL))
 	return filepath.Join(m.dir, hex.EncodeToString(sum[:16])+".git")
 }
 
@@ -139,6 +143,32 @@ func (m *Mirrors) Fetch(ctx context.Context, o vcs.Origin, w Wanted) (Commit, er
 		c, err = m.resolve(ctx, dir, w)
 	}
 	return c, err
+}
+
+// Tip fetches what one ref of a repository leads to now, such as HEAD or refs/pull/1/head, and returns its commit. The errors
+// are those of Fetch.
+func (m *Mirrors) Tip(ctx context.Context, o vcs.Origin, ref string) (Commit, error) {
+	if ref != "HEAD" && ValidRef(ref) != nil {
+		return Commit{}, noRef{ref}
+	}
+	dir := m.dirOf(o)
+	unlock, err := m.lock(ctx, dir)
+	if err != nil {
+		return Commit{}, err
+	}
+	defer unlock()
+	if err := m.prepare(ctx, dir); err != nil {
+		return Commit{}, err
+	}
+	here := "refs/conveyor/" + strings.TrimPrefix(ref, "refs/")
+	err = m.pull(ctx, o, dir, "+"+ref+":"+here)
+	if client, ok := errors.AsType[*vcs.ClientError](err); ok && strings.Contains(client.Said, "couldn't find remote ref") {
+		return Commit{}, noRef{ref}
+	}
+	if err != nil {
+		return Commit{}, err
+	}
+	return m.commit(ctx, dir, here)
 }
 
 // lock keeps other servers and goroutines away from a mirror that is changed.
@@ -202,6 +232,9 @@ func (m *Mirrors) command(o vcs.Origin, args ...string) (vcs.Command, func(), er
 		header := base64.StdEncoding.EncodeToString([]byte(o.Login.User + ":" + o.Login.Password))
 		c.Secrets = append(c.Secrets, header)
 		c.Env = with(c.Env, "http."+u.Scheme+"://"+u.Host+"/.extraHeader", "Authorization: Basic "+header)
+	}
+	if o.Insecure {
+		c.Env = with(c.Env, "http.sslVerify", "false")
 	}
 	return c, done, nil
 }
@@ -310,27 +343,49 @@ func (m *Mirrors) Refs(ctx context.Context, o vcs.Origin) (map[string]string, er
 // to.
 func (m *Mirrors) Path(o vcs.Origin) string { return m.dirOf(o) }
 
-// Sweep removes the mirrors that nobody has used since a time.
-func (m *Mirrors) Sweep(ctx context.Context, before time.Time) error {
+// resting is how long ago a mirror must have been used last for Sweep to remove it for its size: builds clone from it.
+const resting = time.Hour
+
+// Sweep removes the mirrors that nobody has used since a time, and of the others the ones that were used longest ago while
+// all of them together take more than most bytes.
+func (m *Mirrors) Sweep(ctx context.Context, before time.Time, most int64) error {
 	list, err := filepath.Glob(filepath.Join(m.dir, "*.git"))
 	if err != nil {
 		return err
 	}
+	type mirror struct {
+		dir  string
+		used time.Time
+		size int64
+	}
+	var all []mirror
+	var total int64
 	for _, dir := range list {
-		info, err := os.Stat(filepath.Join(dir, "HEAD"))
-		if err != nil || !info.ModTime().Before(before) {
-			continue
-		}
-		unlock, err := m.lock(ctx, dir)
-		if err != nil {
-			return err
-		}
-		m.readers.drop(dir)
-		err = os.RemoveAll(dir)
-		unlock()
-		if err != nil {
-			return err
+		if info, err := os.Stat(filepath.Join(dir, "HEAD")); err == nil {
+			size := vcs.Size(ctx, dir)
+			all, total = append(all, mirror{dir, info.ModTime(), size}), total+size
 		}
 	}
-	return nil
+	slices.SortFunc(all, func(a, b mirror) int { return a.used.Compare(b.used) })
+	for _, one := range all {
+		crowded := total > most && time.Since(one.used) > resting
+		if !crowded && !one.used.Before(before) {
+			continue
+		}
+		if err := m.remove(ctx, one.dir); err != nil {
+			return err
+		}
+		total -= one.size
+	}
+	return ctx.Err()
+}
+
+func (m *Mirrors) remove(ctx context.Context, dir string) error {
+	unlock, err := m.lock(ctx, dir)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	m.readers.drop(dir)
+	return os.RemoveAll(dir)
 }

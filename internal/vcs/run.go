@@ -121,14 +121,15 @@ func (r *Runner) watch(ctx context.Context, dir string, stop context.CancelCause
 			return
 		case <-tick.C:
 		}
-		if size(ctx, dir) > r.o.MaxBytes {
+		if Size(ctx, dir) > r.o.MaxBytes {
 			stop(fmt.Errorf("%w: more than %d MiB", ErrTooLarge, r.o.MaxBytes>>20))
 			return
 		}
 	}
 }
 
-func size(ctx context.Context, dir string) (n int64) {
+// Size is how many bytes the files below a directory have.
+func Size(ctx context.Context, dir string) (n int64) {
 	_ = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
 		if ctx.Err() != nil {
 			return filepath.SkipAll

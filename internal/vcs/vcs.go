@@ -54,6 +54,8 @@ func (l Login) Fits(text string) bool {
 type Remote struct {
 	URL   string // checked with CheckURL
 	Login Login
+	// Insecure takes whatever certificate the server shows (git over HTTPS alone).
+	Insecure bool
 }
 
 // Origin is a repository somewhere else, as one owner of credentials sees it. Copies are kept apart by owner: nobody reads

@@ -23,8 +23,11 @@ import (
 	"github.com/conveyor-cd/conveyor/internal/awsapi/codebuild"
 	"github.com/conveyor-cd/conveyor/internal/build"
 	"github.com/conveyor-cd/conveyor/internal/build/host"
+	"github.com/conveyor-cd/conveyor/internal/build/remote"
+	"github.com/conveyor-cd/conveyor/internal/connection"
 	"github.com/conveyor-cd/conveyor/internal/iam"
 	"github.com/conveyor-cd/conveyor/internal/queue"
+	"github.com/conveyor-cd/conveyor/internal/secret"
 	"github.com/conveyor-cd/conveyor/internal/store"
 	"github.com/conveyor-cd/conveyor/internal/store/sqlstore/sqltest"
 )
@@ -58,7 +61,12 @@ func serve(t *testing.T, st store.Store) (*sdk.Client, string) {
 		t.Fatal(err)
 	}
 	mux := awsapi.NewMux(awsapi.MuxOptions{Verifier: awsapi.NewVerifier(oneKey{}, awsapi.Place{})})
-	mux.Add(codebuild.New(st, builds, awsapi.Place{}).API())
+	box, err := secret.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	remotes := remote.New(remote.Options{Store: st, Box: box, Connections: connection.New(st, box, connection.Options{})})
+	mux.Add(codebuild.New(st, builds, codebuild.Options{Remotes: remotes}).API())
 	server := httptest.NewServer(mux)
 	t.Cleanup(func() {
 		server.Close()
@@ -158,7 +166,15 @@ func TestProjectMistakes(t *testing.T) {
 		return types.EnvironmentVariable{Name: aws.String(name), Value: aws.String("")}
 	}
 	for want, change := range map[string]func(*sdk.CreateProjectInput){
-		"type GITHUB is not supported": func(in *sdk.CreateProjectInput) { in.Source.Type = types.SourceTypeGithub },
+		"location, the URL to clone the repository from, is missing": func(in *sdk.CreateProjectInput) { in.Source.Type = types.SourceTypeGithub },
+		"give it to ImportSourceCredentials": func(in *sdk.CreateProjectInput) {
+			in.Source = &types.ProjectSource{Type: types.SourceTypeGithub, Location: aws.String("https://u:p@github.com/a/b.git")}
+		},
+		"auth.resource, the ARN": func(in *sdk.CreateProjectInput) {
+			in.Source = &types.ProjectSource{Type: types.SourceTypeGithub, Location: aws.String("https://github.com/a/b.git"), Auth: &types.SourceAuth{Type: types.SourceAuthTypeCodeconnections}}
+		},
+		"insecureSsl does not go together": func(in *sdk.CreateProjectInput) { in.Source.InsecureSsl = aws.Bool(true) },
+		"reportBuildStatus does not go":    func(in *sdk.CreateProjectInput) { in.Source.ReportBuildStatus = aws.Bool(true) },
 		"source type NO_SOURCE and artifacts type CODEPIPELINE do not go together": func(in *sdk.CreateProjectInput) {
 			in.Artifacts.Type = types.ArtifactsTypeCodepipeline
 		},
@@ -173,7 +189,7 @@ func TestProjectMistakes(t *testing.T) {
 		"is not of the form bucket/path": func(in *sdk.CreateProjectInput) {
 			in.Source = &types.ProjectSource{Type: types.SourceTypeS3, Location: aws.String("b")}
 		},
-		"fetchSubmodules is not supported": func(in *sdk.CreateProjectInput) {
+		"fetchSubmodules does not go together": func(in *sdk.CreateProjectInput) {
 			in.Source.GitSubmodulesConfig = &types.GitSubmodulesConfig{FetchSubmodules: aws.Bool(true)}
 		},
 		"location, the name of a bucket": func(in *sdk.CreateProjectInput) { in.Artifacts.Type = types.ArtifactsTypeS3 },
@@ -232,7 +248,7 @@ func TestBuilds(t *testing.T) {
 	for want, in := range map[string]*sdk.StartBuildInput{
 		"debugSessionEnabled":     {DebugSessionEnabled: aws.Bool(true)},
 		"type WINDOWS_CONTAINER":  {EnvironmentTypeOverride: types.EnvironmentTypeWindowsContainer},
-		"type GITLAB":             {SourceTypeOverride: types.SourceTypeGitlab},
+		"location, the URL to":    {SourceTypeOverride: types.SourceTypeGitlab},
 		"autoRetryLimitOverride":  {AutoRetryLimitOverride: aws.Int32(1)},
 		"secondarySources: type":  {SecondarySourcesOverride: []types.ProjectSource{{Type: types.SourceTypeCodepipeline, SourceIdentifier: aws.String("a")}}},
 		"artifactsOverride: loca": {ArtifactsOverride: &types.ProjectArtifacts{Type: types.ArtifactsTypeS3}},
@@ -451,4 +467,29 @@ func providerMirror() string {
 		}
 	}
 	return ""
+}
+
+func TestSourceCredentials(t *testing.T) {
+	ctx := context.Background()
+	c, _ := serve(t, sqltest.SQLite(t))
+	in := &sdk.ImportSourceCredentialsInput{ServerType: types.ServerTypeGithub, AuthType: types.AuthTypePersonalAccessToken, Token: aws.String("t0ken"), ShouldOverwrite: aws.Bool(false)}
+	made, err := c.ImportSourceCredentials(ctx, in)
+	if err != nil || *made.Arn != "arn:aws:codebuild:us-east-1:000000000000:token/github" {
+		t.Fatalf("%+v, %v", made, err)
+	}
+	_, err = c.ImportSourceCredentials(ctx, in)
+	is(t, "import twice", err, "ResourceAlreadyExistsException", "shouldOverwrite")
+	list, err := c.ListSourceCredentials(ctx, &sdk.ListSourceCredentialsInput{})
+	want := []types.SourceCredentialsInfo{{Arn: made.Arn, ServerType: types.ServerTypeGithub, AuthType: types.AuthTypePersonalAccessToken}}
+	if err != nil || !reflect.DeepEqual(list.SourceCredentialsInfos, want) {
+		t.Errorf("%+v, %v", list, err)
+	}
+	in.ServerType, in.AuthType = types.ServerTypeGitlab, types.AuthTypeOauth
+	_, err = c.ImportSourceCredentials(ctx, in)
+	is(t, "import OAUTH", err, "InvalidInputException", "PERSONAL_ACCESS_TOKEN")
+	if _, err := c.DeleteSourceCredentials(ctx, &sdk.DeleteSourceCredentialsInput{Arn: made.Arn}); err != nil {
+		t.Error(err)
+	}
+	_, err = c.DeleteSourceCredentials(ctx, &sdk.DeleteSourceCredentialsInput{Arn: made.Arn})
+	is(t, "delete twice", err, "ResourceNotFoundException", "GITHUB")
 }

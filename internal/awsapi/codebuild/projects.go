@@ -116,7 +116,7 @@ func (s *Service) complete(p *types.Project) {
 	set(&p.QueuedTimeoutInMinutes, orDefault(p.QueuedTimeoutInMinutes, build.DefaultQueuedTimeoutMinutes))
 	p.ProjectVisibility = types.ProjectVisibilityTypePrivate
 	if p.EncryptionKey == nil {
-		p.EncryptionKey = aws.String(s.place.ARN("kms", "alias/aws/s3"))
+		p.EncryptionKey = aws.String(s.Place.ARN("kms", "alias/aws/s3"))
 	}
 	if p.Cache == nil || p.Cache.Type == "" {
 		p.Cache = &types.ProjectCache{Type: types.CacheTypeNoCache}

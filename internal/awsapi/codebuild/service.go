@@ -14,6 +14,7 @@ import (
 
 	"github.com/conveyor-cd/conveyor/internal/awsapi"
 	"github.com/conveyor-cd/conveyor/internal/build"
+	"github.com/conveyor-cd/conveyor/internal/build/remote"
 	"github.com/conveyor-cd/conveyor/internal/store"
 )
 
@@ -21,12 +22,19 @@ import (
 type Service struct {
 	store  store.Store
 	builds *build.Service
-	place  awsapi.Place
+	Options
+}
+
+// Options are the rooms beside those of builds. Remotes is required.
+type Options struct {
+	Place   awsapi.Place
+	Remotes *remote.Service
 }
 
 // New makes a Service over the projects and builds of b.
-func New(st store.Store, b *build.Service, place awsapi.Place) *Service {
-	return &Service{store: st, builds: b, place: place.WithDefaults()}
+func New(st store.Store, b *build.Service, o Options) *Service {
+	o.Place = o.Place.WithDefaults()
+	return &Service{store: st, builds: b, Options: o}
 }
 
 // API lists the operations that are served; the others are unknown operations to the dispatcher.
@@ -45,6 +53,9 @@ func (s *Service) API() awsapi.API {
 		awsapi.Handle(s.BatchDeleteBuilds),
 		awsapi.Handle(s.ListBuilds),
 		awsapi.Handle(s.ListBuildsForProject),
+		awsapi.Handle(s.ImportSourceCredentials),
+		awsapi.Handle(s.ListSourceCredentials),
+		awsapi.Handle(s.DeleteSourceCredentials),
 	)
 }
 
@@ -63,6 +74,10 @@ func exception(err error) error {
 		return &types.ResourceNotFoundException{Message: aws.String("Build cannot be found: " + detail(err))}
 	case errors.Is(err, build.ErrProjectExists):
 		return &types.ResourceAlreadyExistsException{Message: aws.String("Project already exists: " + detail(err))}
+	case errors.Is(err, remote.ErrCredentialExists):
+		return &types.ResourceAlreadyExistsException{Message: aws.String("Source credentials exist already for " + detail(err) + "; give shouldOverwrite to replace them")}
+	case errors.Is(err, remote.ErrNoCredential):
+		return &types.ResourceNotFoundException{Message: aws.String("Source credentials cannot be found: " + detail(err))}
 	}
 	return err
 }
