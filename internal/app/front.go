@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/conveyor-cd/conveyor/internal/approvallink"
 	"github.com/conveyor-cd/conveyor/internal/awsapi/codeconnections"
 	"github.com/conveyor-cd/conveyor/internal/console"
 	"github.com/conveyor-cd/conveyor/internal/eventhost"
@@ -12,6 +13,7 @@ import (
 	"github.com/conveyor-cd/conveyor/internal/githost"
 	"github.com/conveyor-cd/conveyor/internal/hookhost"
 	"github.com/conveyor-cd/conveyor/internal/topichost"
+	"github.com/conveyor-cd/conveyor/internal/webpage"
 	"github.com/conveyor-cd/conveyor/internal/website"
 )
 
@@ -28,6 +30,7 @@ type front struct {
 	forges      http.Handler             // what forges post, below forgehost.Prefix
 	connections http.Handler             // below codeconnections.Prefix
 	topics      http.Handler             // see topichost.Wants
+	approvals   http.Handler             // below approvallink.Prefix
 	websites    http.Handler             // by host, or below website.Prefix
 	isWebsite   func(*http.Request) bool // whether the request is for a website
 	console     http.Handler             // a person's browser
@@ -70,6 +73,10 @@ func (f *front) pick(r *http.Request) http.Handler {
 		return f.forges
 	case topichost.Wants(r, isSigned(r)):
 		return f.topics
+	case strings.HasPrefix(path, approvallink.Prefix) && !isClient(r):
+		return f.approvals
+	case path == webpage.StylePath && r.Method == http.MethodGet && !isClient(r):
+		return http.HandlerFunc(webpage.Style)
 	case f.isWebsite(r) && !(isSigned(r) && strings.HasPrefix(path, website.Prefix)) && !isClient(r):
 		return f.websites
 	case strings.HasPrefix(path, "/v1/repos/"):

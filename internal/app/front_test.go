@@ -19,7 +19,7 @@ func TestEveryClientReachesItsService(t *testing.T) {
 		isWebsite: func(r *http.Request) bool {
 			return strings.Contains(r.Host, ".s3-website") || strings.HasPrefix(r.URL.Path, "/conveyor/websites/")
 		},
-		console: name("console"), s3: name("s3"),
+		console: name("console"), s3: name("s3"), approvals: name("approvals"),
 	}
 	for _, test := range []struct {
 		what, method, url string
@@ -62,6 +62,9 @@ func TestEveryClientReachesItsService(t *testing.T) {
 		{"a webhook at a host that a bucket took as its website", "POST", "http://www.s3-website.localhost/conveyor/webhooks/TOKEN", nil, "webhooks"},
 		{"a website's page under a webhook's path", "GET", "http://www.s3-website.localhost/conveyor/webhooks/TOKEN", nil, "websites"},
 		{"an upload of an object named like a webhook", "POST", "/conveyor/webhooks/TOKEN?uploads", map[string]string{"Authorization": "AWS4-HMAC-SHA256 x"}, "s3"},
+		{"a link of an approval", "GET", "/conveyor/approvals/approve/x.y", map[string]string{"Accept": "text/html"}, "approvals"},
+		{"the form behind it", "POST", "/conveyor/approvals/approve/x.y", map[string]string{"Content-Type": "application/x-www-form-urlencoded"}, "approvals"},
+		{"an object named like such a link", "GET", "/conveyor/approvals/approve/x.y", map[string]string{"Authorization": "AWS4-HMAC-SHA256 x"}, "s3"},
 		{"an object put", "PUT", "/bucket/healthz", nil, "s3"},
 	} {
 		t.Run(test.what, func(t *testing.T) {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/conveyor-cd/conveyor/internal/action/approval"
+	"github.com/conveyor-cd/conveyor/internal/approvallink"
 	"github.com/conveyor-cd/conveyor/internal/awsapi"
 	"github.com/conveyor-cd/conveyor/internal/egress"
 	"github.com/conveyor-cd/conveyor/internal/event"
@@ -28,6 +30,8 @@ func (r *rooms) openTopics(db store.Store, place awsapi.Place) error {
 		Region: place.Region, Account: place.Account, PublicURL: r.config.PublicURL, Logger: r.log.With("room", "topics"),
 	})
 	r.signer = post.NewSigner(keys)
+	r.links = approvallink.New(keys, r.config.PublicURL)
+	r.topics.RegisterRenderer(approval.Kind, approval.Renderer{Links: r.links, Users: r.identities}.Render)
 	client := egress.NewClient(egress.Options{ForbidPrivate: r.config.ForbidPrivateAddresses})
 	for _, protocol := range []string{"http", "https"} {
 		r.topics.Register(protocol, post.New(protocol, client, r.signer, r.config.PublicURL))

@@ -25,7 +25,7 @@ func (r *rooms) providers(db store.Store) (*action.Registry, error) {
 			CloneURL: func(repository string) string { return r.config.PublicURL + "/v1/repos/" + repository },
 		}),
 		s3source.New(objects),
-		approval.New(approval.Options{Topics: r.topics, PublicURL: r.config.PublicURL}),
+		approval.New(approval.Options{Topics: r.topics, PublicURL: r.config.PublicURL, LinkLife: r.config.ApprovalLinkLife}),
 		invoke.New(r.startPipeline),
 		lambda.New(functionJobs{r}),
 		lambda.NewRule(functionJobs{r}),

@@ -16,6 +16,8 @@ import (
 	codebuildaction "github.com/conveyor-cd/conveyor/internal/action/codebuild"
 	"github.com/conveyor-cd/conveyor/internal/action/deploymentwindow"
 	"github.com/conveyor-cd/conveyor/internal/alarm"
+	"github.com/conveyor-cd/conveyor/internal/approvalhost"
+	"github.com/conveyor-cd/conveyor/internal/approvallink"
 	"github.com/conveyor-cd/conveyor/internal/awsapi"
 	cloudwatchapi "github.com/conveyor-cd/conveyor/internal/awsapi/cloudwatch"
 	codebuildapi "github.com/conveyor-cd/conveyor/internal/awsapi/codebuild"
@@ -88,6 +90,8 @@ type rooms struct {
 	topics       *topic.Store
 	signer       *post.Signer
 	topicPages   *topichost.Host
+	links        *approvallink.Links
+	approvals    *approvalhost.Host
 	watching     sync.WaitGroup     // what runs beside the queue
 	endWatching  context.CancelFunc // ends it
 	closers      closers
@@ -180,6 +184,7 @@ func openRooms(ctx context.Context, c config.Config, seat *seat, db store.Store,
 	})
 	r.webhooks = hookhost.New(r.flow, hookhost.Options{Log: log.With("room", "webhooks")})
 	r.topicPages = &topichost.Host{Topics: r.topics, Signer: r.signer, Verifier: verifier, Authorizer: authorizer, Log: log.With("room", "topics")}
+	r.approvals = &approvalhost.Host{Links: r.links, Approvals: r.flow, Users: identities, Authorizer: authorizer, Log: log.With("room", "approvals")}
 	r.console, err = console.New(console.Options{
 		Store: db, Keys: identities, Verifier: verifier, Authorizer: authorizer, Pipelines: r.flow, Events: r.events, Logs: r.logs,
 		API: r.api, Explain: r.explain, ExplainAt: explain.Prefix, S3: r.s3, Place: place, PublicURL: c.PublicURL, Log: log.With("room", "console"),
@@ -407,7 +412,7 @@ func closeWithin(limit time.Duration, closeRoom func(context.Context) error) fun
 func (r *rooms) front(h *health) http.Handler {
 	return &front{
 		health: h, connections: r.elsewhere.handler, forges: r.elsewhere.host, explain: r.explain, events: r.eventHost, api: r.api, isAPI: r.api.Matches, git: r.git, webhooks: r.webhooks,
-		topics: r.topicPages, websites: sandboxed(r.websites), isWebsite: r.websites.Wants,
+		topics: r.topicPages, approvals: r.approvals, websites: sandboxed(r.websites), isWebsite: r.websites.Wants,
 		console: r.console, s3: sandboxed(r.s3),
 	}
 }

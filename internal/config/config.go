@@ -41,6 +41,7 @@ type Config struct {
 	// ForbidPrivateAddresses keeps notifications from going to the loopback and to private networks.
 	ForbidPrivateAddresses bool
 	Mail                   Mail
+	ApprovalLinkLife       time.Duration // how long the links of an approval's message work at most
 	LogFormat              string        // text or json
 	LogLevel               string        // debug, info, warn or error
 	ShutdownTimeout        time.Duration // how long SIGTERM waits for work to drain
@@ -59,6 +60,7 @@ func (c *Config) Bind(fs *pflag.FlagSet) {
 	fs.StringVar(&c.BuildDirectory, "build-directory", "", "`directory` for the workspaces of builds; one outside the data directory is needed when builds run as other users (default DATA/builds)")
 	fs.BoolVar(&c.ForbidPrivateAddresses, "forbid-private-addresses", false, "keep notifications from going to the loopback and to private networks")
 	c.Mail.bind(fs)
+	fs.DurationVar(&c.ApprovalLinkLife, "approval-link-life", 7*24*time.Hour, "`time` after which the links in approval messages no longer decide, if the approval still waits")
 	fs.StringVar(&c.LogFormat, "log-format", "text", "`format` of the log: text or json")
 	fs.StringVar(&c.LogLevel, "log-level", "info", "least `level` to log: debug, info, warn or error")
 	fs.DurationVar(&c.ShutdownTimeout, "shutdown-timeout", 10*time.Second, "`time` SIGTERM waits for requests and builds before they are cut off and left for the next start")
@@ -168,6 +170,9 @@ func (c *Config) check() error {
 	}
 	if err := c.Mail.check(); err != nil {
 		return err
+	}
+	if c.ApprovalLinkLife <= 0 {
+		return fmt.Errorf("setting approval-link-life: %s is no time in which anybody could decide", c.ApprovalLinkLife)
 	}
 	if c.LogFormat != "text" && c.LogFormat != "json" {
 		return fmt.Errorf("setting log-format: %q is neither text nor json", c.LogFormat)

@@ -143,7 +143,7 @@ func approvalByToken(s State, stage, action, token string) *ActionExecution {
 			continue
 		}
 		for j := range e.Stage.Actions {
-			if a := &e.Stage.Actions[j]; a.Name == action && sameToken(a, token) {
+			if a := &e.Stage.Actions[j]; a.Name == action && SameToken(a, token) {
 				return a
 			}
 		}
@@ -151,7 +151,7 @@ func approvalByToken(s State, stage, action, token string) *ActionExecution {
 	for i := range s.Stages {
 		for j := range s.Stages[i].Actions {
 			as := &s.Stages[i].Actions[j]
-			if s.Stages[i].Name == stage && as.Name == action && as.Latest != nil && sameToken(as.Latest, token) {
+			if s.Stages[i].Name == stage && as.Name == action && as.Latest != nil && SameToken(as.Latest, token) {
 				return as.Latest
 			}
 		}
@@ -159,7 +159,8 @@ func approvalByToken(s State, stage, action, token string) *ActionExecution {
 	return nil
 }
 
-func sameToken(a *ActionExecution, token string) bool {
+// SameToken tells whether a token is that of an action, in constant time.
+func SameToken(a *ActionExecution, token string) bool {
 	return a.Token != "" && subtle.ConstantTimeCompare([]byte(a.Token), []byte(token)) == 1
 }
 

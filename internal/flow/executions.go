@@ -6,7 +6,6 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -177,27 +176,6 @@ func (s *Service) rollbackTarget(ctx context.Context, r store.Reader, p *row, st
 		target.Succeeded = status.String == string(pipeline.StatusSucceeded) && text.Valid
 	}
 	return target, snapshot, nil
-}
-
-// Approval decides a manual approval.
-type Approval struct {
-	Pipeline, Stage, Action, Token string
-	Approved                       bool
-	Summary                        string
-	By                             string // ARN of the caller
-}
-
-// Approve decides a waiting approval and returns when.
-func (s *Service) Approve(ctx context.Context, a Approval) (time.Time, error) {
-	var at time.Time
-	err := s.change(ctx, a.Pipeline, func(tx store.Tx, p *row, d *pipeline.Definition) (engine.Event, error) {
-		if err := engine.CheckApproval(d, p.state, a.Stage, a.Action, a.Token); err != nil {
-			return nil, err
-		}
-		at = s.at(tx)
-		return engine.ApprovalGiven{At: at, By: a.By, Token: a.Token, Approved: a.Approved, Summary: a.Summary}, nil
-	})
-	return at, err
 }
 
 // Override lets an execution pass a condition of a stage that is evaluated or has failed.

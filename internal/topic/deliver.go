@@ -103,7 +103,7 @@ func (s *Store) try(ctx context.Context, d *delivery) error {
 // address fills in what is for this subscriber alone.
 func (s *Store) address(ctx context.Context, d *delivery) error {
 	m, sub := &d.message, d.Subscription
-	d.Type, d.Subject, d.Body, d.Attributes = m.Type, m.Subject, m.bodyFor(sub), m.Attributes
+	d.Type, d.Subject, d.Body, d.Attributes = m.Type, m.Subject, m.BodyFor(sub), m.Attributes
 	if d.Type == "" {
 		d.Type = Notification
 	}

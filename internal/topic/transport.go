@@ -87,8 +87,8 @@ type Message struct {
 // as a link that only this subscriber may use, are nowhere stored.
 type Renderer func(ctx context.Context, m Message, to Subscription) (subject, body string, err error)
 
-// bodyFor is the body for a subscriber.
-func (m *Message) bodyFor(sub Subscription) string {
+// BodyFor is the body for a subscriber.
+func (m *Message) BodyFor(sub Subscription) string {
 	protocol := sub.Protocol
 	if sub.IsSlack() {
 		protocol = FormatSlack

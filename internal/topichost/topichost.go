@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"errors"
-	"html/template"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -17,6 +16,7 @@ import (
 	"github.com/conveyor-cd/conveyor/internal/awsapi"
 	"github.com/conveyor-cd/conveyor/internal/topic"
 	"github.com/conveyor-cd/conveyor/internal/topic/post"
+	"github.com/conveyor-cd/conveyor/internal/webpage"
 )
 
 // Prefix is where the pages lie. DeadLetters is below it.
@@ -53,7 +53,7 @@ type Host struct {
 
 // ServeHTTP implements http.Handler.
 func (h *Host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	h.protect(w)
+	webpage.Protect(w.Header())
 	r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
 	switch rest := strings.TrimPrefix(r.URL.Path, Prefix); {
 	case r.URL.Path == "/":
@@ -67,14 +67,6 @@ func (h *Host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		http.Error(w, "there is nothing at this address", http.StatusNotFound)
 	}
-}
-
-// protect keeps what is answered from being anything but what it is.
-func (h *Host) protect(w http.ResponseWriter) {
-	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
-	w.Header().Set("Referrer-Policy", "no-referrer")
-	w.Header().Set("X-Content-Type-Options", "nosniff")
-	w.Header().Set("Cache-Control", "no-store")
 }
 
 func (h *Host) certificate(w http.ResponseWriter, r *http.Request, file string) {
@@ -138,52 +130,6 @@ func (h *Host) isRefusal(err error) bool {
 	_, mistake := errors.AsType[*topic.Invalid](err)
 	return mistake || errors.Is(err, topic.ErrToken) || errors.Is(err, topic.ErrNoTopic) || errors.Is(err, topic.ErrNoSubscription)
 }
-
-// ask shows people what their link would do, and does it when they press the button: programs that look into mail open
-// every link in it.
-func (h *Host) ask(w http.ResponseWriter, r *http.Request, what string) {
-	p := page{Confirm: what == "confirm", Topic: r.URL.Query().Get("TopicArn")}
-	if p.Topic == "" {
-		p.Topic = r.URL.Query().Get("SubscriptionArn")
-	}
-	status := http.StatusOK
-	switch r.Method {
-	case http.MethodGet, http.MethodHead:
-	case http.MethodPost:
-		_, err := h.act(r, p.Confirm)
-		if err != nil && !h.isRefusal(err) {
-			h.broken(w, err)
-			return
-		}
-		p.Done = true
-		if err != nil {
-			p.Refused, status = true, http.StatusBadRequest
-		}
-	default:
-		w.Header().Set("Allow", "GET, POST")
-		http.Error(w, "open this link, or post to it", http.StatusMethodNotAllowed)
-		return
-	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.WriteHeader(status)
-	_ = pages.Execute(w, p)
-}
-
-type page struct {
-	Confirm, Done, Refused bool
-	Topic                  string
-}
-
-var pages = template.Must(template.New("page").Parse(`<!doctype html>
-<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Conveyor</title>
-<style>body{font:16px/1.5 system-ui,sans-serif;max-width:38em;margin:4em auto;padding:0 1em}button{font:inherit;padding:.5em 1.5em}</style>
-{{if .Refused}}<h1>This link is wrong or has expired</h1><p>Nothing was changed. / 링크가 잘못되었거나 만료되었습니다.</p>
-{{else if and .Done .Confirm}}<h1>Subscribed</h1><p>You will get the messages of {{.Topic}}. / 구독이 확인되었습니다.</p>
-{{else if .Done}}<h1>Unsubscribed</h1><p>You will get no more messages of {{.Topic}}. / 구독이 해지되었습니다.</p>
-{{else}}<h1>{{if .Confirm}}Subscribe to{{else}}Unsubscribe from{{end}} {{.Topic}}?</h1>
-<form method="post"><button>{{if .Confirm}}Subscribe / 구독{{else}}Unsubscribe / 구독 해지{{end}}</button></form>{{end}}
-</html>
-`))
 
 // deadLetters lists what could not be delivered (GET), or sends it again (POST; all of the topic without an Id).
 func (h *Host) deadLetters(w http.ResponseWriter, r *http.Request) {

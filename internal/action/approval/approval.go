@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"time"
 
 	"github.com/conveyor-cd/conveyor/internal/action"
 	"github.com/conveyor-cd/conveyor/internal/pipeline"
@@ -32,6 +33,8 @@ type Topics interface {
 type Options struct {
 	Topics    Topics // nil: approvals that name a topic fail
 	PublicURL string // where reviewers reach this server
+	// LinkLife bounds how long the links in messages work; 0: as long as the approval waits.
+	LinkLife time.Duration
 }
 
 // Provider implements action.Provider.

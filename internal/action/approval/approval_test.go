@@ -9,8 +9,13 @@ import (
 	"github.com/conveyor-cd/conveyor/internal/action"
 	"github.com/conveyor-cd/conveyor/internal/action/actiontest"
 	"github.com/conveyor-cd/conveyor/internal/action/approval"
+	"github.com/conveyor-cd/conveyor/internal/approvallink"
+	"github.com/conveyor-cd/conveyor/internal/iam"
+	"github.com/conveyor-cd/conveyor/internal/keyring"
 	"github.com/conveyor-cd/conveyor/internal/pipeline"
+	"github.com/conveyor-cd/conveyor/internal/secret"
 	"github.com/conveyor-cd/conveyor/internal/store"
+	"github.com/conveyor-cd/conveyor/internal/store/sqlstore/sqltest"
 	"github.com/conveyor-cd/conveyor/internal/topic"
 )
 
@@ -101,5 +106,67 @@ func TestATopicThatDoesNotExistFailsTheApproval(t *testing.T) {
 	got, err := approval.New(approval.Options{Topics: &board{}}).Start(t.Context(), j)
 	if f, ok := got.(action.Failed); err != nil || !ok || !strings.Contains(f.Message, known+"2") {
 		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// people knows one user.
+type people struct{}
+
+func (people) ByID(_ context.Context, id string) (iam.Entity, error) {
+	if id != "AIDAEVE" {
+		return iam.Entity{}, iam.ErrNoSuchEntity
+	}
+	return iam.Entity{ID: id, Name: "eve"}, nil
+}
+
+func TestLinksAreForWhoASubscriptionIsBoundTo(t *testing.T) {
+	box, err := secret.New(make([]byte, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, j := &board{}, job()
+	j.Started, j.ExecutionID, j.Configuration["NotificationArn"] = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), "x1", known
+	links := approvallink.New(keyring.New(sqltest.SQLite(t), box), "http://here")
+	got, err := approval.New(approval.Options{Topics: b, PublicURL: "http://here", LinkLife: time.Hour}).Start(t.Context(), j)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := got.(action.Wait).Then.Do(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	render := func(protocol, user, format string) string {
+		t.Helper()
+		_, body, err := approval.Renderer{Links: links, Users: people{}}.Render(t.Context(), b.got[0], topic.Subscription{
+			Protocol: protocol, Attributes: map[string]string{topic.Approver: user, topic.Format: format},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return body
+	}
+	for _, user := range []string{"", "AIDAGONE"} {
+		for _, protocol := range []string{"email", "https"} {
+			if body := render(protocol, user, ""); strings.Contains(body, approvallink.Prefix) {
+				t.Errorf("%s to %q: %s", protocol, user, body)
+			}
+		}
+	}
+	const begin = "http://here" + approvallink.Prefix + "approve/"
+	for _, body := range []string{render("email", "AIDAEVE", ""), render("https", "AIDAEVE", "slack"), render("https", "AIDAEVE", ""), render("email-json", "AIDAEVE", "")} {
+		_, rest, ok := strings.Cut(body, begin)
+		if !ok {
+			t.Errorf("no link: %s", body)
+			continue
+		}
+		link, err := links.Open(t.Context(), rest[:strings.IndexAny(rest, "\"\n")])
+		want := approvallink.Link{
+			Pipeline: "site", Execution: "x1", Stage: "Gate", Action: "Ask", Token: token, User: "AIDAEVE", Expires: j.Started.Add(time.Hour),
+		}
+		if err != nil || link != want {
+			t.Errorf("%+v, %v", link, err)
+		}
+	}
+	if body := render("email", "AIDAEVE", ""); !strings.Contains(body, "in the name of eve, until 2026-01-01 01:00 UTC") {
+		t.Error(body)
 	}
 }

@@ -59,6 +59,9 @@ type notice struct {
 		Link     *string `json:"externalEntityLink"`
 		Review   string  `json:"approvalReviewLink"`
 		Data     *string `json:"customData"`
+		// Of the subscription of a person who may decide: see links.go.
+		ApproveLink string `json:"ConveyorApproveLink,omitempty"`
+		RejectLink  string `json:"ConveyorRejectLink,omitempty"`
 	} `json:"approval"`
 }
 
@@ -71,6 +74,7 @@ func (n *notification) message() topic.Message {
 	return topic.Message{
 		Subject: action.Cut(subject, longestSubject), Body: n.document(),
 		Bodies: map[string]string{"email": n.text(), topic.FormatSlack: n.text()},
+		Kind:   Kind, Data: n.decidable(),
 	}
 }
 

@@ -18,7 +18,8 @@ import (
 
 // Users finds IAM users; *iam.Directory is one.
 type Users interface {
-	Get(ctx context.Context, kind iam.Kind, name string) (iam.Entity, error)
+	FindUser(ctx context.Context, nameOrArn string) (iam.Entity, error)
+	ByID(ctx context.Context, id string) (iam.Entity, error)
 }
 
 // Service is the operations.

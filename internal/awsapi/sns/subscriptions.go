@@ -24,8 +24,12 @@ func (s *Service) Subscribe(ctx context.Context, in *sdk.SubscribeInput) (*sdk.S
 	if aws.ToString(in.Endpoint) == "" {
 		return nil, invalid("Endpoint: it is needed")
 	}
-	if err := s.mayGiveLinksOf(ctx, in.Attributes[topic.Approver]); err != nil {
-		return nil, err
+	if user := in.Attributes[topic.Approver]; user != "" {
+		id, err := s.approver(ctx, user)
+		if err != nil {
+			return nil, err
+		}
+		in.Attributes[topic.Approver] = id
 	}
 	sub, err := s.topics.Subscribe(ctx, topic.Request{TopicArn: *in.TopicArn, Protocol: *in.Protocol, Endpoint: *in.Endpoint, Attributes: in.Attributes})
 	if err != nil {
@@ -37,24 +41,22 @@ func (s *Service) Subscribe(ctx context.Context, in *sdk.SubscribeInput) (*sdk.S
 	return &sdk.SubscribeOutput{SubscriptionArn: aws.String(pending)}, nil
 }
 
-// mayGiveLinksOf keeps callers from having links sent to themselves that act with the rights of another user. A user may
-// have its own, wherever it likes; and whoever may make access keys for users has their rights anyway.
-func (s *Service) mayGiveLinksOf(ctx context.Context, user string) error {
-	if user == "" {
-		return nil
-	}
-	e, err := s.users.Get(ctx, iam.User, user)
+// approver is the id of the user, given by name or ARN, whom a subscription is bound to: approval messages bring links
+// that act with that user's rights. It keeps callers from having the links of others sent to themselves. A user may have
+// its own, wherever it likes; and whoever may make access keys for users has their rights anyway.
+func (s *Service) approver(ctx context.Context, user string) (string, error) {
+	e, err := s.users.FindUser(ctx, user)
 	if errors.Is(err, iam.ErrNoSuchEntity) {
-		return invalid("Attributes Reason: %s names the IAM user %s, who does not exist", topic.Approver, user)
+		return "", invalid("Attributes Reason: %s names the IAM user %s, who does not exist; give a user's name or ARN", topic.Approver, user)
 	}
 	if err != nil {
-		return err
+		return "", err
 	}
 	caller := awsapi.Caller(ctx)
 	if caller.Root || caller.Arn == e.Arn {
-		return nil
+		return e.ID, nil
 	}
-	return s.authorizer.Authorize(ctx, caller, "iam:CreateAccessKey", []string{e.Arn})
+	return e.ID, s.authorizer.Authorize(ctx, caller, "iam:CreateAccessKey", []string{e.Arn})
 }
 
 // ConfirmSubscription confirms a subscription with the token its endpoint was sent.
@@ -139,17 +141,27 @@ func (s *Service) GetSubscriptionAttributes(ctx context.Context, in *sdk.GetSubs
 		all[topic.FilterPolicyScope] = "MessageAttributes"
 	}
 	maps.Copy(all, sub.Attributes)
+	if id := all[topic.Approver]; id != "" {
+		e, err := s.users.ByID(ctx, id)
+		switch {
+		case err == nil:
+			all[topic.Approver] = e.Arn
+		case !errors.Is(err, iam.ErrNoSuchEntity): // of a user who is gone the id is shown, as IAM does in policies
+			return nil, err
+		}
+	}
 	return &sdk.GetSubscriptionAttributesOutput{Attributes: all}, nil
 }
 
 // SetSubscriptionAttributes changes one attribute of a subscription.
 func (s *Service) SetSubscriptionAttributes(ctx context.Context, in *sdk.SetSubscriptionAttributesInput) (*sdk.SetSubscriptionAttributesOutput, error) {
 	value := aws.ToString(in.AttributeValue)
-	if *in.AttributeName == topic.Approver {
-		if err := s.mayGiveLinksOf(ctx, value); err != nil {
+	var err error
+	if *in.AttributeName == topic.Approver && value != "" {
+		if value, err = s.approver(ctx, value); err != nil {
 			return nil, err
 		}
 	}
-	err := s.topics.SetSubscriptionAttribute(ctx, *in.SubscriptionArn, *in.AttributeName, value)
+	err = s.topics.SetSubscriptionAttribute(ctx, *in.SubscriptionArn, *in.AttributeName, value)
 	return &sdk.SetSubscriptionAttributesOutput{}, exception(err)
 }
