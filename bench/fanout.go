@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -85,18 +86,7 @@ func fanOut(ctx context.Context, request func(context.Context) (*http.Request, e
 			resp.Body.Close()
 			return nil, fmt.Errorf("GET %s: %s", r.URL, resp.Status)
 		}
-		go func() {
-			defer resp.Body.Close()
-			lines := bufio.NewScanner(resp.Body)
-			for lines.Scan() {
-				if strings.HasPrefix(lines.Text(), "data:") {
-					got <- nil
-				}
-			}
-			if ctx.Err() == nil {
-				got <- fmt.Errorf("a listener was left: %w", lines.Err())
-			}
-		}()
+		go follow(ctx, resp.Body, got)
 	}
 	var sample []time.Duration
 	for n := range warmUp + events {
@@ -119,6 +109,20 @@ func fanOut(ctx context.Context, request func(context.Context) (*http.Request, e
 		}
 	}
 	return sample, nil
+}
+
+// follow tells of every event that comes, and of an end that came too early.
+func follow(ctx context.Context, stream io.ReadCloser, got chan<- error) {
+	defer stream.Close()
+	lines := bufio.NewScanner(stream)
+	for lines.Scan() {
+		if strings.HasPrefix(lines.Text(), "data:") {
+			got <- nil
+		}
+	}
+	if ctx.Err() == nil {
+		got <- fmt.Errorf("a listener was left: %w", lines.Err())
+	}
 }
 
 const nchanConfiguration = `load_module %s;
