@@ -17,6 +17,7 @@ import (
 	"github.com/conveyor-cd/conveyor/internal/event"
 	"github.com/conveyor-cd/conveyor/internal/flow"
 	"github.com/conveyor-cd/conveyor/internal/function"
+	"github.com/conveyor-cd/conveyor/internal/iam"
 	"github.com/conveyor-cd/conveyor/internal/store"
 )
 
@@ -37,13 +38,17 @@ func (r *rooms) openFunctions(db store.Store, place awsapi.Place, runner *host.R
 // functionLife is how long the credentials of a function's program are good: longer than the program is kept.
 const functionLife = 3 * time.Hour
 
-// functionPolicy is what every function may do here: report on jobs, whose ids nobody guesses.
+// functionPolicy is what a function may do whose role limits nothing: report on jobs, whose ids nobody guesses.
 const functionPolicy = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Resource":"*",
 	"Action":["codepipeline:PutJobSuccessResult","codepipeline:PutJobFailureResult","codepipeline:GetJobDetails"]}]}`
 
-// functionCredentials lets a function report on its jobs in the name of its role.
+// functionCredentials are those of a function's role when that limits, and let the function do what the role may.
+// Otherwise they let it report on its jobs only: nothing says what else it is for.
 func (r *rooms) functionCredentials(ctx context.Context, f *function.Function) (map[string]string, error) {
-	key, err := r.identities.NewSession(ctx, f.Role, functionPolicy, functionLife)
+	key, err := r.identities.ServiceCredentials(ctx, iam.Service{Role: f.Role, Name: "lambda.amazonaws.com"}, f.Name, functionLife)
+	if err == nil && key.ID == "" {
+		key, err = r.identities.NewSession(ctx, f.Role, functionPolicy, functionLife)
+	}
 	if err != nil {
 		return nil, err
 	}
