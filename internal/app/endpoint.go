@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/conveyor-cd/conveyor/internal/config"
 )
@@ -38,6 +39,15 @@ func ReadEndpoint(data string) (e Endpoint, ok bool, err error) {
 		return Endpoint{}, false, fmt.Errorf("read how the server is reached from %s (start the server again, which writes it): %w", path, err)
 	}
 	return e, true, nil
+}
+
+// ownHosts are the host names this server is known to be reached by.
+func ownHosts(c config.Config) []string {
+	hosts := []string{strings.ToLower(publicHost(c.PublicURL))}
+	if host, _, err := net.SplitHostPort(c.Listen); err == nil && host != "" {
+		hosts = append(hosts, strings.ToLower(host))
+	}
+	return hosts
 }
 
 // writeEndpoint replaces the file as a whole.

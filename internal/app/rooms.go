@@ -160,6 +160,7 @@ func openRooms(ctx context.Context, c config.Config, seat *seat, db store.Store,
 		Events: r.events, Verifier: verifier, Authorizer: authorizer, Place: place, Log: log.With("room", "events"),
 	})
 	r.api = awsapi.NewMux(awsapi.MuxOptions{Verifier: verifier, Authorizer: authorizer, Log: log.With("room", "api")})
+	identities.TagsOf(r.api.TagsOf)
 	alarms := cloudwatchapi.New(r.alarms, place)
 	r.api.Add(
 		codepipelineapi.New(r.flow).API(),
@@ -207,7 +208,7 @@ func (r *rooms) openStores(ctx context.Context, db store.Store) error {
 	}
 	r.closers = append(r.closers, closeWithin(lastLines, r.logs.Close))
 	r.objects, err = objectstore.Open(ctx, db, filepath.Join(r.config.Data, "objects"), objectstore.Options{
-		Logger: r.log.With("room", "objects"), OnPut: r.objectPut, OnDelete: r.objectDeleted,
+		Logger: r.log.With("room", "objects"), OnPut: r.objectPut, OnDelete: r.objectDeleted, Hosts: ownHosts(r.config),
 	})
 	if err != nil {
 		return err
@@ -246,7 +247,7 @@ func (r *rooms) openBuilds(db store.Store, place awsapi.Place) error {
 
 func (r *rooms) openS3(ctx context.Context, verifier *awsapi.Verifier, identities *iam.Directory, place awsapi.Place) error {
 	log := r.log.With("room", "s3")
-	r.websites = website.New(r.objects, website.Options{Region: place.Region, Logger: log})
+	r.websites = website.New(r.objects, website.Options{Region: place.Region, Hosts: ownHosts(r.config), Logger: log})
 	var err error
 	r.s3, err = s3api.New(ctx, s3api.Options{
 		Store: r.objects, Verifier: verifier, Keys: identities, Decider: identities, Place: place, Logger: log,

@@ -27,7 +27,7 @@ type API struct {
 	ops       map[string]Operation
 	violation string // the exception for broken constraints
 	instead   string
-	named     func(ctx context.Context, in any) []string
+	about     About
 }
 
 // Operation is one method of a service, ready to be served. Handle makes it.
@@ -100,11 +100,9 @@ func (a API) Instead(text string) API {
 	return a
 }
 
-// Named returns the API with a function that finds the names of the resources that a request is about when its input does
-// not say so itself; none when it does not know, either. It is asked before the caller's permission is, so it tells nobody
-// anything.
-func (a API) Named(f func(ctx context.Context, in any) []string) API {
-	a.named = f
+// About returns the API with a way of its own to tell what its operations are about.
+func (a API) About(about About) API {
+	a.about = about
 	return a
 }
 

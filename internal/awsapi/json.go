@@ -80,7 +80,7 @@ func (c *call) operation(prefix, name string) (API, Operation, error) {
 	if !ok {
 		return API{}, Operation{}, Errorf("UnknownOperationException", "This server does not offer the operation '%s' of %s.%s", clip(name), api.Service, api.instead)
 	}
-	c.name = o.name
+	c.name, c.about = o.name, api.about
 	return api, o, nil
 }
 

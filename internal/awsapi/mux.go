@@ -24,11 +24,10 @@ type Mux struct {
 	authorizer Authorizer
 	log        *slog.Logger
 	maxBody    int64
-	json       map[string]API                                        // by target prefix
-	query      map[string]QueryAPI                                   // by the name in credential scopes
-	rest       map[string]RESTAPI                                    // by the name in credential scopes
-	named      map[string]func(ctx context.Context, in any) []string // by service
-	buffers    sync.Pool                                             // of *[]byte, for answers
+	json       map[string]API      // by target prefix
+	query      map[string]QueryAPI // by the name in credential scopes
+	rest       map[string]RESTAPI  // by the name in credential scopes
+	buffers    sync.Pool           // of *[]byte, for answers
 }
 
 // MuxOptions is what a Mux needs.
@@ -43,7 +42,7 @@ type MuxOptions struct {
 
 // NewMux makes a Mux that serves nothing yet.
 func NewMux(o MuxOptions) *Mux {
-	m := &Mux{verifier: o.Verifier, authorizer: o.Authorizer, log: o.Log, maxBody: o.MaxBody, json: map[string]API{}, query: map[string]QueryAPI{}, rest: map[string]RESTAPI{}, named: map[string]func(context.Context, any) []string{}}
+	m := &Mux{verifier: o.Verifier, authorizer: o.Authorizer, log: o.Log, maxBody: o.MaxBody, json: map[string]API{}, query: map[string]QueryAPI{}, rest: map[string]RESTAPI{}}
 	if m.authorizer == nil {
 		m.authorizer = rootOnly{}
 	}
@@ -60,9 +59,6 @@ func NewMux(o MuxOptions) *Mux {
 func (m *Mux) Add(apis ...API) {
 	for _, a := range apis {
 		m.json[a.TargetPrefix] = a
-		if a.named != nil {
-			m.named[a.Service] = a.named
-		}
 	}
 }
 
@@ -92,7 +88,7 @@ type call struct {
 	scope   string // the service's name in signatures
 	name    string // the operation's
 	caller  Identity
-	about   about
+	about   About
 	status  int
 	size    int
 }

@@ -10,44 +10,6 @@ import (
 	"github.com/conveyor-cd/conveyor/internal/iam"
 )
 
-// about is a service's own way to tell what its requests are about; see QueryAPI.About.
-type about struct {
-	resources  func(ctx context.Context, operation string, in Members) ([]string, error)
-	conditions func(in Members) map[string][]string
-}
-
-// Members are those of an operation's input, by their names on the wire.
-type Members struct{ v reflect.Value }
-
-// Text is the value of a text, "" when it has none.
-func (m Members) Text(name string) string {
-	if t := texts(find(m.v, name)); len(t) == 1 {
-		return t[0]
-	}
-	return ""
-}
-
-// Has tells whether the operation has such a member at all.
-func (m Members) Has(name string) bool { return hasMember(m.v.Type(), name) }
-
-func hasMember(t reflect.Type, path string) bool {
-	first, rest, deeper := strings.Cut(path, ".")
-	for _, m := range members(t) {
-		if m.name != first {
-			continue
-		}
-		if !deeper {
-			return true
-		}
-		f := t.Field(m.index).Type
-		if f.Kind() == reflect.Pointer {
-			f = f.Elem()
-		}
-		return f.Kind() == reflect.Struct && hasMember(f, rest)
-	}
-	return false
-}
-
 // open are the actions everyone with valid credentials may do, whatever the policies say. AssumeRole asks them itself,
 // together with the role's trust policy.
 var open = map[string]bool{"sts:GetCallerIdentity": true, "sts:GetSessionToken": true, "sts:AssumeRole": true}
@@ -63,7 +25,11 @@ func (c *call) permitted(ctx context.Context, in any) error {
 	if err != nil {
 		return err
 	}
-	if err := c.authorizer.Authorize(iam.WithConditions(ctx, c.conditions(m)), c.caller, action, on); err != nil {
+	values, err := c.conditions(ctx, m)
+	if err != nil {
+		return err
+	}
+	if err := c.authorizer.Authorize(iam.WithConditions(ctx, values), c.caller, action, on); err != nil {
 		return err
 	}
 	for _, p := range passed(c.service, c.name, m.v) {
@@ -76,26 +42,23 @@ func (c *call) permitted(ctx context.Context, in any) error {
 }
 
 func (c *call) resources(ctx context.Context, in any, m Members) ([]string, error) {
-	if c.about.resources != nil {
-		return c.about.resources(ctx, c.name, m)
-	}
-	if f := c.named[c.service]; f != nil && !c.caller.Root {
-		var arns []string
-		for _, name := range f(ctx, in) {
-			arns = append(arns, c.verifier.place.ARN(c.service, name))
-		}
-		if len(arns) > 0 {
-			return arns, nil
+	if c.about.Resources != nil && !c.caller.Root {
+		if arns, err := c.about.Resources(ctx, c.name, m); err != nil || len(arns) > 0 {
+			return arns, err
 		}
 	}
 	return resources(c.service, c.name, in, c.verifier.place), nil
 }
 
 // conditions are what a request itself gives values to: the tags it sets or removes, and what its service knows.
-func (c *call) conditions(m Members) map[string][]string {
+func (c *call) conditions(ctx context.Context, m Members) (map[string][]string, error) {
 	values := map[string][]string{"aws:RequestedRegion": {c.verifier.place.Region}}
-	if c.about.conditions != nil {
-		maps.Copy(values, c.about.conditions(m))
+	if c.about.Conditions != nil {
+		own, err := c.about.Conditions(ctx, c.name, m)
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(values, own)
 	}
 	var keys []string
 	for _, member := range []string{"tags", "Tags"} {
@@ -111,7 +74,7 @@ func (c *call) conditions(m Members) map[string][]string {
 		slices.Sort(keys)
 		values["aws:TagKeys"] = keys
 	}
-	return values
+	return values, nil
 }
 
 // tagsOf reads tags in the shapes they have: maps, and lists of keys and values.
@@ -200,30 +163,4 @@ func all(v reflect.Value, path string) []string {
 		found = append(found, all(list.Index(i), after)...)
 	}
 	return found
-}
-
-// Offered is an operation that a Mux serves.
-type Offered struct {
-	// Service is its name in actions; Target is X-Amz-Target of the JSON protocol, "" in the query protocol, where Version
-	// is the API's; Scope is what requests are signed for.
-	Service, Operation, Target, Version, Scope string
-}
-
-// Operations lists what the Mux serves, sorted by action.
-func (m *Mux) Operations() []Offered {
-	var list []Offered
-	for _, a := range m.json {
-		for name := range a.ops {
-			list = append(list, Offered{Service: a.Service, Operation: name, Target: a.TargetPrefix + "." + name, Scope: a.scope})
-		}
-	}
-	for _, a := range m.query {
-		for name := range a.ops {
-			list = append(list, Offered{Service: a.Service, Operation: name, Version: a.Version, Scope: a.scope})
-		}
-	}
-	slices.SortFunc(list, func(a, b Offered) int {
-		return strings.Compare(a.Service+":"+a.Operation+a.Version, b.Service+":"+b.Operation+b.Version)
-	})
-	return list
 }

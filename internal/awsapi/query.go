@@ -1,7 +1,6 @@
 package awsapi
 
 import (
-	"context"
 	"encoding/base64"
 	"encoding/xml"
 	"fmt"
@@ -28,13 +27,12 @@ type QueryAPI struct {
 	scope   string
 	ops     map[string]Operation
 	instead string
-	about   about
+	about   About
 }
 
-// About returns the API with a way of its own to tell what resources (ARNs, "*" for nothing in particular) an operation is
-// about, for a service whose requests do not say; and what values they give to condition keys.
-func (a QueryAPI) About(resources func(ctx context.Context, operation string, in Members) ([]string, error), conditions func(in Members) map[string][]string) QueryAPI {
-	a.about = about{resources, conditions}
+// About returns the API with a way of its own to tell what its operations are about.
+func (a QueryAPI) About(about About) QueryAPI {
+	a.about = about
 	return a
 }
 

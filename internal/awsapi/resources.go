@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/conveyor-cd/conveyor/internal/function"
 	"github.com/conveyor-cd/conveyor/internal/vault"
 )
 
@@ -18,43 +19,45 @@ type naming struct {
 	// after is what precedes the name in the ARNs the operations take in its place, whatever comes before that: policies
 	// must see the name the operation will see. Without it ARNs are taken as they are.
 	after string
+	// of is what the names of its operations hold; "" is for all.
+	of string
 }
 
 var namings = map[string][]naming{
-	"codepipeline": {{[]string{"pipelineName", "pipeline.name", "name", "resourceArn"}, pipelineResource, ""}},
-	"codecommit":   {{[]string{"repositoryName", "repositoryNames", "oldName", "resourceArn"}, plain("", ""), ""}},
+	"codepipeline": {
+		{members: []string{"webhook.name", "webhookName", "name"}, resource: plain("webhook:", ""), of: "Webhook"},
+		{members: []string{"pipelineName", "pipeline.name", "name", "resourceArn"}, resource: pipelineResource},
+	},
+	"codecommit": {{members: []string{"repositoryName", "repositoryNames", "oldName", "resourceArn"}, resource: plain("", "")}},
 	"codebuild": {
-		{[]string{"projectName", "name", "names", "resourceArn"}, plain("project/", ""), ":project/"},
-		{[]string{"id", "ids"}, projectOfBuild, ":build/"},
+		{members: []string{"projectName", "name", "names", "resourceArn"}, resource: plain("project/", ""), after: ":project/"},
+		{members: []string{"id", "ids"}, resource: projectOfBuild, after: ":build/"},
 	},
-	"cloudwatch": {
-		{[]string{"AlarmName", "AlarmNames"}, plain("alarm:", ""), ":alarm:"},
-		{[]string{"ResourceARN"}, plain("alarm:", ""), ":alarm:"},
-	},
+	"cloudwatch":           {{members: []string{"AlarmName", "AlarmNames", "ResourceARN"}, resource: plain("alarm:", ""), after: ":alarm:"}},
 	"codeconnections":      connectionNaming,
 	"codestar-connections": connectionNaming,
-	"events":               {{[]string{"Rule", "Name", "ResourceARN", "EventBusName"}, eventResource, ":rule/"}},
-	"lambda": {
-		{[]string{"FunctionName"}, functionResource, ":function:"},
-		{[]string{"Resource"}, plain("function:", ""), ""},
-	},
-	"ssm":            {{[]string{"Name", "Names", "Path", "ResourceId"}, parameterResource, ":parameter/"}},
-	"secretsmanager": {{[]string{"SecretId", "SecretIdList", "Name"}, secretResource, ""}},
-	"sns": {
-		{[]string{"TopicArn", "TargetArn", "ResourceArn", "SubscriptionArn", "Name"}, plain("", ""), ""},
-	},
+	"events":               {{members: []string{"Rule", "Name", "ResourceARN", "EventBusName"}, resource: eventResource, after: ":rule/"}},
+	"lambda":               {{members: []string{"FunctionName", "Resource"}, resource: functionResource}},
+	"ssm":                  {{members: []string{"Name", "Names", "Path", "ResourceId"}, resource: parameterResource, after: ":parameter/"}},
+	"secretsmanager":       {{members: []string{"SecretId", "SecretIdList", "Name"}, resource: secretResource}},
+	"sns":                  {{members: []string{"TopicArn", "TargetArn", "ResourceArn", "SubscriptionArn", "Name"}, resource: plain("", "")}},
 	"logs": {
-		{[]string{"logGroupName", "logGroupIdentifier"}, plain("log-group:", ":*"), ":log-group:"},
-		{[]string{"resourceArn"}, plain("log-group:", ":*"), ""},
+		{members: []string{"logGroupName", "logGroupIdentifier"}, resource: plain("log-group:", ":*"), after: ":log-group:"},
+		{members: []string{"resourceArn"}, resource: plain("log-group:", ":*")},
 	},
 }
 
 // connectionNaming: connections and hosts are named by their ARNs alone.
-var connectionNaming = []naming{{[]string{"ConnectionArn", "HostArn", "ResourceArn"}, plain("", ""), ""}}
+var connectionNaming = []naming{{members: []string{"ConnectionArn", "HostArn", "ResourceArn"}, resource: plain("", "")}}
 
 // unnamed are parts of operation names whose "name" is of another kind of resource than the service's main one. Their
 // resource counts as unknown, which asks more of a policy, never less.
-var unnamed = []string{"Webhook", "ActionType", "Report", "Fleet", "SourceCredentials", "BuildBatch", "ApprovalRuleTemplate"}
+var unnamed = []string{"ActionType", "Report", "Fleet", "SourceCredentials", "BuildBatch"}
+
+// isUnnamed tells whether the "name" of an operation's input is not its resource's.
+func isUnnamed(operation string) bool {
+	return slices.ContainsFunc(unnamed, func(part string) bool { return strings.Contains(operation, part) })
+}
 
 func plain(prefix, suffix string) func(string, reflect.Value) string {
 	return func(name string, _ reflect.Value) string { return prefix + name + suffix }
@@ -71,10 +74,7 @@ func pipelineResource(name string, in reflect.Value) string {
 }
 
 // functionResource is the function, whichever version is named with it.
-func functionResource(name string, _ reflect.Value) string {
-	name, _, _ = strings.Cut(name, ":")
-	return "function:" + name
-}
+func functionResource(name string, _ reflect.Value) string { return "function:" + name }
 
 // projectOfBuild is the project a build belongs to: permissions on builds are permissions on their project.
 func projectOfBuild(id string, _ reflect.Value) string {
@@ -114,26 +114,36 @@ func resources(service, operation string, in any, place Place) []string {
 	if service == "events" && operation == "PutEvents" {
 		return []string{place.ARN(service, "event-bus/default")} // there is no other
 	}
-	for _, part := range unnamed {
-		if strings.Contains(operation, part) {
-			return nil
-		}
+	if isUnnamed(operation) {
+		return nil
 	}
 	for _, n := range namings[service] {
-		for _, member := range n.members {
-			names := texts(find(v, member))
-			if len(names) == 0 {
-				continue
-			}
-			arns := make([]string, len(names))
-			for i, name := range names {
-				arns[i] = n.arn(name, v, service, place)
+		if arns := n.arns(operation, v, service, place); len(arns) > 0 {
+			for _, started := range texts(find(v, "webhook.targetPipeline")) {
+				arns = append(arns, place.ARN(service, started))
 			}
 			return arns
 		}
 	}
 	if service != "iam" && (strings.HasPrefix(operation, "List") || strings.HasPrefix(operation, "Describe")) {
 		return []string{"*"}
+	}
+	return nil
+}
+
+// arns are those of the resources that an input of operation names by n's members; none when it has none of them.
+func (n naming) arns(operation string, in reflect.Value, service string, place Place) []string {
+	if !strings.Contains(operation, n.of) {
+		return nil
+	}
+	for _, member := range n.members {
+		var arns []string
+		for _, name := range texts(find(in, member)) {
+			arns = append(arns, n.arn(name, in, service, place))
+		}
+		if len(arns) > 0 {
+			return arns
+		}
 	}
 	return nil
 }
@@ -160,8 +170,11 @@ func actionType(service string, in reflect.Value, place Place) string {
 
 // arn is what policies call the resource an input names.
 func (n naming) arn(name string, in reflect.Value, service string, place Place) string {
-	if service == "secretsmanager" {
+	switch service {
+	case "secretsmanager":
 		name = vault.Name(name) // its ARN may be short of its end
+	case "lambda":
+		name, _ = function.Named(name)
 	}
 	if strings.HasPrefix(name, "arn:") {
 		if service == "sns" && strings.Count(name, ":") == 6 {

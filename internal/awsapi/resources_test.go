@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 )
 
@@ -30,7 +31,17 @@ func TestResources(t *testing.T) {
 		{"codepipeline", "PutApprovalResult", &codepipeline.PutApprovalResultInput{PipelineName: name, StageName: aws.String("s"), ActionName: aws.String("a")}, []string{"arn:aws:codepipeline:eu-west-1:1:n/s/a"}},
 		{"codepipeline", "ListTagsForResource", &codepipeline.ListTagsForResourceInput{ResourceArn: aws.String("arn:aws:codepipeline:eu-west-1:1:other")}, []string{"arn:aws:codepipeline:eu-west-1:1:other"}},
 		{"codepipeline", "ListPipelines", &codepipeline.ListPipelinesInput{}, []string{"*"}},
-		{"codepipeline", "DeleteWebhook", &codepipeline.DeleteWebhookInput{Name: name}, nil},
+		{"codepipeline", "DeleteWebhook", &codepipeline.DeleteWebhookInput{Name: name}, []string{"arn:aws:codepipeline:eu-west-1:1:webhook:n"}},
+		{
+			"codepipeline", "PutWebhook", &codepipeline.PutWebhookInput{Webhook: &types.WebhookDefinition{Name: name, TargetPipeline: aws.String("p")}},
+			[]string{"arn:aws:codepipeline:eu-west-1:1:webhook:n", "arn:aws:codepipeline:eu-west-1:1:p"},
+		},
+		{"lambda", "Invoke", &lambda.InvokeInput{FunctionName: name}, []string{"arn:aws:lambda:eu-west-1:1:function:n"}},
+		{"lambda", "Invoke", &lambda.InvokeInput{FunctionName: aws.String("2:function:n:$LATEST")}, []string{"arn:aws:lambda:eu-west-1:1:function:n"}},
+		{"lambda", "Invoke", &lambda.InvokeInput{FunctionName: aws.String("arn:aws:lambda:anywhere:2:function:n:3")}, []string{"arn:aws:lambda:eu-west-1:1:function:n"}},
+		{"lambda", "TagResource", &lambda.TagResourceInput{Resource: aws.String("arn:aws:lambda:anywhere:2:function:n")}, []string{"arn:aws:lambda:eu-west-1:1:function:n"}},
+		{"codecommit", "AssociateApprovalRuleTemplateWithRepository", &codecommit.AssociateApprovalRuleTemplateWithRepositoryInput{ApprovalRuleTemplateName: aws.String("t"), RepositoryName: name}, []string{"arn:aws:codecommit:eu-west-1:1:n"}},
+		{"codecommit", "DeleteApprovalRuleTemplate", &codecommit.DeleteApprovalRuleTemplateInput{ApprovalRuleTemplateName: aws.String("t")}, nil},
 		{"codepipeline", "PutJobSuccessResult", &codepipeline.PutJobSuccessResultInput{JobId: name}, nil},
 		{
 			"codepipeline", "PollForJobs",

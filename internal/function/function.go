@@ -175,6 +175,19 @@ func (s *Service) ARN(name string) string {
 	return "arn:aws:lambda:" + s.o.Region + ":" + s.o.Account + ":function:" + name
 }
 
+// Named reads what users call a function by: its name, ACCOUNT:function:NAME or its ARN, each with or without :QUALIFIER.
+func Named(text string) (name, qualifier string) {
+	parts := strings.Split(text, ":")
+	switch {
+	case len(parts) > 6 && parts[0] == "arn" && parts[5] == "function":
+		parts = parts[6:]
+	case len(parts) > 2 && parts[1] == "function":
+		parts = parts[2:]
+	}
+	name, qualifier, _ = strings.Cut(strings.Join(parts, ":"), ":")
+	return name, qualifier
+}
+
 // Create stores a function and its code, or reports ErrExists.
 func (s *Service) Create(ctx context.Context, f Function, code []byte) (*Function, error) {
 	if err := s.keep(&f, code); err != nil {

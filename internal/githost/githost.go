@@ -17,6 +17,7 @@ import (
 
 	"github.com/conveyor-cd/conveyor/internal/awsapi"
 	"github.com/conveyor-cd/conveyor/internal/gitrepo"
+	"github.com/conveyor-cd/conveyor/internal/iam"
 	"github.com/conveyor-cd/conveyor/internal/store"
 )
 
@@ -174,17 +175,23 @@ func (h *Host) admit(w http.ResponseWriter, r *http.Request, base, service strin
 		h.broken(w, r, err)
 		return nil, false
 	}
-	if h.opts.Allow != nil {
-		action := "codecommit:GitPull"
-		if service == receivePack {
-			action = "codecommit:GitPush"
-		}
-		if err := h.opts.Allow(awsapi.WithConditions(r.Context(), r), caller, action, repo.Arn); err != nil {
-			say(w, http.StatusForbidden, err.Error())
-			return nil, false
-		}
+	if err := h.allow(r, caller, service, repo, nil); err != nil {
+		say(w, http.StatusForbidden, err.Error())
+		return nil, false
 	}
 	return &request{Request: r, repo: repo, caller: caller, log: h.opts.Log.With("repository", repo.Name, "caller", caller.Arn)}, true
+}
+
+// allow asks whether the sender of r may do what service does, under more conditions than those of every request.
+func (h *Host) allow(r *http.Request, caller awsapi.Identity, service string, repo gitrepo.Repository, more map[string][]string) error {
+	if h.opts.Allow == nil {
+		return nil
+	}
+	action := "codecommit:GitPull"
+	if service == receivePack {
+		action = "codecommit:GitPush"
+	}
+	return h.opts.Allow(iam.WithConditions(awsapi.WithConditions(r.Context(), r), more), caller, action, repo.Arn)
 }
 
 // find looks a repository up. A name that could not be one's does not exist.

@@ -35,7 +35,7 @@ func (h *Host) receive(w http.ResponseWriter, req *request) {
 		return
 	}
 	for _, u := range push.updates {
-		if err := gitrepo.ValidRef(u.Ref); err != nil {
+		if err := errors.Join(gitrepo.ValidRef(u.Ref), h.mayMove(req, u.Ref)); err != nil {
 			h.answer(w, push).refusePush(in, err)
 			return
 		}
@@ -67,6 +67,16 @@ func (h *Host) receive(w http.ResponseWriter, req *request) {
 		}
 	}
 	a.finish()
+}
+
+// mayMove asks for each ref by itself, so that a policy about some branches neither lets others pass along with them nor
+// has to list all.
+func (h *Host) mayMove(req *request, ref string) error {
+	err := h.allow(req.Request, req.caller, receivePack, req.repo, map[string][]string{"codecommit:References": {ref}})
+	if err != nil {
+		return fmt.Errorf("%s: %w", ref, err)
+	}
+	return nil
 }
 
 // with is the request in another context.

@@ -3,6 +3,7 @@ package iam
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"strings"
 	"sync"
@@ -63,6 +64,33 @@ func (d *Directory) conditions(ctx context.Context, p Principal, set *policySet)
 	return all
 }
 
+// TagsOf finds the tags of a resource by its ARN, none when there is no such resource. Give it before the first decision.
+func (d *Directory) TagsOf(f func(ctx context.Context, arn string) (map[string]string, error)) {
+	d.tagsOf = f
+}
+
+const resourceTag = "aws:ResourceTag/"
+
+// addTags adds the tags of a resource to conditions when a policy asks for them.
+func (d *Directory) addTags(ctx context.Context, conditions map[string][]string, resource string, set *policySet, grant string) error {
+	if d.tagsOf == nil || resource == AnyResource || !set.asksTags && !asksTags(grant) {
+		return nil
+	}
+	tags, err := d.tagsOf(ctx, resource)
+	if err != nil {
+		return fmt.Errorf("read the tags of %s, which a policy asks for: %w", resource, err)
+	}
+	for key, value := range tags {
+		conditions[resourceTag+key] = []string{value}
+	}
+	return nil
+}
+
+// asksTags tells whether a policy may depend on the tags of resources. A backslash may hide anything.
+func asksTags(text string) bool {
+	return strings.Contains(strings.ToLower(text), "resourcetag") || strings.Contains(text, `\`)
+}
+
 // ownKey tells the condition keys that follow from who asks. Keys are compared without case.
 func ownKey(key string) bool {
 	key = strings.ToLower(key)
@@ -107,7 +135,11 @@ func (d *Directory) Decide(ctx context.Context, p Principal, action, resource st
 		return NotAllowed, err
 	}
 	if !set.plain || p.Grant != "" {
-		return set.decide(policy.RequestContext{Action: action, Resource: resource, Condition: d.conditions(ctx, p, set)}, grants(p.Grant), p.Grant != ""), nil
+		conditions := d.conditions(ctx, p, set)
+		if err := d.addTags(ctx, conditions, resource, set, p.Grant); err != nil {
+			return NotAllowed, err
+		}
+		return set.decide(policy.RequestContext{Action: action, Resource: resource, Condition: conditions}, grants(p.Grant), p.Grant != ""), nil
 	}
 	return set.decided.get(action+"\x00"+resource, func() Decision {
 		return set.decide(policy.RequestContext{Action: action, Resource: resource}, nil, false)
@@ -224,6 +256,9 @@ func denyAnywhere(document string) string {
 		if statement, ok := s.(map[string]any); ok && statement["Effect"] == "Deny" {
 			delete(statement, "NotResource")
 			statement["Resource"] = "*"
+			if condition, err := json.Marshal(statement["Condition"]); err != nil || asksTags(string(condition)) {
+				delete(statement, "Condition") // some resource has such tags
+			}
 		}
 	}
 	doc["Statement"] = statements

@@ -52,6 +52,7 @@ type Directory struct {
 	account string
 	root    AccessKey
 	now     func() time.Time
+	tagsOf  func(ctx context.Context, arn string) (map[string]string, error)
 	keys    *cache[AccessKey]  // by access key id
 	inline  *cache[*policySet] // by principal id
 	roles   *cache[Entity]     // by ARN; the zero Entity where there is none

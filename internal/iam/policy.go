@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -45,6 +46,7 @@ type policySet struct {
 	bounded  bool // it has a permissions boundary
 	boundary []document
 	plain    bool // what they say depends on action and resource alone
+	asksTags bool // what they say may depend on the tags of resources
 	decided  decisions
 }
 
@@ -176,6 +178,9 @@ func (d *Directory) collect(ctx context.Context, r store.Reader, e Entity, set *
 		}
 	}
 	set.plain = plain(set.own) && plain(set.boundary)
+	for _, doc := range slices.Concat(set.own, set.boundary) {
+		set.asksTags = set.asksTags || asksTags(doc.text)
+	}
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/conveyor-cd/conveyor/internal/store"
@@ -24,10 +25,13 @@ type Bucket struct {
 	Created    time.Time
 }
 
-// CreateBucket makes a bucket with its first documents. ErrBucketExists, ErrInvalidBucket.
+// CreateBucket makes a bucket with its first documents. ErrBucketExists, ErrInvalidBucket, ErrReserved.
 func (s *Store) CreateBucket(ctx context.Context, name, owner string, documents map[string][]byte) error {
 	if err := CheckBucketName(name); err != nil {
 		return err
+	}
+	if slices.Contains(s.hosts, name) {
+		return fmt.Errorf("%w: %s is a host name of this server, whose pages a website of that name would hide; choose another name", ErrReserved, name)
 	}
 	return s.inTx(ctx, func(tx store.Tx) error {
 		var id int64

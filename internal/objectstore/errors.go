@@ -18,6 +18,7 @@ var (
 	ErrBadDigest       = errors.New("the body does not have the checksum it was sent with")
 	ErrInvalidPart     = errors.New("a part is missing or has another entity tag")
 	ErrInvalidBucket   = errors.New("invalid bucket name")
+	ErrReserved        = errors.New("the bucket name is taken by the server")
 	ErrInvalidKey      = errors.New("invalid object key")
 	ErrACLNotSupported = errors.New("the bucket does not allow ACLs")
 	ErrUnsupported     = errors.New("not supported")

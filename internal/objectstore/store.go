@@ -28,6 +28,7 @@ type Store struct {
 
 	orphans     sync.Mutex
 	lastOrphans time.Time // guarded by orphans
+	hosts       []string
 }
 
 var _ Objects = (*Store)(nil)
@@ -49,6 +50,8 @@ type Options struct {
 	// Grace is how long a body stays after the last object that referred to it is gone, so that readers which just
 	// looked it up can still open it. Default one hour.
 	Grace time.Duration
+	// Hosts are the server's own host names. No bucket gets the name of one: its website would take the server's place.
+	Hosts []string
 }
 
 // Open makes dir ready and returns the store. The directory belongs to this store; it must be on a local file system.
@@ -78,6 +81,7 @@ func Open(ctx context.Context, st store.Store, dir string, o Options) (*Store, e
 		onPut:    o.OnPut,
 		onDelete: o.OnDelete,
 		grace:    o.Grace,
+		hosts:    o.Hosts,
 	}, ctx.Err()
 }
 

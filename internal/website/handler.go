@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -21,6 +22,8 @@ import (
 // Options are the optional parts of a Handler.
 type Options struct {
 	Region string // default us-east-1; website hosts that name another region are refused
+	// Hosts are the server's own host names, which are no website's, whatever buckets are called.
+	Hosts  []string
 	Logger *slog.Logger
 }
 
@@ -28,6 +31,7 @@ type Options struct {
 type Handler struct {
 	store  *objectstore.Store
 	region string
+	hosts  []string
 	log    *slog.Logger
 }
 
@@ -39,7 +43,7 @@ func New(s *objectstore.Store, o Options) *Handler {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Handler{store: s, region: o.Region, log: o.Logger}
+	return &Handler{store: s, region: o.Region, hosts: o.Hosts, log: o.Logger}
 }
 
 // Wants tells whether a request is for a website: by its path, by a website host, or by a host that is the name of a
@@ -56,7 +60,7 @@ func (h *Handler) Wants(r *http.Request) bool {
 
 // bound tells whether host is the name of a bucket that is a website.
 func (h *Handler) bound(ctx context.Context, host string) bool {
-	if !strings.Contains(host, ".") || objectstore.CheckBucketName(host) != nil {
+	if !strings.Contains(host, ".") || slices.Contains(h.hosts, host) || objectstore.CheckBucketName(host) != nil {
 		return false
 	}
 	if _, err := netip.ParseAddr(host); err == nil {

@@ -2,91 +2,83 @@ package codecommit
 
 import (
 	"context"
+	"errors"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	sdk "github.com/aws/aws-sdk-go-v2/service/codecommit"
+
+	"github.com/conveyor-cd/conveyor/internal/awsapi"
+	"github.com/conveyor-cd/conveyor/internal/pull"
 )
 
-// about finds the repository of a request that names a pull request or a comment, and that of a new pull request, so that
-// a policy for the repository is one for them, too.
-func (s *Service) about(ctx context.Context, in any) []string {
-	if n, ok := in.(*sdk.CreatePullRequestInput); ok {
-		var names []string
-		for _, t := range n.Targets {
-			if _, err := repositoryName(t.RepositoryName); err == nil {
-				names = append(names, *t.RepositoryName)
-			}
+// aboutMembers are those that name a pull request or a comment, and the repositories of a new pull request.
+var aboutMembers = []string{"targets.*.repositoryName", "pullRequestId", "commentId", "inReplyTo"}
+
+// resources finds the repository of a request that names a pull request or a comment, and that of a new pull request, so
+// that a policy for the repository is one for them, too.
+func (s *Service) resources(ctx context.Context, _ string, in awsapi.Members) ([]string, error) {
+	var arns []string
+	for _, name := range in.Texts("targets.*.repositoryName") {
+		if _, err := repositoryName(&name); err == nil {
+			arns = append(arns, s.opts.Place.ARN("codecommit", name))
 		}
-		return names
 	}
-	pullRequest, comment := names(in)
-	if comment != nil {
-		if c, err := s.pulls.Comment(ctx, *comment, ""); err == nil {
-			return []string{c.Repository}
+	for _, member := range []string{"commentId", "inReplyTo"} {
+		id, err := commentID(aws.String(in.Text(member)))
+		if err != nil {
+			continue
 		}
-		return nil
+		if c, err := s.pulls.Comment(ctx, id, ""); err == nil {
+			return []string{s.opts.Place.ARN("codecommit", c.Repository)}, nil
+		}
 	}
-	id, err := pullID(pullRequest)
+	p, err := s.requested(ctx, in)
+	if p.Repository != "" {
+		arns = append(arns, s.opts.Place.ARN("codecommit", p.Repository))
+	}
+	return arns, err
+}
+
+// requested is the pull request that a request names; the zero Request when there is none.
+func (s *Service) requested(ctx context.Context, in awsapi.Members) (pull.Request, error) {
+	id, err := pullID(aws.String(in.Text("pullRequestId")))
 	if err != nil {
-		return nil
+		return pull.Request{}, nil //nolint:nilerr // the operation says so
 	}
-	if p, err := s.pulls.Get(ctx, id); err == nil {
-		return []string{p.Repository}
+	p, err := s.pulls.Get(ctx, id)
+	if errors.Is(err, pull.ErrNoRequest) {
+		return pull.Request{}, nil
 	}
-	return nil
+	return p, err
 }
 
-// names are the ids of the pull request and the comment an input names.
-func names(in any) (pullRequest, comment *string) {
-	switch n := in.(type) {
-	case *sdk.GetPullRequestInput:
-		return n.PullRequestId, nil
-	case *sdk.UpdatePullRequestTitleInput:
-		return n.PullRequestId, nil
-	case *sdk.UpdatePullRequestDescriptionInput:
-		return n.PullRequestId, nil
-	case *sdk.UpdatePullRequestStatusInput:
-		return n.PullRequestId, nil
-	case *sdk.DescribePullRequestEventsInput:
-		return n.PullRequestId, nil
-	case *sdk.CreatePullRequestApprovalRuleInput:
-		return n.PullRequestId, nil
-	case *sdk.UpdatePullRequestApprovalRuleContentInput:
-		return n.PullRequestId, nil
-	case *sdk.DeletePullRequestApprovalRuleInput:
-		return n.PullRequestId, nil
-	case *sdk.UpdatePullRequestApprovalStateInput:
-		return n.PullRequestId, nil
-	case *sdk.GetPullRequestApprovalStatesInput:
-		return n.PullRequestId, nil
-	case *sdk.EvaluatePullRequestApprovalRulesInput:
-		return n.PullRequestId, nil
-	case *sdk.OverridePullRequestApprovalRulesInput:
-		return n.PullRequestId, nil
-	case *sdk.GetPullRequestOverrideStateInput:
-		return n.PullRequestId, nil
-	case *sdk.GetCommentsForPullRequestInput:
-		return n.PullRequestId, nil
-	case *sdk.GetCommentInput:
-		return nil, wanted(n.CommentId)
-	case *sdk.UpdateCommentInput:
-		return nil, wanted(n.CommentId)
-	case *sdk.DeleteCommentContentInput:
-		return nil, wanted(n.CommentId)
-	case *sdk.PutCommentReactionInput:
-		return nil, wanted(n.CommentId)
-	case *sdk.GetCommentReactionsInput:
-		return nil, wanted(n.CommentId)
-	case *sdk.PostCommentReplyInput:
-		return nil, wanted(n.InReplyTo)
+// references gives codecommit:References its values: the branch that an operation moves, as a full ref.
+func (s *Service) references(ctx context.Context, operation string, in awsapi.Members) (map[string][]string, error) {
+	branch := ""
+	switch {
+	case strings.HasPrefix(operation, "MergePullRequest"):
+		p, err := s.requested(ctx, in)
+		if err != nil {
+			return nil, err
+		}
+		branch = p.Destination
+	case strings.HasPrefix(operation, "MergeBranches"):
+		if branch = in.Text("targetBranch"); branch == "" {
+			branch = in.Text("destinationCommitSpecifier")
+		}
+	case movesBranch[operation]:
+		branch = in.Text("branchName")
 	}
-	return nil, nil
+	if branch == "" {
+		return nil, nil
+	}
+	if !strings.HasPrefix(branch, "refs/") {
+		branch = "refs/heads/" + branch
+	}
+	return map[string][]string{"codecommit:References": {branch}}, nil
 }
 
-// wanted is an id that could be one.
-func wanted(id *string) *string {
-	if _, err := commentID(id); err != nil {
-		return aws.String("-")
-	}
-	return id
+// movesBranch are the operations that make, move or delete the branch they name.
+var movesBranch = map[string]bool{
+	"CreateBranch": true, "DeleteBranch": true, "CreateCommit": true, "PutFile": true, "DeleteFile": true,
 }

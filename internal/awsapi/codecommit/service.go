@@ -122,7 +122,7 @@ func (s *Service) API() awsapi.API {
 		awsapi.Handle(s.GetCommentsForComparedCommit),
 		awsapi.Handle(s.PutCommentReaction),
 		awsapi.Handle(s.GetCommentReactions),
-	).WithoutConstraints().Named(s.about)
+	).WithoutConstraints().About(awsapi.About{Members: aboutMembers, Resources: s.resources, Conditions: s.references})
 }
 
 // caller is who changes something.

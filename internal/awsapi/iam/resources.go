@@ -9,6 +9,9 @@ import (
 	"github.com/conveyor-cd/conveyor/internal/iam"
 )
 
+// aboutMembers are those that name what an operation is about.
+var aboutMembers = []string{"PolicySourceArn", "GroupName", "RoleName", "UserName", "PolicyArn", "PolicyName"}
+
 // resources names what an operation of IAM is about, as policies do: users, groups, roles and policies with their paths,
 // which the directory knows. Operations on nothing in particular are about "*".
 func (s *Service) resources(ctx context.Context, operation string, m awsapi.Members) ([]string, error) {
@@ -69,7 +72,7 @@ func (s *Service) arn(kind, path, name string) string {
 }
 
 // conditions are the condition keys of IAM that a request gives values to.
-func conditions(m awsapi.Members) map[string][]string {
+func conditions(_ context.Context, _ string, m awsapi.Members) (map[string][]string, error) {
 	values := map[string][]string{}
 	if arn := m.Text("PolicyArn"); arn != "" {
 		values["iam:PolicyARN"] = []string{arn}
@@ -77,5 +80,5 @@ func conditions(m awsapi.Members) map[string][]string {
 	if arn := m.Text("PermissionsBoundary"); arn != "" {
 		values["iam:PermissionsBoundary"] = []string{arn}
 	}
-	return values
+	return values, nil
 }

@@ -62,7 +62,7 @@ func (s *Service) API() awsapi.QueryAPI {
 		awsapi.Handle(s.GetAccessKeyLastUsed), awsapi.Handle(s.GetAccountSummary),
 		awsapi.Handle(s.CreateAccountAlias), awsapi.Handle(s.DeleteAccountAlias), awsapi.Handle(s.ListAccountAliases),
 	).Instead("Passwords, MFA devices, certificates, instance profiles and identity providers do not exist here: give people access keys and roles.").
-		About(s.resources, conditions)
+		About(awsapi.About{Members: aboutMembers, Resources: s.resources, Conditions: conditions})
 }
 
 // exception gives a mistake AWS's name; other errors pass through.

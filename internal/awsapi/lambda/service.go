@@ -81,28 +81,14 @@ func (s *Service) API() awsapi.RESTAPI {
 
 // name is the function that a name, an ARN or a part of one means. Only the newest version is here.
 func (s *Service) name(text *string, qualifier ...*string) (string, error) {
-	parts := strings.Split(aws.ToString(text), ":")
-	if len(parts) > 1 {
-		i := 0
-		for j, p := range parts {
-			if p == "function" {
-				i = j + 1
-			}
-		}
-		if i == 0 && len(parts) == 3 { // ACCOUNT:function:NAME has the word; NAME:QUALIFIER has two parts
-			i = 1
-		}
-		parts = parts[min(i, len(parts)-1):]
-	}
-	if len(parts) == 2 {
-		qualifier = append(qualifier, &parts[1])
-	}
+	named, version := function.Named(aws.ToString(text))
+	qualifier = append(qualifier, &version)
 	for _, q := range qualifier {
 		if v := aws.ToString(q); v != "" && v != latest {
-			return "", notFound("Function not found: %s:%s. This server keeps the newest version of a function only (%s)", s.functions.ARN(parts[0]), v, latest)
+			return "", notFound("Function not found: %s:%s. This server keeps the newest version of a function only (%s)", s.functions.ARN(named), v, latest)
 		}
 	}
-	return parts[0], nil
+	return named, nil
 }
 
 func notFound(format string, args ...any) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/http"
 	"strings"
 	"time"
 
@@ -97,6 +98,8 @@ func (o *objects) apiError(err error, bucket, key, version string) error {
 		return s3err.GetNoSuchVersionErr(key, version)
 	case errors.Is(err, objectstore.ErrInvalidBucket):
 		return s3err.GetBucketErr(s3err.ErrInvalidBucketName, bucket)
+	case errors.Is(err, objectstore.ErrReserved):
+		return s3err.APIError{Code: "InvalidBucketName", Description: err.Error(), HTTPStatusCode: http.StatusBadRequest}
 	case errors.Is(err, objectstore.ErrBucketNotEmpty):
 		return s3err.GetBucketErr(s3err.ErrBucketNotEmpty, bucket)
 	case errors.Is(err, objectstore.ErrInvalidKey) && len(key) > objectstore.MaxKey:
