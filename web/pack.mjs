@@ -27,7 +27,7 @@ function licences() {
 
 for (const name of readdirSync(to)) if (name !== 'README') rmSync(join(to, name), { recursive: true });
 writeFileSync(join(from, 'licences.txt'), licences());
-for (const file of files(from)) {
+for (const file of files(from).filter((f) => !f.includes('/.vite/'))) {
   const body = readFileSync(file);
   const target = join(to, relative(from, file));
   mkdirSync(dirname(target), { recursive: true });

@@ -51,5 +51,5 @@ export default defineConfig({
   base: '/conveyor/',
   plugins: [react(), designTokens(), fontFiles()],
   worker: { format: 'es' },
-  build: { target: 'es2022', reportCompressedSize: false, modulePreload: { polyfill: false }, assetsInlineLimit: 0 },
+  build: { target: 'es2022', manifest: true, reportCompressedSize: false, modulePreload: { polyfill: false }, assetsInlineLimit: 0 },
 });

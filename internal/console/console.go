@@ -29,7 +29,8 @@ const Pages = "/conveyor/"
 
 // Pipelines is what the console asks of flow. Implemented by *flow.Service.
 type Pipelines interface {
-	Summaries(ctx context.Context, after string, limit, recent int) ([]flow.Summary, error)
+	Heads(ctx context.Context, sought string) ([]flow.Head, error)
+	Summaries(ctx context.Context, names []string, recent int) (map[string]*flow.Summary, error)
 	ARN(pipeline string) string
 }
 

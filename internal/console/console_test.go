@@ -3,6 +3,8 @@ package console_test
 import (
 	"bufio"
 	"context"
+	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -22,6 +24,7 @@ import (
 	"github.com/conveyor-cd/conveyor/internal/flow"
 	"github.com/conveyor-cd/conveyor/internal/iam"
 	"github.com/conveyor-cd/conveyor/internal/logstore"
+	"github.com/conveyor-cd/conveyor/internal/pipeline"
 	"github.com/conveyor-cd/conveyor/internal/queue"
 	"github.com/conveyor-cd/conveyor/internal/store"
 	"github.com/conveyor-cd/conveyor/internal/store/sqlstore"
@@ -32,10 +35,19 @@ const host = "console.test:4566"
 // belt stands for flow.
 type belt struct{}
 
-func (belt) Summaries(context.Context, string, int, int) ([]flow.Summary, error) {
-	one := []engine.ExecutionRecord{{ID: "e"}}
-	return []flow.Summary{{Name: "open", Recent: one}, {Name: "shut", Recent: one}}, nil
+func (belt) Heads(context.Context, string) ([]flow.Head, error) {
+	secret := []engine.SourceRevision{{Revision: pipeline.Revision{ID: "abc", Summary: "secret"}}}
+	return []flow.Head{{Name: "open", Status: "Failed", Started: 1, Sources: secret}, {Name: "shut", Status: "Failed", Started: 2, Sources: secret}}, nil
 }
+
+func (belt) Summaries(_ context.Context, names []string, _ int) (map[string]*flow.Summary, error) {
+	found := map[string]*flow.Summary{}
+	for _, name := range names {
+		found[name] = &flow.Summary{Name: name, Recent: []engine.ExecutionRecord{{ID: "e"}}}
+	}
+	return found, nil
+}
+
 func (belt) ARN(name string) string { return "arn:aws:codepipeline:us-east-1:000000000000:" + name }
 
 // house is a console with a root and the user mina.
@@ -245,9 +257,38 @@ const listsOpen = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Actio
 
 func TestTheSummaryTellsWhatMayBeKnown(t *testing.T) {
 	h := open(t)
-	w := h.ask("GET", "/conveyor/console/summary", h.signIn(t, h.user(t, listsOpen)), "", nil)
-	if body := w.Body.String(); !strings.Contains(body, `"shut"`) || strings.Count(body, `"id":"e"`) != 1 {
-		t.Errorf("%d %s", w.Code, body)
+	mina, root := h.signIn(t, h.user(t, listsOpen)), h.signIn(t, h.root)
+	for _, c := range []struct{ cookie, query, want string }{
+		{mina, "", "open:1 shut:0 of 2"},
+		{root, "", "shut:1 open:1 of 2"}, // what ran last comes first
+		{root, "?sort=name", "open:1 shut:1 of 2"},
+		{root, "?sort=name&descending=true&limit=1", "shut:1 of 2"},
+		{root, "?sort=name&limit=1&offset=1", "shut:1 of 2"},
+		{root, "?offset=7", "of 2"},
+		{mina, "?status=Failed", "open:1 of 1"}, // a filter tells no more than the list
+		{mina, "?search=SECRET", "open:1 of 1"},
+		{root, "?search=SECRET", "shut:1 open:1 of 2"},
+		{mina, "?search=shu", "shut:0 of 1"},
+		{root, "?search=bc", "of 0"},
+	} {
+		var page struct {
+			Pipelines []struct {
+				Name   string
+				Recent []any
+			}
+			Matching int
+		}
+		w := h.ask("GET", "/conveyor/console/summary"+c.query, c.cookie, "", nil)
+		if err := json.Unmarshal(w.Body.Bytes(), &page); err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		for _, p := range page.Pipelines {
+			got += fmt.Sprintf("%s:%d ", p.Name, len(p.Recent))
+		}
+		if got += fmt.Sprint("of ", page.Matching); got != c.want {
+			t.Errorf("%s: %s, want %s", c.query, got, c.want)
+		}
 	}
 }
 

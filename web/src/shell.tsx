@@ -14,9 +14,9 @@ import { signOut } from './api/session';
 import { ErrorBox } from './components/error-box';
 import { say, useFlash } from './flash';
 import { useWords } from './i18n';
-import { SignIn } from './pages/sign-in';
 import { remember, remembered } from './remember';
 
+const SignIn = lazy(() => import('./pages/sign-in'));
 const Pipelines = lazy(() => import('./pages/pipelines'));
 const Pipeline = lazy(() => import('./pages/pipeline'));
 const CreatePipeline = lazy(() => import('./pages/create-pipeline'));
@@ -88,7 +88,7 @@ export function Shell() {
   ) : !session.isFetched ? (
     <Waiting />
   ) : !person ? (
-    <SignIn />
+    <Suspense fallback={<Waiting />}><SignIn /></Suspense>
   ) : (
     <Suspense fallback={<Waiting />}>
       <Routes>

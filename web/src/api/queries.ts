@@ -1,6 +1,8 @@
-import { queryOptions } from '@tanstack/react-query';
+import { keepPreviousData, queryOptions } from '@tanstack/react-query';
 import { aws, here, refusal } from './aws';
+import { get } from './early';
 import { whoAmI } from './session';
+import { wishURL, type Wish } from './wish';
 
 /** One execution in the summary of pipelines. */
 export interface Run {
@@ -26,19 +28,22 @@ export interface Summary {
 
 export const sessionQ = () => queryOptions({ queryKey: ['session'], queryFn: whoAmI, staleTime: Infinity });
 
-async function summaries(signal: AbortSignal): Promise<Summary[]> {
-  const all: Summary[] = [];
-  for (let after = ''; ; ) {
-    const res = await fetch(`${here}summary?after=${encodeURIComponent(after)}`, { signal });
-    if (!res.ok) throw await refusal(res);
-    const page = (await res.json()) as { pipelines: Summary[]; next?: string };
-    all.push(...page.pipelines);
-    if (!page.next) return all;
-    after = page.next;
-  }
+/** One page of the list of pipelines, and how many match on all pages. */
+export interface Summaries {
+  pipelines: Summary[];
+  matching: number;
 }
 
-export const summaryQ = () => queryOptions({ queryKey: ['summary'], queryFn: ({ signal }) => summaries(signal) });
+export const summaryQ = (wish: Wish) =>
+  queryOptions({
+    queryKey: ['summary', wish],
+    placeholderData: keepPreviousData,
+    queryFn: async ({ signal }) => {
+      const res = await get(wishURL(wish), signal);
+      if (!res.ok) throw await refusal(res);
+      return (await res.json()) as Summaries;
+    },
+  });
 
 export const definitionQ = (name: string) =>
   queryOptions({ queryKey: ['pipeline', name, 'definition'], queryFn: ({ signal }) => aws('codepipeline', 'GetPipeline', { name }, signal) });

@@ -1,4 +1,5 @@
 import { here, refusal } from './aws';
+import { forget, get } from './early';
 
 /** Who is signed in, and where. */
 export interface Person {
@@ -11,7 +12,7 @@ export interface Person {
 }
 
 export async function whoAmI(): Promise<Person | null> {
-  const res = await fetch(`${here}session`);
+  const res = await get(`${here}session`);
   if (res.status === 401) return null;
   if (!res.ok) throw await refusal(res);
   return (await res.json()) as Person;
@@ -20,6 +21,7 @@ export async function whoAmI(): Promise<Person | null> {
 export type Credentials = { accessKeyId: string; secretAccessKey: string } | { link: string };
 
 export async function signIn(credentials: Credentials): Promise<Person> {
+  forget();
   const res = await fetch(`${here}session`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },

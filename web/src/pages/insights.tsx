@@ -10,14 +10,14 @@ import { measure } from '../insights';
 
 export default function Insights() {
   const { t, duration, locale } = useInsightsWords();
-  const list = useQuery(summaryQ());
+  const list = useQuery(summaryQ({ size: 100 }));
   const percent = new Intl.NumberFormat(locale, { style: 'percent', maximumFractionDigits: 1 });
   const round = (n: number) => Math.round(n * 10) / 10;
   return (
     <SpaceBetween size="l">
       {list.isError && <ErrorBox error={list.error} retry={() => void list.refetch()} />}
       <Table
-        items={(list.data ?? []).slice(0, 500).map(measure)}
+        items={(list.data?.pipelines ?? []).map(measure)}
         loading={list.isLoading}
         loadingText={t('loading')}
         empty={t('noData')}

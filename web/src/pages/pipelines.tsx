@@ -1,7 +1,7 @@
 import Badge from '@cloudscape-design/components/badge';
 import Box from '@cloudscape-design/components/box';
 import Button from '@cloudscape-design/components/button';
-import CollectionPreferences, { type CollectionPreferencesProps } from '@cloudscape-design/components/collection-preferences';
+import type { CollectionPreferencesProps } from '@cloudscape-design/components/collection-preferences';
 import Header from '@cloudscape-design/components/header';
 import Pagination from '@cloudscape-design/components/pagination';
 import Select from '@cloudscape-design/components/select';
@@ -9,9 +9,10 @@ import SpaceBetween from '@cloudscape-design/components/space-between';
 import Table, { type TableProps } from '@cloudscape-design/components/table';
 import TextFilter from '@cloudscape-design/components/text-filter';
 import { useQuery } from '@tanstack/react-query';
-import { useMemo, useState } from 'react';
-import { useNavigate } from 'react-router';
+import { lazy, Suspense, useEffect, useState } from 'react';
+import { useNavigate, useSearchParams } from 'react-router';
 import { summaryQ, type Run, type Summary } from '../api/queries';
+import { defaultSize, wishOf, type Wish } from '../api/wish';
 import { commit } from '../components/commit';
 import { ErrorBox } from '../components/error-box';
 import { LinkTo } from '../components/link-to';
@@ -19,17 +20,20 @@ import { Status } from '../components/status';
 import { useWords, type Key } from '../i18n';
 import { remember, remembered } from '../remember';
 
-const columns = ['name', 'status', 'source', 'started', 'recent', 'type', 'mode'] as const;
+const PipelinesPreferences = lazy(() => import('./pipelines-preferences'));
+
+export type Preferences = CollectionPreferencesProps.Preferences;
+export const columns = ['name', 'status', 'source', 'started', 'recent', 'type', 'mode'] as const;
 const statuses = ['InProgress', 'Succeeded', 'Failed', 'Stopped', 'Superseded'] satisfies Key[];
-const defaults: CollectionPreferencesProps.Preferences = {
-  pageSize: 20, wrapLines: false, contentDisplay: columns.map((id) => ({ id, visible: id !== 'mode' })),
+const defaults: Preferences = {
+  pageSize: defaultSize, wrapLines: false, contentDisplay: columns.map((id) => ({ id, visible: id !== 'mode' })),
 };
 
 const statusOf = (p: Summary) => (p.recent === null ? 'NotAllowed' : p.recent[0]?.status);
 const seconds = (time?: string) => (time ? Date.parse(time) / 1000 : undefined);
-const startOf = (p: Summary) => seconds(p.recent?.[0]?.started) ?? 0;
+const startOf = (p: Summary) => seconds(p.recent?.[0]?.started);
 
-function preferences(): CollectionPreferencesProps.Preferences {
+function preferences(): Preferences {
   try {
     return { ...defaults, ...(JSON.parse(remembered('pipelines') ?? '{}') as object) };
   } catch {
@@ -37,38 +41,40 @@ function preferences(): CollectionPreferencesProps.Preferences {
   }
 }
 
+/** The list of pipelines. The server searches, sorts and cuts it into pages; what is asked for stands in the address. */
 export default function Pipelines() {
-  const { t, at, ago } = useWords();
+  const { t, at, ago, locale } = useWords();
   const go = useNavigate();
-  const list = useQuery(summaryQ());
+  const [query, setQuery] = useSearchParams();
   const [prefs, setPrefs] = useState(preferences);
-  const [sought, setSought] = useState('');
-  const [status, setStatus] = useState('');
-  const [page, setPage] = useState(1);
-  const [sorting, setSorting] = useState<{ column: TableProps.SortingColumn<Summary>; descending: boolean }>();
+  const wish = wishOf(query);
+  if (!(statuses as string[]).includes(wish.status ?? '')) wish.status = '';
+  const size = prefs.pageSize ?? defaultSize;
+  const list = useQuery(summaryQ({ ...wish, size }));
+  const [typed, setTyped] = useState(wish.search ?? '');
 
-  const rows = useMemo(() => {
-    const low = sought.toLowerCase();
-    const found = (list.data ?? []).filter((p) => (!status || statusOf(p) === status) && (!low || text(p).includes(low)));
-    const compare = sorting?.column.sortingComparator ?? ((a: Summary, b: Summary) => startOf(b) - startOf(a));
-    found.sort(compare);
-    return sorting?.descending ? found.reverse() : found;
-  }, [list.data, sought, status, sorting]);
-
-  const size = prefs.pageSize ?? 20;
-  const pages = Math.max(1, Math.ceil(rows.length / size));
-  const shown = Math.min(page, pages);
-  const clear = () => (setSought(''), setStatus(''));
+  function ask(change: Wish) {
+    const next = Object.entries({ ...wish, page: 1, ...change }).filter(([k, v]) => v && !(k === 'page' && v === 1));
+    setQuery(new URLSearchParams(next.map(([k, v]) => [k, String(v)])), { replace: true });
+  }
+  useEffect(() => {
+    if (typed === (wish.search ?? '')) return undefined;
+    const pause = setTimeout(() => ask({ search: typed }), 150);
+    return () => clearTimeout(pause);
+  });
+  const clear = () => (setTyped(''), setQuery({}));
+  const matching = list.data?.matching ?? 0;
+  const sought = !!(wish.search || wish.status);
   const definitions: TableProps.ColumnDefinition<Summary>[] = [
-    { id: 'name', header: t('name'), isRowHeader: true, minWidth: 140, sortingComparator: (a, b) => a.name.localeCompare(b.name), cell: (p) => <LinkTo to={`/pipelines/${encodeURIComponent(p.name)}`}>{p.name}</LinkTo> },
-    { id: 'status', header: t('status'), minWidth: 130, sortingComparator: (a, b) => (statusOf(a) ?? '').localeCompare(statusOf(b) ?? ''), cell: (p) => <Status value={statusOf(p)} /> },
+    { id: 'name', header: t('name'), isRowHeader: true, minWidth: 140, sortingField: 'name', cell: (p) => <LinkTo to={`/pipelines/${encodeURIComponent(p.name)}`}>{p.name}</LinkTo> },
+    { id: 'status', header: t('status'), minWidth: 130, sortingField: 'status', cell: (p) => <Status value={statusOf(p)} /> },
     { id: 'source', header: t('source'), minWidth: 200, cell: (p) => <Revision run={p.recent?.[0]} /> },
-    { id: 'started', header: t('started'), minWidth: 120, sortingComparator: (a, b) => startOf(a) - startOf(b), cell: (p) => <span title={at(startOf(p))}>{ago(startOf(p))}</span> },
+    { id: 'started', header: t('started'), minWidth: 120, sortingField: 'started', cell: (p) => <span title={at(startOf(p))}>{ago(startOf(p))}</span> },
     { id: 'recent', header: t('recent'), minWidth: 120, cell: (p) => <Strip runs={p.recent ?? []} /> },
     { id: 'type', header: t('type'), cell: (p) => <Badge>{p.pipelineType}</Badge> },
     { id: 'mode', header: t('mode'), cell: (p) => p.executionMode },
   ];
-  const empty = list.data?.length ? (
+  const empty = sought ? (
     <Box textAlign="center"><Box fontWeight="bold">{t('matches', { n: 0 })}</Box><Button onClick={clear}>{t('clearFilter')}</Button></Box>
   ) : (
     <Box textAlign="center"><Box fontWeight="bold">{t('noPipelines')}</Box><Box color="text-body-secondary">{t('noPipelinesHint')}</Box></Box>
@@ -77,7 +83,7 @@ export default function Pipelines() {
     <SpaceBetween size="m">
       {list.isError && <ErrorBox error={list.error} retry={() => void list.refetch()} />}
       <Table<Summary>
-        items={rows.slice((shown - 1) * size, shown * size)}
+        items={list.data?.pipelines ?? []}
         columnDefinitions={definitions}
         columnDisplay={prefs.contentDisplay}
         wrapLines={prefs.wrapLines}
@@ -85,43 +91,33 @@ export default function Pipelines() {
         loading={list.isLoading}
         loadingText={t('loading')}
         empty={empty}
-        sortingColumn={sorting?.column}
-        sortingDescending={sorting?.descending}
-        onSortingChange={(e) => setSorting({ column: e.detail.sortingColumn, descending: e.detail.isDescending ?? false })}
+        sortingColumn={definitions.find((c) => c.sortingField === wish.sort)}
+        sortingDescending={wish.descending}
+        onSortingChange={(e) => ask({ sort: e.detail.sortingColumn.sortingField, descending: e.detail.isDescending })}
         ariaLabels={{ tableLabel: t('pipelines') }}
         header={
-          <Header variant="h1" counter={list.data && `(${list.data.length})`} actions={<Button variant="primary" onClick={() => void go('/create')}>{t('createPipeline')}</Button>}>{t('pipelines')}</Header>
+          <Header variant="h1" counter={list.data && `(${matching.toLocaleString(locale)})`} actions={<Button variant="primary" onClick={() => void go('/create')}>{t('createPipeline')}</Button>}>{t('pipelines')}</Header>
         }
         filter={
           <div className="filters">
-            <TextFilter filteringText={sought} filteringPlaceholder={t('findPipelines')} filteringAriaLabel={t('findPipelines')} countText={t('matches', { n: rows.length })} onChange={(e) => (setSought(e.detail.filteringText), setPage(1))} />
+            <TextFilter filteringText={typed} filteringPlaceholder={t('findPipelines')} filteringAriaLabel={t('findPipelines')} countText={t('matches', { n: matching })} onChange={(e) => setTyped(e.detail.filteringText)} />
             <Select
               ariaLabel={t('status')}
-              selectedOption={{ value: status, label: status ? t(status as Key) : t('anyStatus') }}
-              onChange={(e) => (setStatus(e.detail.selectedOption.value ?? ''), setPage(1))}
+              selectedOption={{ value: wish.status, label: wish.status ? t(wish.status as Key) : t('anyStatus') }}
+              onChange={(e) => ask({ status: e.detail.selectedOption.value })}
               options={[{ value: '', label: t('anyStatus') }, ...statuses.map((value) => ({ value, label: t(value) }))]}
             />
           </div>
         }
-        pagination={<Pagination ariaLabels={{ pageLabel: (n) => t('page', { n }), nextPageLabel: t('nextPage'), previousPageLabel: t('previousPage') }} currentPageIndex={shown} pagesCount={pages} onChange={(e) => setPage(e.detail.currentPageIndex)} />}
+        pagination={<Pagination ariaLabels={{ pageLabel: (n) => t('page', { n }), nextPageLabel: t('nextPage'), previousPageLabel: t('previousPage') }} currentPageIndex={wish.page ?? 1} pagesCount={Math.max(1, Math.ceil(matching / size))} onChange={(e) => ask({ page: e.detail.currentPageIndex })} />}
         preferences={
-          <CollectionPreferences
-            title={t('preferences')}
-            preferences={prefs}
-            onConfirm={(e) => (setPrefs(e.detail), remember('pipelines', JSON.stringify(e.detail)))}
-            pageSizePreference={{ title: t('pageSize'), options: [10, 20, 50, 100].map((value) => ({ value, label: String(value) })) }}
-            wrapLinesPreference={{ label: t('wrapLines') }}
-            contentDisplayPreference={{ title: t('columns'), options: columns.map((id) => ({ id, label: t(id), alwaysVisible: id === 'name' })) }}
-          />
+          <Suspense fallback={null}>
+            <PipelinesPreferences value={prefs} onChange={(p) => (setPrefs(p), remember('pipelines', JSON.stringify(p)))} />
+          </Suspense>
         }
       />
     </SpaceBetween>
   );
-}
-
-function text(p: Summary): string {
-  const r = commit(p.recent?.[0]?.revisions?.[0]?.revision);
-  return `${p.name} ${r.id} ${r.message}`.toLowerCase();
 }
 
 function Revision({ run }: { run?: Run }) {

@@ -16,7 +16,7 @@ import { ErrorBox } from '../components/error-box';
 import { useWords } from '../i18n';
 
 /** Signing in with an access key, or with the one-time link that opened the page. */
-export function SignIn() {
+export default function SignIn() {
   const { t } = useWords();
   const go = useNavigate();
   const queries = useQueryClient();
