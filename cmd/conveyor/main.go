@@ -19,11 +19,20 @@ func main() {
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	if err := rootCommand().ExecuteContext(ctx); err != nil {
-		if !errors.Is(err, context.Canceled) {
-			fmt.Fprintln(os.Stderr, "conveyor:", err)
-		}
-		os.Exit(1)
+		os.Exit(tell(err))
 	}
+}
+
+// tell says what went wrong, unless that has been done, and returns the status to exit with.
+func tell(err error) int {
+	status := 1
+	if own, ok := errors.AsType[*exitStatus](err); ok {
+		status, err = own.status, own.err
+	}
+	if err != nil && !errors.Is(err, context.Canceled) {
+		fmt.Fprintln(os.Stderr, "conveyor:", err)
+	}
+	return status
 }
 
 func rootCommand() *cobra.Command {
@@ -35,13 +44,14 @@ func rootCommand() *cobra.Command {
 It implements the model of AWS CodePipeline with CodeCommit, CodeBuild and S3 around it, and speaks their wire
 protocols: the unmodified aws CLI, the SDKs and Terraform drive it. Everything lives in one data directory.`,
 		Example: `  conveyor demo                      see the belt move, from a push to the served page
+  conveyor run                       run this directory's buildspec, without a server
   conveyor server                    serve on 127.0.0.1:4566, with everything in ./conveyor-data
   eval "$(conveyor env)"             point the aws CLI, SDKs and Terraform at this server
   aws codepipeline list-pipelines`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(serverCommand(), envCommand(), explainCommand(), consoleCommand(), eventsCommand(), connectionCommand(), demoCommand(), backupCommand(), versionCommand())
+	root.AddCommand(serverCommand(), runCommand(), envCommand(), explainCommand(), consoleCommand(), eventsCommand(), connectionCommand(), demoCommand(), backupCommand(), versionCommand())
 	return root
 }
 

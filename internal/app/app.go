@@ -26,11 +26,15 @@ type App struct {
 	health   *health
 	http     *http.Server
 	closers  closers
+	options  options
 }
 
 // Open takes the data directory and the port, and opens every room. Nothing works on jobs before Run.
-func Open(ctx context.Context, c config.Config, log *slog.Logger) (*App, error) {
+func Open(ctx context.Context, c config.Config, log *slog.Logger, with ...Option) (*App, error) {
 	a := &App{config: c, log: log}
+	for _, option := range with {
+		option(&a.options)
+	}
 	if err := a.open(ctx); err != nil {
 		return nil, errors.Join(err, a.closers.close())
 	}
@@ -68,7 +72,7 @@ func (a *App) open(ctx context.Context) error {
 		return err
 	}
 	a.health = &health{ping: db.Ping, data: a.config.Data}
-	a.rooms, err = openRooms(ctx, a.config, seat, db, a.log)
+	a.rooms, err = openRooms(ctx, a.config, a.options, seat, db, a.log)
 	if a.rooms != nil {
 		a.closers = append(a.closers, a.rooms.closers.close)
 	}
@@ -87,6 +91,9 @@ func (a *App) open(ctx context.Context) error {
 	return nil
 }
 
+// URL is how clients reach the server.
+func (a *App) URL() string { return a.config.PublicURL }
+
 // Run serves until ctx ends, then drains within the shutdown timeout and closes everything. It returns nil after an
 // orderly stop.
 func (a *App) Run(ctx context.Context) (err error) {
@@ -97,7 +104,9 @@ func (a *App) Run(ctx context.Context) (err error) {
 	served := make(chan error, 1)
 	go func() { served <- a.http.Serve(a.listener) }()
 	a.health.ready.Store(true)
-	a.sayHowToSignIn(ctx)
+	if !a.options.directories {
+		a.sayHowToSignIn(ctx)
+	}
 	a.log.Info("serving", "url", a.config.PublicURL, "data", a.config.Data, "region", a.config.Region)
 
 	select {

@@ -8,6 +8,7 @@ import (
 	"github.com/conveyor-cd/conveyor/internal/action/codebuild"
 	"github.com/conveyor-cd/conveyor/internal/action/codecommit"
 	"github.com/conveyor-cd/conveyor/internal/action/deploymentwindow"
+	"github.com/conveyor-cd/conveyor/internal/action/directory"
 	"github.com/conveyor-cd/conveyor/internal/action/invoke"
 	"github.com/conveyor-cd/conveyor/internal/action/lambda"
 	"github.com/conveyor-cd/conveyor/internal/action/s3deploy"
@@ -38,6 +39,9 @@ func (r *rooms) providers(db store.Store) (*action.Registry, error) {
 		list = append(list, p)
 	}
 	list = append(list, r.elsewhere.sources.Providers()...)
+	if r.options.directories {
+		list = append(list, directory.New(r.objects))
+	}
 	return action.NewRegistry(r.log.With("room", "actions"), r.limited(list)...)
 }
 

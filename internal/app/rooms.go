@@ -60,6 +60,7 @@ import (
 // rooms are the opened services of one server.
 type rooms struct {
 	config       config.Config
+	options      options
 	seat         *seat
 	log          *slog.Logger
 	identities   *iam.Directory
@@ -102,8 +103,8 @@ type rooms struct {
 const lease = 10 * time.Second
 
 // openRooms opens everything over one database. After an error the rooms that were opened are returned, to be closed.
-func openRooms(ctx context.Context, c config.Config, seat *seat, db store.Store, log *slog.Logger) (*rooms, error) {
-	r := &rooms{config: c, seat: seat, log: log}
+func openRooms(ctx context.Context, c config.Config, o options, seat *seat, db store.Store, log *slog.Logger) (*rooms, error) {
+	r := &rooms{config: c, options: o, seat: seat, log: log}
 	root, err := iam.Root(ctx, c.Data)
 	if err != nil {
 		return r, err

@@ -93,7 +93,7 @@ func TestFailingCommand(t *testing.T) {
 	r := s.commands(build.Commands{Lines: []string{"export A=1", "echo before; (exit 3)", "echo never"}, Export: []string{"A"}},
 		[]pipeline.Artifact{s.putZip("App", map[string]string{"f": "f"})}, []pipeline.Artifact{out})
 	b := s.expect(s.wait(*s.start(r).Id), types.StatusTypeFailed)
-	want := "phase BUILD: COMMAND_EXECUTION_ERROR: Error while executing command: echo before; (exit 3). Reason: exit status 3"
+	want := "phase BUILD: COMMAND_EXECUTION_ERROR: Error while executing command: echo before; (exit 3). Reason: exit status 3\nThe last lines of its output:\nbefore"
 	if got := build.FailureReason(&b); got != want {
 		t.Errorf("the reason is %q, want %q", got, want)
 	}

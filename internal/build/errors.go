@@ -28,7 +28,10 @@ type LimitError struct{ Message string }
 func (e *LimitError) Error() string { return e.Message }
 
 // Failure ends a phase: the code and message of its context (AWS: PhaseContext).
-type Failure struct{ Code, Message string }
+type Failure struct {
+	Code, Message string
+	LastWords     string // the last lines of the command that failed; the context has them below the message
+}
 
 func (f *Failure) Error() string { return f.Code + ": " + f.Message }
 

@@ -25,6 +25,8 @@ type buildLog struct {
 	mu      sync.Mutex
 	room    *sync.Cond
 	mask    mask
+	last    lastWords
+	own     bool   // the line being written is the build service's
 	partial []byte // a line that has not ended yet
 	lines   []LogLine
 	pending int
@@ -135,6 +137,9 @@ func (l *buildLog) push(at time.Time, line []byte) {
 	text := strings.ToValidUTF8(string(line), "\uFFFD")
 	text = strings.ReplaceAll(strings.TrimSuffix(text, "\r"), "\x00", "\uFFFD")
 	l.lines = append(l.lines, LogLine{Time: at, Text: text})
+	if !l.own {
+		l.last.add(text)
+	}
 	l.pending += len(text) + 32
 	select {
 	case l.wake <- struct{}{}:
@@ -151,6 +156,8 @@ func (l *buildLog) Printf(format string, args ...any) {
 	}
 	now := l.now()
 	l.endLine(now)
+	l.own = true
+	defer func() { l.own = false }()
 	prefix := "[Container] " + now.UTC().Format("2006/01/02 15:04:05.000000") + " "
 	for line := range strings.SplitSeq(fmt.Sprintf(format, args...), "\n") {
 		l.add(now, []byte(prefix+line))

@@ -54,9 +54,17 @@ func (p *progress) leave(status types.StatusType, why *Failure) {
 		last.DurationInSeconds = aws.Int64(int64(end.Sub(aws.ToTime(last.StartTime)).Round(time.Second) / time.Second))
 		last.Contexts = []types.PhaseContext{{StatusCode: aws.String(""), Message: aws.String("")}}
 		if why != nil {
-			last.Contexts[0] = types.PhaseContext{StatusCode: aws.String(why.Code), Message: aws.String(why.Message)}
+			last.Contexts[0] = types.PhaseContext{StatusCode: aws.String(why.Code), Message: aws.String(why.text())}
 		}
 	})
+}
+
+// text is the message with the failed command's last lines below it.
+func (f *Failure) text() string {
+	if f.LastWords == "" {
+		return f.Message
+	}
+	return f.Message + "\nThe last lines of its output:\n" + f.LastWords
 }
 
 // complete ends the build.

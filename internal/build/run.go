@@ -142,7 +142,7 @@ func verdict(ctx context.Context, err error) (types.StatusType, *Failure) {
 	}
 	if f, ok := errors.AsType[*Failure](err); ok {
 		text := strings.Replace(err.Error(), f.Error(), f.Message, 1) // what wraps the failure says which source it was
-		return types.StatusTypeFailed, &Failure{Code: f.Code, Message: text}
+		return types.StatusTypeFailed, &Failure{Code: f.Code, Message: text, LastWords: f.LastWords}
 	}
 	return types.StatusTypeFault, &Failure{Code: codeInternal, Message: err.Error()}
 }
@@ -275,6 +275,7 @@ func (r *run) commands(ctx context.Context, phase buildspec.Phase) error {
 func (r *run) each(ctx context.Context, phase buildspec.Phase, commands []string) error {
 	for _, command := range commands {
 		r.log.Printf("Running command %s", command)
+		r.log.forget()
 		text := command
 		if r.spec.Version == buildspec.V01 {
 			text = "(\n" + command + "\n)" // every command has a shell of its own
@@ -286,10 +287,12 @@ func (r *run) each(ctx context.Context, phase buildspec.Phase, commands []string
 		if status == 0 {
 			continue
 		}
+		words := r.log.lastWords()
 		r.log.Printf("Command did not exit successfully %s exit status %d", command, status)
 		f := &Failure{
-			Code:    codeCommand,
-			Message: fmt.Sprintf("Error while executing command: %s. Reason: exit status %d", command, status),
+			Code:      codeCommand,
+			Message:   fmt.Sprintf("Error while executing command: %s. Reason: exit status %d", command, status),
+			LastWords: words,
 		}
 		return errors.Join(f, r.notSucceeding(ctx))
 	}

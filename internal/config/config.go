@@ -66,6 +66,14 @@ func (c *Config) Bind(fs *pflag.FlagSet) {
 	fs.DurationVar(&c.ShutdownTimeout, "shutdown-timeout", 10*time.Second, "`time` SIGTERM waits for requests and builds before they are cut off and left for the next start")
 }
 
+// Defaults are the settings of a server that was told nothing.
+func Defaults() (*Config, error) {
+	c := &Config{}
+	fs := pflag.NewFlagSet("defaults", pflag.ContinueOnError)
+	c.Bind(fs)
+	return c, c.Load(fs, nil)
+}
+
 // Load fills in what the flags left open: the environment, then the file. fs is the parsed flag set of Bind; environ is
 // os.Environ(). Errors name the setting and where it was set.
 func (c *Config) Load(fs *pflag.FlagSet, environ []string) error {

@@ -1,0 +1,29 @@
+package build_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/codebuild/types"
+
+	"github.com/conveyor-cd/conveyor/internal/build"
+)
+
+// A red build says with which words its command ended: the command's own, not those of the ones before and after.
+func TestFailedCommandsLastWords(t *testing.T) {
+	t.Parallel()
+	s := serve(t, options{})
+	b := s.run(`{version: 0.2, phases: {build: {
+		commands: [echo before, "for i in $(seq 20); do echo line $i; done; echo; printf unfinished; exit 5"],
+		finally: [echo after]}}}`)
+	s.expect(b, types.StatusTypeFailed)
+	reason := build.FailureReason(&b)
+	_, words, _ := strings.Cut(reason, "output:\n")
+	lines := strings.Split(words, "\n")
+	if len(lines) != 10 || lines[0] != "line 12" || lines[9] != "unfinished" {
+		t.Errorf("the reason is %q", reason)
+	}
+	if said := s.said(b); strings.Count(said, "line 20") != 1 {
+		t.Errorf("the log repeats the last lines:\n%s", said)
+	}
+}
