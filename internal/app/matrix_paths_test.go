@@ -51,6 +51,9 @@ var paths = slices.Concat(
 	of("console", "*", "/conveyor/console/events", "GET"),
 	of("console", "GROUP", "/conveyor/console/log?group=some&stream=some", "GET"),
 	of("console", "PIPELINE", "/conveyor/console/explain/some", "GET"),
+	of("console", "REPOSITORY", "/conveyor/console/code/site/references", "GET"),
+	of("console", "REPOSITORY", "/conveyor/console/code/site/commits", "GET"),
+	of("console", "REPOSITORY", "/conveyor/console/code/site/tags/v1", "PUT", "DELETE"),
 	of("console", "BUCKET/KEY", "/conveyor/console/s3/bucket/key", "GET", "PUT"),
 )
 

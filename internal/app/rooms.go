@@ -188,7 +188,7 @@ func openRooms(ctx context.Context, c config.Config, o options, seat *seat, db s
 	r.topicPages = &topichost.Host{Topics: r.topics, Signer: r.signer, Verifier: verifier, Authorizer: authorizer, Log: log.With("room", "topics")}
 	r.approvals = &approvalhost.Host{Links: r.links, Approvals: r.flow, Users: identities, Authorizer: authorizer, Log: log.With("room", "approvals")}
 	r.console, err = console.New(console.Options{
-		Store: db, Keys: identities, Verifier: verifier, Authorizer: authorizer, Pipelines: r.flow, Events: r.events, Logs: r.logs,
+		Store: db, Keys: identities, Verifier: verifier, Authorizer: authorizer, Pipelines: r.flow, Events: r.events, Logs: r.logs, Repositories: r.repositories,
 		API: r.api, Explain: r.explain, ExplainAt: explain.Prefix, S3: r.s3, Place: place, PublicURL: c.PublicURL, Log: log.With("room", "console"),
 	})
 	return r, err

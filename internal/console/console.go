@@ -49,6 +49,8 @@ type Options struct {
 	Pipelines  Pipelines
 	Events     Events
 	Logs       Logs
+	// Repositories are the hosted ones.
+	Repositories Repositories
 	// API, Explain (below ExplainAt) and S3 take signed requests.
 	API, Explain, S3 http.Handler
 	ExplainAt        string
@@ -82,6 +84,10 @@ func New(o Options) (*Handler, error) {
 	h.mux.HandleFunc("GET "+Prefix+"log", h.signedIn(h.tail))
 	h.mux.HandleFunc("POST "+Prefix+"aws", h.signedIn(h.callAPI))
 	h.mux.HandleFunc("GET "+Prefix+"explain/", h.signedIn(h.callExplain))
+	h.mux.HandleFunc("GET "+Prefix+"code/{repository}/references", h.onCode("codecommit:GetReferences", h.references))
+	h.mux.HandleFunc("GET "+Prefix+"code/{repository}/commits", h.onCode("codecommit:GetCommitHistory", h.history))
+	h.mux.HandleFunc("PUT "+Prefix+"code/{repository}/tags/{tag...}", h.onCode("codecommit:GitPush", h.makeTag))
+	h.mux.HandleFunc("DELETE "+Prefix+"code/{repository}/tags/{tag...}", h.onCode("codecommit:GitPush", h.removeTag))
 	h.mux.HandleFunc(Prefix+"s3/", h.signedIn(h.callS3))
 	h.mux.HandleFunc(Prefix, func(w http.ResponseWriter, r *http.Request) {
 		h.refuse(w, r, &awsapi.Error{Code: "NotFound", Message: "The console has nothing at " + r.URL.Path + ".", Status: http.StatusNotFound})

@@ -22,6 +22,7 @@ import (
 	"github.com/conveyor-cd/conveyor/internal/engine"
 	"github.com/conveyor-cd/conveyor/internal/event"
 	"github.com/conveyor-cd/conveyor/internal/flow"
+	"github.com/conveyor-cd/conveyor/internal/gitrepo"
 	"github.com/conveyor-cd/conveyor/internal/iam"
 	"github.com/conveyor-cd/conveyor/internal/logstore"
 	"github.com/conveyor-cd/conveyor/internal/pipeline"
@@ -57,6 +58,7 @@ type house struct {
 	root   iam.AccessKey
 	store  store.Store
 	events *event.Service
+	repos  *gitrepo.Store
 	seen   *http.Request // what a service behind it got
 }
 
@@ -75,6 +77,10 @@ func open(t *testing.T) *house {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = logs.Close(context.Background()) })
+	if h.repos, err = gitrepo.Open(filepath.Join(t.TempDir(), "repositories"), db, gitrepo.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = h.repos.Close() })
 	verifier := awsapi.NewVerifier(h.users, awsapi.Place{})
 	service := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h.seen = r
@@ -90,7 +96,7 @@ func open(t *testing.T) *house {
 		_, _ = io.WriteString(w, who.Arn)
 	})
 	h.Handler, err = console.New(console.Options{
-		Store: db, Keys: h.users, Verifier: verifier, Authorizer: awsapi.NewAuthorizer(h.users), Pipelines: belt{}, Events: h.events, Logs: logs,
+		Store: db, Keys: h.users, Verifier: verifier, Authorizer: awsapi.NewAuthorizer(h.users), Pipelines: belt{}, Events: h.events, Logs: logs, Repositories: h.repos,
 		API: service, Explain: service, ExplainAt: "/conveyor/explain/", S3: service, Place: awsapi.Place{}.WithDefaults(), PublicURL: "http://" + host, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {

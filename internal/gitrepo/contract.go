@@ -24,6 +24,8 @@ var (
 	ErrNoRef = errors.New("branch, tag or commit does not exist")
 	// ErrBranchExists: the branch is there already.
 	ErrBranchExists = errors.New("branch exists already")
+	// ErrTagExists: the tag is there already.
+	ErrTagExists = errors.New("tag exists already")
 	// ErrBadBranch: git would not accept this branch name.
 	ErrBadBranch = errors.New("not a valid branch name")
 	// ErrDefaultBranch: the default branch cannot be deleted.

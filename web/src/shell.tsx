@@ -99,7 +99,7 @@ export function Shell() {
         <Route path="/builds" element={<Builds />} />
         <Route path="/builds/:id" element={<Build />} />
         <Route path="/repositories" element={<Repositories />} />
-        <Route path="/repositories/:name" element={<Repository />} />
+        <Route path="/repositories/:name/*" element={<Repository />} />
         <Route path="/buckets" element={<Buckets />} />
         <Route path="/buckets/:name" element={<Bucket />} />
         <Route path="/insights" element={<Insights />} />
