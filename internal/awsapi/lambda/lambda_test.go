@@ -167,7 +167,7 @@ func TestAFunctionIsInvoked(t *testing.T) {
 			t.Fatal(err)
 		}
 		out, err := c.Invoke(t.Context(), &sdk.InvokeInput{FunctionName: name, Payload: []byte(`{"n":1}`)})
-		if err != nil || string(out.Payload) != `{"done":true}` || out.StatusCode != 200 || out.FunctionError != nil || <-got != `{"n":1}` {
+		if err != nil || string(out.Payload) != `{"done":true}` || out.StatusCode != http.StatusOK || out.FunctionError != nil || <-got != `{"n":1}` {
 			t.Errorf("%+v, %v", out, err)
 		}
 		out, err = c.Invoke(t.Context(), &sdk.InvokeInput{FunctionName: name, Payload: []byte(`"fail"`)})
@@ -175,11 +175,11 @@ func TestAFunctionIsInvoked(t *testing.T) {
 			t.Errorf("%+v, %v", out, err)
 		}
 		out, err = c.Invoke(t.Context(), &sdk.InvokeInput{FunctionName: name, Payload: []byte(`{"later":1}`), InvocationType: types.InvocationTypeEvent})
-		if err != nil || out.StatusCode != 202 || <-got != `{"later":1}` {
+		if err != nil || out.StatusCode != http.StatusAccepted || <-got != `{"later":1}` {
 			t.Errorf("%+v, %v", out, err)
 		}
 		out, err = c.Invoke(t.Context(), &sdk.InvokeInput{FunctionName: name, InvocationType: types.InvocationTypeDryRun})
-		if err != nil || out.StatusCode != 204 || len(got) > 0 {
+		if err != nil || out.StatusCode != http.StatusNoContent || len(got) > 0 {
 			t.Errorf("%+v, %v", out, err)
 		}
 		_, err = c.Invoke(t.Context(), &sdk.InvokeInput{FunctionName: name, Payload: []byte(`{`)})
