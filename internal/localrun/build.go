@@ -43,7 +43,7 @@ func (r *run) build(ctx context.Context) error {
 		return plain(err)
 	}
 	r.View.Begin(p.Name, []string{buildStage})
-	end, err := r.followBuild(ctx, aws.ToString(started.Build.Id))
+	end, err := r.followBuild(ctx, aws.ToString(started.Build.Id), p.Name, true)
 	if err != nil {
 		return err
 	}
@@ -121,10 +121,10 @@ func specOf(dir, setting string) *buildspec.Spec {
 	return spec
 }
 
-// followBuild shows the build's log until it ends.
-func (r *run) followBuild(ctx context.Context, id string) (*types.Build, error) {
+// followBuild shows the build's log, until it ends when follow is set.
+func (r *run) followBuild(ctx context.Context, id, name string, follow bool) (*types.Build, error) {
 	began := time.Now()
-	r.View.Action(buildStage, r.plan.Build, inProgress, "")
+	r.View.Action(buildStage, name, inProgress, "")
 	var log *tail
 	for {
 		out, err := r.api.builds.BatchGetBuilds(ctx, &codebuild.BatchGetBuildsInput{Ids: []string{id}})
@@ -132,25 +132,39 @@ func (r *run) followBuild(ctx context.Context, id string) (*types.Build, error) 
 			return nil, interrupted(ctx, err)
 		}
 		if len(out.Builds) != 1 {
-			return nil, fmt.Errorf("the build %s is gone", id)
+			return nil, fmt.Errorf("there is no build %s", id)
 		}
 		b := &out.Builds[0]
 		if log == nil && b.Logs != nil {
-			log, _ = tailOf(aws.ToString(b.Logs.CloudWatchLogsArn))
+			if t, ok := tailOf(aws.ToString(b.Logs.CloudWatchLogsArn)); ok {
+				log = t
+			}
 		}
-		lines, err := r.api.lines(ctx, log)
-		if err != nil {
+		if err := r.showLines(ctx, name, log); err != nil {
 			return nil, interrupted(ctx, err)
 		}
-		r.View.Log(buildStage, r.plan.Build, lines)
 		if b.BuildComplete {
-			r.View.Action(buildStage, r.plan.Build, status(b.BuildStatus), build.FailureReason(b))
+			r.View.Action(buildStage, name, status(b.BuildStatus), build.FailureReason(b))
+		}
+		if b.BuildComplete || !follow {
 			return b, nil
 		}
 		if err := pause(ctx, refresh(began)); err != nil {
 			return nil, err
 		}
 	}
+}
+
+// showLines shows what is new in a build's log; nil: it has none.
+func (r *run) showLines(ctx context.Context, name string, log *tail) error {
+	if log == nil {
+		return nil
+	}
+	lines, err := r.api.lines(ctx, log)
+	if err == nil {
+		r.View.Log(buildStage, name, lines)
+	}
+	return err
 }
 
 // status is a build's status in the words of actions.

@@ -28,7 +28,7 @@ type clients struct {
 func newClients(s Server) clients {
 	c := aws.Config{
 		Region: s.Region, BaseEndpoint: aws.String(s.URL),
-		Credentials: credentials.NewStaticCredentialsProvider(s.AccessKey, s.SecretKey, ""),
+		Credentials: credentials.NewStaticCredentialsProvider(s.AccessKey, s.SecretKey, s.SessionToken),
 	}
 	return clients{
 		pipelines: codepipeline.NewFromConfig(c),
@@ -75,18 +75,6 @@ func (c clients) makeProject(ctx context.Context, p *Project, env []Variable, so
 		TimeoutInMinutes: p.TimeoutInMinutes, QueuedTimeoutInMinutes: p.QueuedTimeoutInMinutes,
 	})
 	return err
-}
-
-// onlyExecution is the id of the pipeline's execution, which it got by being made.
-func (c clients) onlyExecution(ctx context.Context, pipeline string) (string, error) {
-	out, err := c.pipelines.ListPipelineExecutions(ctx, &codepipeline.ListPipelineExecutionsInput{PipelineName: aws.String(pipeline)})
-	if err != nil {
-		return "", err
-	}
-	if len(out.PipelineExecutionSummaries) == 0 {
-		return "", errors.New("the pipeline was made and has no execution")
-	}
-	return aws.ToString(out.PipelineExecutionSummaries[0].PipelineExecutionId), nil
 }
 
 // actions are all action executions of an execution, oldest first.

@@ -21,7 +21,7 @@ func (r *run) pipeline(ctx context.Context) error {
 	if _, err := r.api.pipelines.CreatePipeline(ctx, &codepipeline.CreatePipelineInput{Pipeline: r.plan.Pipeline}); err != nil {
 		return fmt.Errorf("the pipeline is refused: %w", plain(err))
 	}
-	id, err := r.api.onlyExecution(ctx, name)
+	id, err := r.api.newestExecution(ctx, name)
 	if err != nil {
 		return err
 	}
@@ -167,7 +167,7 @@ func (f *following) showAction(ctx context.Context, a *types.ActionExecutionDeta
 		w.status = a.Status
 		f.View.Action(stage, action, string(a.Status), failureOf(a))
 	}
-	if running && isApproval(a) {
+	if running && isApproval(a) && f.plan != nil { // an execution of this run: others are for others to approve
 		return f.approve(ctx, stage, action)
 	}
 	return nil

@@ -37,10 +37,10 @@ type Options struct {
 // Variable is an environment variable.
 type Variable struct{ Name, Value string }
 
-// Server is the server that runs for this run alone.
+// Server is the server that is spoken to: one that runs for this run alone, or, for logs, any.
 type Server struct {
-	URL, Region, AccessKey, SecretKey string
-	Temp                              string // a directory that goes with it
+	URL, Region, AccessKey, SecretKey, SessionToken string
+	Temp                                            string // a directory that goes with it
 }
 
 // Failed says that the run itself worked and what it ran did not.

@@ -1,0 +1,6 @@
+def words(text):
+    return len(text.split())
+
+
+def main():
+    print(words("three small words"))
