@@ -32,6 +32,7 @@ import (
 	stsapi "github.com/conveyor-cd/conveyor/internal/awsapi/sts"
 	"github.com/conveyor-cd/conveyor/internal/build"
 	"github.com/conveyor-cd/conveyor/internal/build/backing"
+	"github.com/conveyor-cd/conveyor/internal/build/disk"
 	"github.com/conveyor-cd/conveyor/internal/build/host"
 	"github.com/conveyor-cd/conveyor/internal/build/remote"
 	"github.com/conveyor-cd/conveyor/internal/config"
@@ -224,11 +225,13 @@ func (r *rooms) openStores(ctx context.Context, db store.Store) error {
 }
 
 func (r *rooms) openBuilds(db store.Store, place awsapi.Place) error {
-	runner, err := host.Among(r.seat.builds, r.seat.name, r.seat.lives, r.log.With("room", "builds"))
+	log := r.log.With("room", "builds")
+	workspaces, err := disk.Among(r.seat.builds, r.seat.name, r.seat.lives, log)
 	if err != nil {
 		return err
 	}
-	r.closers = append(r.closers, runner.Close)
+	r.closers = append(r.closers, workspaces.Close)
+	runner := host.On(workspaces, log)
 	if err := r.openFunctions(db, place, runner); err != nil {
 		return err
 	}

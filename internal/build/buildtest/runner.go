@@ -461,29 +461,46 @@ func backgroundHoldsOutput(t *testing.T, r build.Runner) {
 	}
 }
 
-// beat starts a process that appends to a file for ever, in a way of its own, and returns a test of whether it lives.
-func (p *place) beat(name, how string) (alive func() bool) {
-	p.t.Helper()
-	file := filepath.Join(p.ws.Root(), name)
-	loop := fmt.Sprintf("while :; do echo x >>%s; sleep 0.005; done", p.ws.Path(name))
-	p.do(0, strings.ReplaceAll(how, "LOOP", "sh -c '"+loop+"' >/dev/null 2>&1 </dev/null"))
-	size := func() int64 {
-		st, err := os.Stat(file)
-		if err != nil {
-			return -1
-		}
-		return st.Size()
-	}
-	Eventually(p.t, name+" to start", func() bool { return size() > 0 })
-	return func() bool {
-		before := size()
-		time.Sleep(60 * time.Millisecond) // a dozen beats: the absence of something needs time to show
-		return size() != before
-	}
+// pulse is a process that appends to a file for ever.
+type pulse struct {
+	t    *testing.T
+	file string
 }
 
-func (p *place) beats() map[string]func() bool {
-	return map[string]func() bool{
+// beat starts one in a way of its own.
+func (p *place) beat(name, how string) pulse {
+	p.t.Helper()
+	loop := fmt.Sprintf("while :; do echo x >>%s; sleep 0.005; done", p.ws.Path(name))
+	p.do(0, strings.ReplaceAll(how, "LOOP", "sh -c '"+loop+"' >/dev/null 2>&1 </dev/null"))
+	b := pulse{p.t, filepath.Join(p.ws.Root(), name)}
+	b.lives(name + " to start")
+	return b
+}
+
+func (b pulse) size() int64 {
+	st, err := os.Stat(b.file)
+	if err != nil {
+		return -1
+	}
+	return st.Size()
+}
+
+// lives waits until it beats again.
+func (b pulse) lives(what string) {
+	b.t.Helper()
+	before := b.size()
+	Eventually(b.t, what, func() bool { return b.size() > max(before, 0) })
+}
+
+// dead reports whether it has stopped.
+func (b pulse) dead() bool {
+	before := b.size()
+	time.Sleep(60 * time.Millisecond) // a dozen beats: the absence of something needs time to show
+	return b.size() == before
+}
+
+func (p *place) beats() map[string]pulse {
+	return map[string]pulse{
 		"plain":     p.beat("plain", "LOOP &"),
 		"nohup":     p.beat("nohup", "nohup LOOP &"),
 		"setsid":    p.beat("setsid", "setsid LOOP &"),
@@ -492,10 +509,10 @@ func (p *place) beats() map[string]func() bool {
 	}
 }
 
-func expectDead(t *testing.T, beats map[string]func() bool) {
+func expectDead(t *testing.T, beats map[string]pulse) {
 	t.Helper()
-	for name, alive := range beats {
-		if alive() {
+	for name, b := range beats {
+		if !b.dead() {
 			t.Errorf("the %s process outlived its build", name)
 		}
 	}
@@ -543,7 +560,7 @@ func closeRunsExitTrap(t *testing.T, r build.Runner) {
 
 func stubbornProcess(t *testing.T, r build.Runner) {
 	p := open(t, r, "sh")
-	beats := map[string]func() bool{"stubborn": p.beat("stubborn", "(trap '' TERM HUP INT; LOOP) &")}
+	beats := map[string]pulse{"stubborn": p.beat("stubborn", "(trap '' TERM HUP INT; LOOP) &")}
 	p.do(0, "trap '' TERM")
 	start := time.Now()
 	if err := p.Kill(); err != nil {
@@ -606,13 +623,11 @@ func prepareTwice(t *testing.T, r build.Runner) {
 
 func sweepEndsStrays(t *testing.T, r build.Runner, successor func() build.Runner) {
 	p := open(t, r, "sh")
-	beats := map[string]func() bool{"stray": p.beat("stray", "setsid LOOP &")}
+	beats := map[string]pulse{"stray": p.beat("stray", "setsid LOOP &")}
 	if err := r.Sweep(p.ctx); err != nil {
 		t.Fatal(err)
 	}
-	if !beats["stray"]() {
-		t.Error("sweeping ended a build of this very server")
-	}
+	beats["stray"].lives("a build of this very server to outlive its sweep")
 	next := successor()
 	own := open(t, next, "sh")
 	alive := own.beat("own", "setsid LOOP &")
@@ -623,15 +638,13 @@ func sweepEndsStrays(t *testing.T, r build.Runner, successor func() build.Runner
 	if _, err := os.Stat(p.ws.Root()); err == nil {
 		t.Error("the workspace is still there")
 	}
-	if !alive() {
-		t.Error("sweeping ended a build of the server that sweeps")
-	}
+	alive.lives("a build of the server that sweeps to outlive that")
 }
 
 // A server that stood still and lost its build must not go on with it beside the server that has it now.
 func attemptOnTwoServers(t *testing.T, r build.Runner, successor func() build.Runner) {
 	p, other := open(t, r, "sh"), open(t, r, "sh")
-	beats := map[string]func() bool{"first attempt": p.beat("attempt", "setsid LOOP &")}
+	beats := map[string]pulse{"first attempt": p.beat("attempt", "setsid LOOP &")}
 	alive := other.beat("other", "setsid LOOP &")
 	ws, err := successor().Prepare(p.ctx, build.Needs{ID: filepath.Base(p.ws.Root())})
 	if err != nil {
@@ -639,9 +652,7 @@ func attemptOnTwoServers(t *testing.T, r build.Runner, successor func() build.Ru
 	}
 	defer ws.Cleanup(p.ctx) //nolint:errcheck // the test is about something else
 	expectDead(t, beats)
-	if !alive() {
-		t.Error("taking one build over ended another")
-	}
+	alive.lives("another build to outlive that one is taken over")
 }
 
 func shellKilled(t *testing.T, r build.Runner) {
@@ -659,8 +670,6 @@ func strangersLive(t *testing.T, r build.Runner) {
 	if err := one.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	if !alive() {
-		t.Error("killing one build killed a process of another")
-	}
+	alive.lives("a process of another build to outlive the kill")
 	other.do(0, "true")
 }

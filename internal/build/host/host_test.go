@@ -11,6 +11,7 @@ import (
 
 	"github.com/conveyor-cd/conveyor/internal/build"
 	"github.com/conveyor-cd/conveyor/internal/build/buildtest"
+	"github.com/conveyor-cd/conveyor/internal/build/disk"
 	"github.com/conveyor-cd/conveyor/internal/build/host"
 )
 
@@ -38,19 +39,19 @@ func newRunnerIn(t testing.TB, dir string) *host.Runner {
 // A server that runs keeps its builds whoever else starts or ends.
 func TestALivingNeighbourIsLeftAlone(t *testing.T) {
 	dir, log := t.TempDir(), slog.New(slog.DiscardHandler)
-	one, err := host.Among(dir, "one", func(string) bool { return true }, log)
+	one, err := disk.Among(dir, "one", func(string) bool { return true }, log)
 	if err != nil {
 		t.Fatal(err)
 	}
-	ws, err := one.Prepare(t.Context(), build.Needs{ID: uuid.NewString()})
+	ws, err := host.On(one, log).Prepare(t.Context(), build.Needs{ID: uuid.NewString()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	other, err := host.Among(dir, "other", func(server string) bool { return server == "one" }, log)
+	other, err := disk.Among(dir, "other", func(server string) bool { return server == "one" }, log)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := other.Sweep(t.Context()); err != nil {
+	if err := host.On(other, log).Sweep(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(ws.Root()); err != nil {

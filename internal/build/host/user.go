@@ -106,7 +106,7 @@ func (p *place) admit(main string) error {
 	if len(p.users) == 0 {
 		return nil
 	}
-	for _, dir := range []string{p.ws.runner.all, p.ws.runner.root, p.ws.root} {
+	for _, dir := range []string{p.ws.runner.disk.All, p.ws.runner.disk.Root, p.ws.root} {
 		if err := os.Chmod(dir, 0o711); err != nil { //nolint:gosec // to be passed through, not to be looked into
 			return fmt.Errorf("prepare workspace: %w", err)
 		}

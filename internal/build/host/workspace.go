@@ -3,12 +3,11 @@ package host
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"path/filepath"
 	"sync"
-	"syscall"
 
 	"github.com/conveyor-cd/conveyor/internal/build"
+	"github.com/conveyor-cd/conveyor/internal/build/disk"
 	"github.com/conveyor-cd/conveyor/internal/build/shell"
 )
 
@@ -38,28 +37,7 @@ func (w *workspace) Cache(dir string) string { return dir }
 
 // Size implements build.Workspace.
 func (w *workspace) Size(ctx context.Context) (int64, error) {
-	var size int64
-	err := filepath.WalkDir(w.root, func(_ string, d fs.DirEntry, err error) error {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		if err != nil {
-			return nil //nolint:nilerr // gone, or closed to the server: what can be seen counts
-		}
-		if info, err := d.Info(); err == nil {
-			size += occupied(info)
-		}
-		return nil
-	})
-	return size, err
-}
-
-// occupied is how much of the disk a file takes: less than its size when it has holes.
-func occupied(info fs.FileInfo) int64 {
-	if st, ok := info.Sys().(*syscall.Stat_t); ok {
-		return st.Blocks * 512
-	}
-	return info.Size()
+	return disk.Usage(ctx, w.root)
 }
 
 // Start implements build.Workspace.
@@ -104,5 +82,5 @@ func (w *workspace) Cleanup(context.Context) error {
 	if w.session != nil {
 		err = w.session.Kill()
 	}
-	return errors.Join(err, w.runner.discard(w.root))
+	return errors.Join(err, w.runner.disk.Discard(w.root))
 }
