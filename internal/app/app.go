@@ -50,7 +50,7 @@ func (a *App) open(ctx context.Context) error {
 		return err
 	}
 	a.closers = append(a.closers, unlock...)
-	seat, err := takeSeat(a.config.Data, a.config.BuildDirectory)
+	seat, err := takeSeat(a.config.Data, a.config.Builds.Directory)
 	if err != nil {
 		return err
 	}

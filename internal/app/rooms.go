@@ -32,8 +32,6 @@ import (
 	stsapi "github.com/conveyor-cd/conveyor/internal/awsapi/sts"
 	"github.com/conveyor-cd/conveyor/internal/build"
 	"github.com/conveyor-cd/conveyor/internal/build/backing"
-	"github.com/conveyor-cd/conveyor/internal/build/disk"
-	"github.com/conveyor-cd/conveyor/internal/build/host"
 	"github.com/conveyor-cd/conveyor/internal/build/remote"
 	"github.com/conveyor-cd/conveyor/internal/config"
 	"github.com/conveyor-cd/conveyor/internal/console"
@@ -131,7 +129,7 @@ func openRooms(ctx context.Context, c config.Config, o options, seat *seat, db s
 	if err := r.openElsewhere(ctx, db); err != nil {
 		return r, err
 	}
-	if err := r.openBuilds(db, place); err != nil {
+	if err := r.openBuilds(ctx, db, place); err != nil {
 		return r, err
 	}
 	if err := r.openTopics(db, place); err != nil {
@@ -224,15 +222,12 @@ func (r *rooms) openStores(ctx context.Context, db store.Store) error {
 	return err
 }
 
-func (r *rooms) openBuilds(db store.Store, place awsapi.Place) error {
-	log := r.log.With("room", "builds")
-	workspaces, err := disk.Among(r.seat.builds, r.seat.name, r.seat.lives, log)
+func (r *rooms) openBuilds(ctx context.Context, db store.Store, place awsapi.Place) error {
+	runner, err := r.openRunners(ctx)
 	if err != nil {
 		return err
 	}
-	r.closers = append(r.closers, workspaces.Close)
-	runner := host.On(workspaces, log)
-	if err := r.openFunctions(db, place, runner); err != nil {
+	if err := r.openFunctions(db, place, runner.host); err != nil {
 		return err
 	}
 	secrets := r.openSecrets(db, place)

@@ -1,6 +1,9 @@
 package build
 
 import (
+	"context"
+	"encoding/json"
+	"errors"
 	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -15,23 +18,64 @@ type size struct {
 	memory int64 // GiB
 }
 
-// sizes are those of AWS's general purpose compute types for Linux.
+// sizes are those of AWS's compute types for Linux.
 var sizes = map[types.ComputeType]size{
 	types.ComputeTypeBuildGeneral1Small:   {2, 4},
 	types.ComputeTypeBuildGeneral1Medium:  {4, 8},
 	types.ComputeTypeBuildGeneral1Large:   {8, 16},
 	types.ComputeTypeBuildGeneral1Xlarge:  {36, 72},
 	types.ComputeTypeBuildGeneral12xlarge: {72, 144},
+	types.ComputeTypeBuildLambda1gb:       {0, 1},
+	types.ComputeTypeBuildLambda2gb:       {0, 2},
+	types.ComputeTypeBuildLambda4gb:       {0, 4},
+	types.ComputeTypeBuildLambda8gb:       {0, 8},
+	types.ComputeTypeBuildLambda10gb:      {0, 10},
 }
+
+// networkVariable of a project or of StartBuild keeps a build from the network, as an environment variable, because AWS
+// has no member for that. Its one value is "none".
+const networkVariable = "ConveyorNetwork"
 
 // needs is what the build asks of its place.
 func (r *run) needs() Needs {
 	e := r.rec.Build.Environment
 	limit := sizes[e.ComputeType] // of other types nothing is known: no limit
-	return Needs{
-		ID: r.rec.ID, Image: aws.ToString(e.Image), Privileged: aws.ToBool(e.PrivilegedMode),
-		CPUs: limit.cpus, Memory: limit.memory << 30, Say: r.log.Printf,
+	if c := e.ComputeConfiguration; c != nil && e.ComputeType == types.ComputeTypeAttributeBasedCompute {
+		limit = size{float64(aws.ToInt64(c.VCpu)), aws.ToInt64(c.Memory)}
 	}
+	n := Needs{
+		ID: r.rec.ID, Image: aws.ToString(e.Image), Privileged: aws.ToBool(e.PrivilegedMode),
+		CPUs: limit.cpus, Memory: limit.memory << 30, Offline: offline(e), Say: r.log.Printf,
+	}
+	if e.RegistryCredential != nil {
+		n.Login = r.login
+	}
+	return n
+}
+
+func offline(e *types.ProjectEnvironment) bool {
+	return slices.ContainsFunc(e.EnvironmentVariables, func(v types.EnvironmentVariable) bool {
+		return aws.ToString(v.Name) == networkVariable && aws.ToString(v.Value) == "none"
+	})
+}
+
+// login is what the project says of its image's registry: a secret with a user name and a password, read in the name of
+// the build's role.
+func (r *run) login(ctx context.Context) (*Login, error) {
+	credential := aws.ToString(r.rec.Build.Environment.RegistryCredential.Credential)
+	text, err := r.secret(ctx, fromSecrets, credential)
+	if errors.Is(err, ErrNoSecret) {
+		return nil, clientFailure("the credentials of the image's registry: %v", err)
+	}
+	if err != nil {
+		return nil, denied(err)
+	}
+	var l struct{ Username, Password string }
+	if json.Unmarshal([]byte(text), &l) != nil || l.Username == "" || l.Password == "" { // the error would quote the secret
+		return nil, clientFailure("the secret %s with the credentials of the image's registry is not a JSON object with username and password", credential)
+	}
+	r.log.hide(l.Password)
+	return &Login{User: l.Username, Password: l.Password}, nil
 }
 
 // runAs is who a phase's commands run as; "" when the buildspec leaves that open.

@@ -30,7 +30,8 @@ type Needs struct {
 	CPUs       float64 // at most so many; 0: no limit
 	Memory     int64   // at most so many bytes; 0: no limit
 	Offline    bool    // the build's commands reach no network
-	Login      *Login  // for the image's registry; nil: none
+	// Login reads what signs in to the image's registry, for a runner that fetches the image; nil: nothing does.
+	Login func(context.Context) (*Login, error)
 	// Caches are directories of this server, absolute, that outlive the build and that its commands may write to. No two
 	// builds have one at the same time.
 	Caches []string

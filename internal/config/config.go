@@ -36,8 +36,7 @@ type Config struct {
 	PublicURL  string // how clients reach the server; empty: http://LISTEN
 	KnownHosts string // keys of the SSH servers that sources are fetched from; empty: DATA/known_hosts
 	BuildSlots int    // builds that run at once on this server
-	// BuildDirectory is where builds have their workspaces; empty: DATA/builds.
-	BuildDirectory string
+	Builds     Builds // where and how builds run
 	// ForbidPrivateAddresses keeps notifications from going to the loopback and to private networks.
 	ForbidPrivateAddresses bool
 	Mail                   Mail
@@ -57,7 +56,7 @@ func (c *Config) Bind(fs *pflag.FlagSet) {
 	fs.StringVar(&c.PublicURL, "public-url", "", "`URL` clients use to reach this server, for clone URLs and links (default http://LISTEN)")
 	fs.StringVar(&c.KnownHosts, "ssh-known-hosts", "", "`file` with the keys of SSH servers that sources are fetched from, as ssh-keyscan writes it (default DATA/known_hosts)")
 	fs.IntVar(&c.BuildSlots, "build-slots", 4, "`number` of builds that run at once on this server")
-	fs.StringVar(&c.BuildDirectory, "build-directory", "", "`directory` for the workspaces of builds; one outside the data directory is needed when builds run as other users (default DATA/builds)")
+	c.Builds.bind(fs)
 	fs.BoolVar(&c.ForbidPrivateAddresses, "forbid-private-addresses", false, "keep notifications from going to the loopback and to private networks")
 	c.Mail.bind(fs)
 	fs.DurationVar(&c.ApprovalLinkLife, "approval-link-life", 7*24*time.Hour, "`time` after which the links in approval messages no longer decide, if the approval still waits")
@@ -170,8 +169,8 @@ func (c *Config) check() error {
 	if c.KnownHosts == "" {
 		c.KnownHosts = filepath.Join(c.Data, "known_hosts")
 	}
-	if c.BuildDirectory == "" {
-		c.BuildDirectory = filepath.Join(c.Data, "builds")
+	if err := c.Builds.check(c.Data); err != nil {
+		return err
 	}
 	if c.BuildSlots < 1 {
 		return fmt.Errorf("setting build-slots: %d is less than 1", c.BuildSlots)

@@ -72,6 +72,7 @@ func TestMistakesNameTheSettingAndItsPlace(t *testing.T) {
 		{name: "bad database", environ: []string{"CONVEYOR_DATABASE=mysql://x"}, want: []string{"database", "mysql"}},
 		{name: "bad level", args: []string{"--log-level", "loud"}, want: []string{"log-level", "loud"}},
 		{name: "bad format", args: []string{"--log-format", "xml"}, want: []string{"log-format", "xml"}},
+		{name: "bad runner", args: []string{"--build-runner", "cloud"}, want: []string{"build-runner", "cloud"}},
 		{name: "no slots", args: []string{"--build-slots", "0"}, want: []string{"build-slots"}},
 		{name: "bad public URL", args: []string{"--public-url", "ftp://x"}, want: []string{"public-url", "ftp"}},
 	} {

@@ -92,6 +92,10 @@ func (r *Runner) Wait() { r.disk.Wait() }
 
 // Prepare implements build.Runner.
 func (r *Runner) Prepare(_ context.Context, n build.Needs) (build.Workspace, error) {
+	if n.Offline {
+		return nil, &build.Failure{Code: "CLIENT_ERROR", Message: "the project keeps its builds from the network (ConveyorNetwork=none), " +
+			"which only containers can; name an image that this server can run, or leave that variable out"}
+	}
 	if err := r.endElsewhere(n.ID); err != nil {
 		return nil, err
 	}

@@ -1,0 +1,147 @@
+package container
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"sync"
+
+	"github.com/containerd/errdefs"
+	"github.com/moby/moby/client"
+	"golang.org/x/sys/unix"
+
+	"github.com/conveyor-cd/conveyor/internal/build"
+	"github.com/conveyor-cd/conveyor/internal/build/disk"
+	"github.com/conveyor-cd/conveyor/internal/build/shell"
+)
+
+// workspace is one build's directory and its container.
+type workspace struct {
+	runner *Runner
+	id     string
+	root   string
+	caches []string
+	image  string
+
+	container string   // its id; "" before it is made
+	held      *os.File // the container ends when this is closed
+
+	mu      sync.Mutex
+	session *shell.Session
+	cleaned bool
+	ended   bool
+}
+
+const holdPipe = "hold"
+
+// begin makes and starts the container.
+func (w *workspace) begin(ctx context.Context, image string, n build.Needs) error {
+	w.image = image
+	has, err := w.runner.fetch(ctx, image, n)
+	if err != nil {
+		return err
+	}
+	if w.held, err = makePipe(filepath.Join(w.root, notesDir, holdPipe)); err != nil {
+		return fmt.Errorf("prepare workspace: %w", err)
+	}
+	made, err := w.runner.Engine.client.ContainerCreate(ctx, w.spec(image, has, n))
+	if err == nil {
+		w.container = made.ID
+		_, err = w.runner.Engine.client.ContainerStart(ctx, w.container, client.ContainerStartOptions{})
+	}
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if err != nil {
+		return &build.Failure{Code: codeProvision, Message: fmt.Sprintf(
+			"the container of the image %s does not start: %v; builds need an image with /bin/sh and an engine on the server's own machine", image, err)}
+	}
+	return nil
+}
+
+// makePipe makes a pipe with a name and opens both its ends in one, so that neither ever waits for the other.
+func makePipe(name string) (*os.File, error) {
+	if err := unix.Mkfifo(name, 0o600); err != nil {
+		return nil, err
+	}
+	if err := os.Chmod(name, 0o666); err != nil { //nolint:gosec // whoever a build's commands run as; its directory is closed to others
+		return nil, err
+	}
+	return os.OpenFile(name, os.O_RDWR|unix.O_NONBLOCK, 0)
+}
+
+// Root implements build.Workspace.
+func (w *workspace) Root() string { return w.root }
+
+// Path implements build.Workspace.
+func (w *workspace) Path(rel string) string { return path.Join(workspacePath, rel) }
+
+// Size implements build.Workspace: the workspace, and what the build has changed in its container.
+func (w *workspace) Size(ctx context.Context) (int64, error) {
+	size, err := disk.Usage(ctx, w.root)
+	if err != nil {
+		return 0, err
+	}
+	c, err := w.runner.Engine.client.ContainerInspect(ctx, w.container, client.ContainerInspectOptions{Size: true})
+	if errdefs.IsNotFound(err) {
+		return size, nil
+	}
+	if err == nil && c.Container.SizeRw != nil {
+		size += *c.Container.SizeRw
+	}
+	return size, err
+}
+
+// Start implements build.Workspace.
+func (w *workspace) Start(ctx context.Context, o build.SessionOptions) (build.Session, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.session != nil || w.cleaned {
+		return nil, errors.New("the workspace already had its session")
+	}
+	p, err := w.open(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	s, err := shell.Open(p, shell.Notes{Here: filepath.Join(w.root, notesDir), There: notesPath, Root: workspacePath}, o)
+	if err != nil {
+		return nil, err
+	}
+	w.session = s
+	return s, nil
+}
+
+// end removes the container and takes the files back that its users own.
+func (w *workspace) end(ctx context.Context) error {
+	if w.ended {
+		return nil
+	}
+	w.ended = true
+	var errs []error
+	if w.held != nil {
+		errs = append(errs, w.held.Close())
+	}
+	if w.container != "" {
+		errs = append(errs, w.runner.Engine.remove(ctx, w.container))
+		errs = append(errs, w.runner.reclaim(ctx, w.image, append([]string{w.root}, w.caches...)...))
+	}
+	return errors.Join(errs...)
+}
+
+// Cleanup implements build.Workspace.
+func (w *workspace) Cleanup(ctx context.Context) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.cleaned {
+		return nil
+	}
+	w.cleaned = true
+	var err error
+	if w.session != nil {
+		err = w.session.Kill()
+	}
+	return errors.Join(err, w.end(ctx), w.runner.Disk.Discard(w.root))
+}

@@ -1,0 +1,44 @@
+package config
+
+import (
+	"fmt"
+	"path/filepath"
+
+	"github.com/spf13/pflag"
+)
+
+// Where builds run.
+const (
+	RunnerAuto      = "auto"
+	RunnerHost      = "host"
+	RunnerContainer = "container"
+)
+
+// Builds says where and how builds run.
+type Builds struct {
+	Directory  string // of their workspaces; empty: DATA/builds
+	Runner     string // RunnerAuto, RunnerHost or RunnerContainer
+	Images     string // NAME=IMAGE,...: what the images in projects stand for
+	Socket     string // of the container engine; empty: the first usual one that answers
+	Network    string // the engine's network that builds are in; empty: its default
+	Privileged bool   // projects may ask for privileged containers
+}
+
+func (b *Builds) bind(fs *pflag.FlagSet) {
+	fs.StringVar(&b.Directory, "build-directory", "", "`directory` for the workspaces of builds; one outside the data directory is needed when builds run as other users (default DATA/builds)")
+	fs.StringVar(&b.Runner, "build-runner", RunnerAuto, "`place` where builds run: host, container, or auto (in a container when an engine answers and the project's image can be had, else on the host)")
+	fs.StringVar(&b.Images, "build-images", "", "`NAME=IMAGE,...` what the images in projects stand for, such as aws/codebuild/*=example/builder:1; the first that matches counts")
+	fs.StringVar(&b.Socket, "build-socket", "", "`path` of the socket of the Docker or Podman engine that runs builds (default: the first usual one that answers)")
+	fs.StringVar(&b.Network, "build-network", "", "`network` of the engine that builds are in; none keeps them from any (default: the engine's own)")
+	fs.BoolVar(&b.Privileged, "build-privileged", false, "let projects ask for privileged containers, whose commands can become root of this machine")
+}
+
+func (b *Builds) check(data string) error {
+	if b.Directory == "" {
+		b.Directory = filepath.Join(data, "builds")
+	}
+	if b.Runner != RunnerAuto && b.Runner != RunnerHost && b.Runner != RunnerContainer {
+		return fmt.Errorf("setting build-runner: %q is none of auto, host, container", b.Runner)
+	}
+	return nil
+}
