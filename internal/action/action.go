@@ -114,6 +114,7 @@ type Done struct {
 	ExternalURL string
 	Revision    *pipeline.Revision // source actions: what was fetched
 	Variables   map[string]string  // output variables
+	Authors     []string           // source actions: ARNs of those who brought the revision
 }
 
 // Failed is a failure of the work itself; Code is a pipeline failure code.

@@ -24,6 +24,7 @@ func (r *rooms) providers(db store.Store) (*action.Registry, error) {
 	list := []action.Provider{
 		codecommit.New(r.limitedRepositories(), objects, codecommit.Options{
 			CloneURL: func(repository string) string { return r.config.PublicURL + "/v1/repos/" + repository },
+			Pushers:  r.repositories.Pushers,
 		}),
 		s3source.New(objects),
 		approval.New(approval.Options{Topics: r.topics, PublicURL: r.config.PublicURL, LinkLife: r.config.ApprovalLinkLife}),

@@ -142,7 +142,7 @@ func openRooms(ctx context.Context, c config.Config, o options, seat *seat, db s
 		return r, err
 	}
 	r.flow = flow.New(flow.Options{
-		Store: db, Jobs: r.queue, Providers: registry, Repositories: r.repositories, Artifacts: r.objects, Sessions: identities, Events: r.events,
+		Store: db, Jobs: r.queue, Providers: registry, Repositories: r.repositories, Artifacts: r.objects, Sessions: identities, Events: r.events, People: identities,
 		Region: place.Region, Account: place.Account, PublicURL: c.PublicURL, Logger: log.With("room", "flow"),
 		OnStep: r.stepped, OnWatch: r.watched, ThirdParty: r.elsewhere,
 		Functions: r.callFunction,

@@ -134,16 +134,34 @@ func (h *Host) decide(r *http.Request, v *view, link approvallink.Link, id awsap
 	v.Reject = decision == approvallink.Reject
 	_, err := h.Approvals.Approve(r.Context(), flow.Approval{
 		Pipeline: link.Pipeline, Stage: link.Stage, Action: link.Action, Token: link.Token,
-		Approved: !v.Reject, Summary: comment, By: id.Arn,
+		Approved: !v.Reject, Summary: comment, By: id.Principal(),
 	})
-	if pipeline.KindOf(err) != "" { // somebody or something else was faster
-		return h.look(r.Context(), v, link)
+	if err != nil && pipeline.KindOf(err) == "" {
+		return err
+	}
+	if found := h.look(r.Context(), v, link); found != nil {
+		return found
 	}
 	if err == nil {
-		v.Outcome = decided
 		h.Log.Info("an approval was decided by link", "pipeline", link.Pipeline, "stage", link.Stage, "action", link.Action, "approved", !v.Reject, "by", id.Arn)
 	}
-	return err
+	v.Outcome = after(v.Outcome, err)
+	return nil
+}
+
+// after is how a decision ended that was taken or refused with err, by how the approval stands now.
+func after(stands outcome, err error) outcome {
+	switch {
+	case err == nil && stands == waiting:
+		return counted
+	case err == nil:
+		return decided
+	case stands == waiting && pipeline.KindOf(err) == pipeline.ApprovalAlreadyCompleted:
+		return twice
+	case stands == waiting:
+		return notYours
+	}
+	return stands // somebody or something else was faster
 }
 
 func (h *Host) now() time.Time {

@@ -27,9 +27,10 @@ var now = time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC)
 
 // belt has one approval, which it lets be decided once.
 type belt struct {
-	detail flow.ApprovalDetail
-	fault  error
-	got    []flow.Approval
+	detail  flow.ApprovalDetail
+	fault   error
+	refuses pipeline.ErrorKind
+	got     []flow.Approval
 }
 
 func (b *belt) ARN(name string) string { return "arn:aws:codepipeline:us-east-1:000000000000:" + name }
@@ -45,8 +46,15 @@ func (b *belt) Approve(_ context.Context, a flow.Approval) (time.Time, error) {
 	if b.detail.Action.Status != pipeline.StatusInProgress {
 		return now, pipeline.Errorf(pipeline.ApprovalAlreadyCompleted, "decided")
 	}
+	if b.refuses != "" {
+		return now, pipeline.Errorf(b.refuses, "refused")
+	}
 	b.got = append(b.got, a)
-	b.detail.Action.Status, b.detail.Action.By, b.detail.Action.Summary = pipeline.StatusSucceeded, a.By, a.Summary
+	if b.detail.Action.Approval != nil && a.Approved {
+		b.detail.Action.Summary, b.refuses = "1 of 2 approvals (eve)", pipeline.ApprovalAlreadyCompleted
+		return now, nil
+	}
+	b.detail.Action.Status, b.detail.Action.By, b.detail.Action.Summary = pipeline.StatusSucceeded, a.By.Arn, a.Summary
 	return now, nil
 }
 
@@ -135,7 +143,7 @@ func TestOnlyTheFormDecides(t *testing.T) {
 	w.want(http.StatusOK, "Approved", approve)
 	want := flow.Approval{
 		Pipeline: "site", Stage: "Gate", Action: "Ask", Token: "t1", Approved: true, Summary: "looks\ngood",
-		By: "arn:aws:iam::000000000000:user/eve",
+		By: iam.Principal{Arn: "arn:aws:iam::000000000000:user/eve", UserID: w.link.User},
 	}
 	if len(w.belt.got) != 1 || w.belt.got[0] != want {
 		t.Fatalf("%+v", w.belt.got)
@@ -182,4 +190,16 @@ func TestALinkThatDecidesNothingSaysWhy(t *testing.T) {
 			t.Errorf("%s: %d %s", forged, status, page)
 		}
 	}
+}
+
+func TestSeveralMustApprove(t *testing.T) {
+	w := start(t)
+	w.belt.detail.Action.Approval = &engine.Approval{ApprovalPolicy: pipeline.ApprovalPolicy{Required: 2, Approvers: []string{"ops", "eve"}}}
+	w.belt.detail.Action.Summary = "0 of 2 approvals"
+	w.want(http.StatusOK, "0 of 2 approvals", nil)
+	w.want(http.StatusOK, "ops\neve", nil)
+	w.want(http.StatusOK, "Your approval counts", approve)
+	w.want(http.StatusConflict, "1 of 2 approvals (eve)", approve)
+	w.belt.refuses = pipeline.AccessDenied
+	w.want(http.StatusForbidden, "It is for others", approve)
 }

@@ -22,6 +22,9 @@ type outcome string
 const (
 	waiting     outcome = ""            // the approval waits, and the form is shown
 	decided     outcome = "decided"     // by this very request
+	counted     outcome = "counted"     // by this very request, and others have to approve, too
+	twice       outcome = "twice"       // others have to approve; this user has before
+	notYours    outcome = "notYours"    // the approval's policy keeps this user from it
 	used        outcome = "used"        // decided before, by this link or otherwise
 	expired     outcome = "expired"     // nobody decided in time, or the link's own time is over
 	superseded  outcome = "superseded"  // the execution does not wait for it any more
@@ -35,13 +38,13 @@ const (
 
 func (o outcome) status() int {
 	switch o {
-	case waiting, decided:
+	case waiting, decided, counted:
 		return http.StatusOK
-	case used:
+	case used, twice:
 		return http.StatusConflict
 	case expired, superseded:
 		return http.StatusGone
-	case notAllowed, noUser, forged:
+	case notAllowed, notYours, noUser, forged:
 		return http.StatusForbidden
 	case badForm:
 		return http.StatusBadRequest
@@ -62,9 +65,11 @@ type view struct {
 	Started   string
 	Deadline  string
 	Revisions []revision
-	Data      string // the pipeline's message to the reviewer
-	Entity    string // what the reviewer should look at
-	Status    string // of an approval that was decided: Succeeded or Failed
+	Data      string   // the pipeline's message to the reviewer
+	Entity    string   // what the reviewer should look at
+	Approvers []string // whom the approval's policy lists
+	Progress  string   // how many have approved, of an approval that several must
+	Status    string   // of an approval that was decided: Succeeded or Failed
 	By        string
 	At        string
 	Comment   string
@@ -76,12 +81,19 @@ type revision struct{ Source, ID, Summary, URL string }
 func (v *view) show(link approvallink.Link, a *flow.ApprovalDetail) {
 	v.Link, v.Started = link, minute(a.Action.Started)
 	v.Deadline = minute(earlier(a.Action.Deadline, link.Expires))
+	v.Revisions = nil
 	v.Data, v.Entity = a.Configuration["CustomData"], a.Configuration["ExternalEntityLink"]
 	for _, r := range a.Execution.Revisions {
 		v.Revisions = append(v.Revisions, revision{r.Action, r.Revision.ID, r.Revision.Summary, r.Revision.URL})
 	}
 	v.Status, v.By, v.At, v.Comment = string(a.Action.Status), a.Action.By, minute(a.Action.Updated), a.Action.Summary
-	v.Outcome = standing(a)
+	if policy := a.Action.Approval; policy != nil {
+		v.Approvers = policy.Approvers
+	}
+	v.Progress = ""
+	if v.Outcome = standing(a); v.Outcome == waiting {
+		v.Progress = a.Action.Summary
+	}
 }
 
 // standing says whether an approval can still be decided and, if not, why.

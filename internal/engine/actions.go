@@ -100,6 +100,9 @@ func (m *machine) start(e *exec, a *ActionExecution, declared *pipeline.Action) 
 	if isApproval(declared) {
 		a.Token = approvalToken(e.Nonce, id)
 		a.ExternalID = a.Token // E7: the only place to find it in a PARALLEL pipeline
+		if a.Approval = newApproval(declared); a.Approval.several() {
+			a.Summary = a.Approval.progress()
+		}
 	}
 	a.Reason = startedReason(a, declared)
 	m.setAction(e, a, Announce{Word: WordStarted, Declaration: declared})
@@ -190,6 +193,7 @@ func (ev ActionSucceeded) apply(m *machine) {
 	}
 	a.describe(ev.Summary, ev.ExternalID, ev.ExternalURL, ev.LogStream)
 	a.Outputs = relocate(a.Outputs, ev.Artifacts)
+	e.wrote(ev.Authors...)
 	m.succeed(e, a, clipRevision(ev.Revision), ev.Variables, ev.By)
 	m.advance(e)
 }

@@ -32,6 +32,7 @@ const (
 	PipelineExecutionOutdated         = "PipelineExecutionOutdatedException"
 	ConditionNotOverridable           = "ConditionNotOverridableException"
 	InvalidStructure                  = "InvalidStructureException"
+	AccessDenied                      = "AccessDeniedException"
 )
 
 func refuse(kind, format string, args ...any) error {
@@ -92,22 +93,33 @@ func CheckRetry(d *pipeline.Definition, s State, stage, executionID string, how 
 	return refuse(StageNotRetryable, "Stage %s cannot be retried: execution %s never entered it.", stage, executionID)
 }
 
-// CheckApproval refuses a decision on an approval that does not exist, was decided, or goes by another token (E7).
-func CheckApproval(d *pipeline.Definition, s State, stage, action, token string) error {
+// CheckApproval refuses a decision on an approval that does not exist, was decided, or goes by another token (E7), and one
+// by somebody whom the approval's policy keeps from it.
+func CheckApproval(d *pipeline.Definition, s State, stage, action string, ev ApprovalGiven) error {
 	if err := checkNames(d, s, stage, action); err != nil {
 		return err
 	}
-	a := approvalByToken(s, stage, action, token)
+	a := approvalByToken(s, stage, action, ev.Token)
 	switch {
 	case a == nil || a.Status == pipeline.StatusAbandoned:
 	case a.Status == pipeline.StatusInProgress:
-		return nil
+		return checkPolicy(s, ev)
 	case a.Error == nil || a.Error.Code != pipeline.ActionTimeOut:
 		return refuse(ApprovalAlreadyCompleted, "The approval action %s in stage %s has already been decided: it is %s.",
 			action, stage, a.Status)
 	}
 	return refuse(InvalidApprovalToken,
 		"The token is not that of the approval now waiting in action %s of stage %s; it is wrong or has expired.", action, stage)
+}
+
+func checkPolicy(s State, ev ApprovalGiven) error {
+	for i := range s.Executions {
+		e := &s.Executions[i]
+		if j := waitingApproval(e, ev.Token); j >= 0 {
+			return ev.problem(e, &e.Stage.Actions[j])
+		}
+	}
+	return nil
 }
 
 // checkNames accepts stages and actions of the definition, and those an edit dropped while an execution is in them.

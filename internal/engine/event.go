@@ -62,6 +62,8 @@ type ActionSucceeded struct {
 	// Artifacts replaces output locations by name, for providers that chose another key; usually empty.
 	Artifacts []pipeline.Artifact `json:"artifacts,omitempty"`
 	Variables map[string]string   `json:"variables,omitempty"`
+	// Authors are the ARNs of those who brought the revision that a source action fetched.
+	Authors []string `json:"authors,omitempty"`
 }
 
 // ActionFailed tells that the work failed.
@@ -83,6 +85,10 @@ type ApprovalGiven struct {
 	Token    string    `json:"token"`
 	Approved bool      `json:"approved"`
 	Summary  string    `json:"summary,omitempty"`
+	// As lists the names and ARNs that a list of approvers may call By by: its own, its role's, those of its groups.
+	As []string `json:"as,omitempty"`
+	// Who is who stands behind By, as Person gives it, where By alone does not tell.
+	Who string `json:"who,omitempty"`
 }
 
 // StopRequested stops an execution (E6).

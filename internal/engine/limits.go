@@ -19,6 +19,7 @@ const (
 	maxApprovalSummary = 512
 	maxStopReason      = 200
 	maxReason          = 1000
+	maxAuthors         = 100
 	maxVariables       = 122880 // output variables of one action (P3)
 )
 

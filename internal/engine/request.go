@@ -18,6 +18,7 @@ func (ev ExecutionRequested) apply(m *machine) {
 	if e == nil {
 		return
 	}
+	e.wrote(ev.By)
 	switch {
 	case ev.Failure != "":
 		m.setExecution(e, pipeline.StatusFailed, WordFailed, "Not started: "+ev.Failure)

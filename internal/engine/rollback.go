@@ -15,16 +15,17 @@ func (ev RollbackRequested) apply(m *machine) {
 		return
 	}
 	target := ev.Target
-	m.startRollback(ExecutionRecord{ID: ev.ID, Trigger: ev.Trigger, Region: ev.Region}, ev.Nonce, i, &target)
+	m.startRollback(ExecutionRecord{ID: ev.ID, Trigger: ev.Trigger, Region: ev.Region}, ev.Nonce, ev.By, i, &target)
 }
 
-func (m *machine) startRollback(r ExecutionRecord, nonce string, i int, target *Snapshot) {
+func (m *machine) startRollback(r ExecutionRecord, nonce, by string, i int, target *Snapshot) {
 	r.Type, r.RollbackTarget, r.RollbackStage = pipeline.Rollback, target.ExecutionID, m.d.Stages[i].Name
 	r.Variables, r.Revisions = list(target.Variables), list(target.Revisions)
 	e := m.create(r, nonce)
 	if e == nil {
 		return
 	}
+	e.wrote(by)
 	e.Artifacts, e.Outputs = list(target.Artifacts), list(target.Outputs)
 	m.arrive(e, i)
 }
@@ -44,7 +45,7 @@ func (m *machine) rollBack(e *exec) {
 		ID:      rollbackID(e.ID, st.Name, e.Attempt),
 		Region:  e.Region,
 		Trigger: pipeline.ExecutionTrigger{TriggerType: pipeline.TriggerAutoRollback, TriggerDetail: e.ID},
-	}, rollbackNonce(e.Nonce, st.Name+fmt.Sprint(e.Attempt)), i, st.Good)
+	}, rollbackNonce(e.Nonce, st.Name+fmt.Sprint(e.Attempt)), "", i, st.Good)
 }
 
 // remember keeps what e had when it succeeded in a stage that may be rolled back automatically.

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -95,6 +96,8 @@ type script struct {
 	token map[string]string // e1/Stage/action -> newest token
 	timer map[string]Timer  // e1/Stage/action or e1 -> newest timer
 	log   []logged
+	by    string   // who the command is played as; "" is ann
+	as    []string // the groups they are in
 }
 
 type logged struct {
@@ -121,6 +124,8 @@ func (s *script) run(command, input string) string {
 	case "edit":
 		s.d = parseDefinition(s.t, args[1:], input)
 		return s.step(DefinitionChanged{At: s.now, By: "ann", Version: s.d.Version})
+	case "as": // USER, USER+GROUP or ROLE/SESSION, and a command
+		return s.playAs(arg(1), rest(2))
 	case "wait":
 		d, err := time.ParseDuration(arg(1))
 		s.must(err)
@@ -128,7 +133,7 @@ func (s *script) run(command, input string) string {
 		return ""
 	case "start":
 		return s.step(ExecutionRequested{
-			At: s.now, ID: arg(1), Nonce: "secret", Failure: rest(2),
+			At: s.now, By: s.by, ID: arg(1), Nonce: "secret", Failure: rest(2),
 			Trigger: pipeline.ExecutionTrigger{TriggerType: pipeline.TriggerStart, TriggerDetail: "ann"},
 		})
 	case "start-with": // execution name=value... action:TYPE=value...
@@ -146,7 +151,7 @@ func (s *script) run(command, input string) string {
 	case "approve", "reject":
 		return s.decide(arg(1), args[0] == "approve", rest(2))
 	case "check-approval":
-		return s.verdict(CheckApproval(s.d, s.s, arg(1), arg(2), s.token[arg(3)]))
+		return s.verdict(CheckApproval(s.d, s.s, arg(1), arg(2), ApprovalGiven{Token: s.token[arg(3)], Approved: true}))
 	case "stop", "abandon":
 		return s.checked(CheckStop(s.s, arg(1), args[0] == "abandon"), StopRequested{
 			At: s.now, By: "ann", Execution: arg(1), Abandon: args[0] == "abandon", Reason: rest(2),
@@ -274,6 +279,10 @@ func (s *script) succeeded(path string, args []string) Event {
 	ev := ActionSucceeded{At: s.now, Action: s.action(path)}
 	for _, arg := range args {
 		k, v, _ := strings.Cut(arg, "=")
+		if k == "pushed-by" {
+			ev.Authors = append(ev.Authors, "arn:aws:iam::000000000000:user/"+v)
+			continue
+		}
 		if k == "rev" {
 			ev.Revision = &pipeline.Revision{ID: v, Summary: "change " + v}
 			continue
@@ -294,9 +303,23 @@ func (s *script) decide(path string, approved bool, summary string) string {
 	if run != path {
 		token = approvalToken("secret", s.action(run))
 	}
-	return s.checked(CheckApproval(s.d, s.s, p[1], p[2], token), ApprovalGiven{
-		At: s.now, By: "ann", Token: token, Approved: approved, Summary: summary,
-	})
+	ev := ApprovalGiven{At: s.now, By: cmp.Or(s.by, "ann"), As: s.as, Token: token, Approved: approved, Summary: summary}
+	return s.checked(CheckApproval(s.d, s.s, p[1], p[2], ev), ev)
+}
+
+// playAs plays a command as somebody else.
+func (s *script) playAs(who, command string) string {
+	defer func() { s.by, s.as = "", nil }()
+	name, group, _ := strings.Cut(who, "+")
+	if s.by = "arn:aws:iam::000000000000:user/team/" + name; strings.Contains(name, "/") {
+		s.by = "arn:aws:sts::000000000000:assumed-role/" + name
+		name, _, _ = strings.Cut(name, "/")
+	}
+	s.as = []string{name}
+	if group != "" {
+		s.as = append(s.as, group)
+	}
+	return s.run(command, "")
 }
 
 // checked plays an event that a check guards; a refused event must change nothing.
@@ -655,7 +678,8 @@ func (s *script) override(execution, stage string, c ConditionType) string {
 // parseDefinition reads a definition: arguments `v2 QUEUED`, one line per stage, `Name: action action ...`. An action
 // is name!Category@runOrder<in,in>out,out~namespace, all but the name optional; the default category is Build. A word
 // retry=MODE or rollback sets the stage's onFailure; before=RESULT, success=RESULT and failure=RESULT give it a
-// condition with the rules a and b.
+// condition with the rules a and b; the keys of an approval's policy, as ConveyorRequiredApprovals=2, belong to the action
+// before them.
 func parseDefinition(t testing.TB, args []string, text string) *pipeline.Definition {
 	t.Helper()
 	d := &pipeline.Definition{Name: "a-pipeline-with-a-long-name", Version: 1, ArtifactStore: &pipeline.ArtifactStore{Type: "S3", Location: "bucket"}}
@@ -688,6 +712,12 @@ func parseStage(name string, words []string) pipeline.Stage {
 			}
 		case "rollback":
 			st.OnFailure = &pipeline.FailureConditions{Result: "ROLLBACK"}
+		case pipeline.KeyApprovers, pipeline.KeyRequiredApprovals, pipeline.KeyForbidAuthor:
+			a := &st.Actions[len(st.Actions)-1]
+			if a.Configuration == nil {
+				a.Configuration = map[string]string{}
+			}
+			a.Configuration[k] = v
 		case "before":
 			st.BeforeEntry = &pipeline.Conditions{Conditions: parseCondition(v)}
 		case "success":

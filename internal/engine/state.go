@@ -139,6 +139,8 @@ type Execution struct {
 	Outdated bool            `json:"outdated,omitempty"`
 	Waiting  *Waiting        `json:"waiting,omitempty"`
 	Stage    *StageExecution `json:"stage,omitempty"`
+	// Authors are those who started the execution or pushed its revisions: see Person.
+	Authors []string `json:"authors,omitempty"`
 	// Artifacts are those produced so far; a re-run action replaces its own (E4).
 	Artifacts []pipeline.Artifact `json:"artifacts,omitempty"`
 	// Outputs are the output variables of actions that have a namespace (P7).
@@ -206,9 +208,10 @@ type ActionExecution struct {
 	Reason      string                 `json:"reason,omitempty"`
 	Summary     string                 `json:"summary,omitempty"`
 	Started     time.Time              `json:"started,omitzero"`
-	Updated     time.Time              `json:"updated,omitzero"` // lastStatusChange
-	By          string                 `json:"by,omitempty"`     // lastUpdatedBy: who decided, stopped or retried
-	Token       string                 `json:"token,omitempty"`  // approvals: the token to decide with
+	Updated     time.Time              `json:"updated,omitzero"`   // lastStatusChange
+	By          string                 `json:"by,omitempty"`       // lastUpdatedBy: who decided, stopped or retried
+	Token       string                 `json:"token,omitempty"`    // approvals: the token to decide with
+	Approval    *Approval              `json:"approval,omitempty"` // approvals that ask something of whoever decides
 	ExternalID  string                 `json:"externalId,omitempty"`
 	ExternalURL string                 `json:"externalUrl,omitempty"`
 	Percent     int                    `json:"percent,omitempty"`

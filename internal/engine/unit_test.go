@@ -98,7 +98,7 @@ func TestApprovalNeedsNonce(t *testing.T) {
 	s, _ = Step(d, s, ActionSucceeded{At: start, Action: runningID(s, "git")})
 	s, _ = Step(d, s, ActionSucceeded{At: start, Action: runningID(s, "other")})
 	var r *Refusal
-	if err := CheckApproval(d, s, "Release", "ok", ""); !errors.As(err, &r) || r.Kind != InvalidApprovalToken {
+	if err := CheckApproval(d, s, "Release", "ok", ApprovalGiven{}); !errors.As(err, &r) || r.Kind != InvalidApprovalToken {
 		t.Errorf("the empty token was not refused: %v", err)
 	}
 	if _, cmds := Step(d, s, ApprovalGiven{At: start, Approved: true}); len(cmds) > 0 {

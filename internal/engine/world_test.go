@@ -65,6 +65,9 @@ func (w *world) stage(name string, source bool) pipeline.Stage {
 			a.Namespace = "ns" + fmt.Sprint(i)
 		case w.chance(20):
 			a.ActionTypeID.Category, a.ActionTypeID.Provider = "Approval", "Manual"
+			a.Configuration = map[string]string{
+				pipeline.KeyRequiredApprovals: fmt.Sprint(1 + w.pick(2)), pipeline.KeyForbidAuthor: fmt.Sprint(w.chance(20)),
+			}
 		default:
 			a.InputArtifacts = []pipeline.InputArtifact{{Name: "s0"}}
 		}
@@ -147,7 +150,7 @@ func (w *world) late(ev Event) Event {
 
 func (w *world) request(at time.Time) Event {
 	w.started++
-	ev := ExecutionRequested{At: at, ID: fmt.Sprintf("x%d", w.started), Nonce: "n", Trigger: pipeline.ExecutionTrigger{TriggerType: "T"}}
+	ev := ExecutionRequested{At: at, By: [2]string{"x", ""}[w.pick(2)], ID: fmt.Sprintf("x%d", w.started), Nonce: "n", Trigger: pipeline.ExecutionTrigger{TriggerType: "T"}}
 	if w.chance(3) {
 		ev.Failure = "no value"
 	}
@@ -166,7 +169,7 @@ func (w *world) answer(at time.Time) Event {
 }
 
 func (w *world) approval(at time.Time) Event {
-	return ApprovalGiven{At: at, By: "x", Token: w.recent(w.tokens), Approved: w.chance(70), Summary: "s"}
+	return ApprovalGiven{At: at, By: [3]string{"x", "y", "z"}[w.pick(3)], Token: w.recent(w.tokens), Approved: w.chance(70), Summary: "s"}
 }
 
 func (w *world) retry(at time.Time) Event {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/conveyor-cd/conveyor/internal/engine"
+	"github.com/conveyor-cd/conveyor/internal/iam"
 	"github.com/conveyor-cd/conveyor/internal/pipeline"
 	"github.com/conveyor-cd/conveyor/internal/store"
 )
@@ -15,20 +16,36 @@ type Approval struct {
 	Pipeline, Stage, Action, Token string
 	Approved                       bool
 	Summary                        string
-	By                             string // ARN of the caller
+	By                             iam.Principal
 }
 
-// Approve decides a waiting approval and returns when.
+// Approve decides a waiting approval, or is counted as one of several approvals it needs, and returns when.
 func (s *Service) Approve(ctx context.Context, a Approval) (time.Time, error) {
-	var at time.Time
-	err := s.change(ctx, a.Pipeline, func(tx store.Tx, p *row, d *pipeline.Definition) (engine.Event, error) {
-		if err := engine.CheckApproval(d, p.state, a.Stage, a.Action, a.Token); err != nil {
+	who, err := s.people.Standing(ctx, a.By)
+	if err != nil {
+		return time.Time{}, err
+	}
+	ev := engine.ApprovalGiven{By: a.By.Arn, Who: who.Self, As: who.Names, Token: a.Token, Approved: a.Approved, Summary: a.Summary}
+	err = s.change(ctx, a.Pipeline, func(tx store.Tx, p *row, d *pipeline.Definition) (engine.Event, error) {
+		if err := engine.CheckApproval(d, p.state, a.Stage, a.Action, ev); err != nil {
 			return nil, err
 		}
-		at = s.at(tx)
-		return engine.ApprovalGiven{At: at, By: a.By, Token: a.Token, Approved: a.Approved, Summary: a.Summary}, nil
+		ev.At = s.at(tx)
+		return ev, nil
 	})
-	return at, err
+	return ev.At, err
+}
+
+// People knows who principals are; *iam.Directory does.
+type People interface {
+	Standing(ctx context.Context, p iam.Principal) (iam.Standing, error)
+}
+
+// strangers is what a service without People knows of them.
+type strangers struct{}
+
+func (strangers) Standing(_ context.Context, p iam.Principal) (iam.Standing, error) {
+	return iam.Standing{Names: []string{p.Arn}}, nil
 }
 
 // ApprovalDetail is a manual approval as history has it, decided or not.

@@ -14,12 +14,18 @@ import (
 	"github.com/conveyor-cd/conveyor/internal/action"
 	"github.com/conveyor-cd/conveyor/internal/engine"
 	"github.com/conveyor-cd/conveyor/internal/flow"
+	"github.com/conveyor-cd/conveyor/internal/iam"
 	"github.com/conveyor-cd/conveyor/internal/pipeline"
 	"github.com/conveyor-cd/conveyor/internal/queue"
 	"github.com/conveyor-cd/conveyor/internal/store"
 )
 
 const caller = "arn:aws:iam::000000000000:user/ann"
+
+var (
+	ann = iam.Principal{Arn: caller}
+	bob = iam.Principal{Arn: "arn:aws:iam::000000000000:user/bob"}
+)
 
 // patience bounds every wait; nothing takes this long unless it is broken.
 const patience = 15 * time.Second
@@ -64,7 +70,7 @@ var registered = []action.Type{
 	{ID: typeObject, Outputs: action.Count{Min: 1, Max: 1}, Properties: text("S3Bucket*", "S3ObjectKey*", "PollForSourceChanges", "AllowOverrideForS3ObjectKey")},
 	{ID: typeBuild, Inputs: action.Count{Min: 1, Max: 5}, Outputs: action.Count{Max: 5}, Properties: text("ProjectName*", "EnvironmentVariables")},
 	{ID: typeDeploy, Inputs: action.Count{Min: 1, Max: 1}, Properties: text("BucketName*", "Extract*")},
-	{ID: typeManual, TimeoutSetable: true, Properties: text("CustomData", "ExternalEntityLink")},
+	{ID: typeManual, TimeoutSetable: true, Properties: text("CustomData", "ExternalEntityLink", pipeline.KeyApprovers, pipeline.KeyRequiredApprovals, pipeline.KeyForbidAuthor)},
 	{ID: typeRule, Inputs: action.Count{Max: 5}, Properties: text("Question")},
 	{ID: typeSecret, Inputs: action.Count{Max: 1}, Properties: []action.Property{{Name: "Password", Required: true, Secret: true}}},
 }
@@ -265,6 +271,17 @@ func site(name string) pipeline.Definition {
 func withApproval(d pipeline.Definition) pipeline.Definition {
 	gate := pipeline.Stage{Name: "Gate", Actions: []pipeline.Action{{Name: "Approve", ActionTypeID: typeManual, TimeoutInMinutes: 30}}}
 	d.Stages = slices.Insert(slices.Clone(d.Stages), len(d.Stages)-1, gate)
+	return d
+}
+
+// withPolicy sets keys of its approval.
+func withPolicy(d pipeline.Definition, policy ...string) pipeline.Definition {
+	d = withApproval(d)
+	configuration := map[string]string{}
+	for i := 0; i < len(policy); i += 2 {
+		configuration[policy[i]] = policy[i+1]
+	}
+	d.Stages[len(d.Stages)-2].Actions[0].Configuration = configuration
 	return d
 }
 

@@ -55,7 +55,7 @@ func TestATimerThatFiresWhileItsActionEnds(t *testing.T) {
 				b.take(b.timers()[0])
 			}
 			deciding.Store(true)
-			_, decision := b.Approve(t.Context(), flow.Approval{Pipeline: "web", Stage: "Gate", Action: "Approve", Token: token, Approved: true, By: caller})
+			_, decision := b.Approve(t.Context(), flow.Approval{Pipeline: "web", Stage: "Gate", Action: "Approve", Token: token, Approved: true, By: ann})
 			if err := <-fired; err != nil {
 				t.Errorf("the timer: %v", err)
 			}

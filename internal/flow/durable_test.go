@@ -119,7 +119,7 @@ func (b *belt) actAtRandom(rng *rand.Rand) {
 		err = b.Retry(ctx, "web", []string{"Build", "Gate"}[rng.IntN(2)], e.ID, pipeline.RetryAllActions, caller)
 	case 3:
 		if a := b.latest("web", "Gate", "Approve"); a != nil {
-			_, err = b.Approve(ctx, flow.Approval{Pipeline: "web", Stage: "Gate", Action: "Approve", Token: a.Token, Approved: rng.IntN(2) == 0, By: caller})
+			_, err = b.Approve(ctx, flow.Approval{Pipeline: "web", Stage: "Gate", Action: "Approve", Token: a.Token, Approved: rng.IntN(2) == 0, By: ann})
 		}
 	case 4:
 		err = b.SetTransition(ctx, flow.Transition{Pipeline: "web", Stage: "Gate", Enabled: rng.IntN(2) == 0, Reason: "r", By: caller})

@@ -153,7 +153,7 @@ func TestApproval(t *testing.T) {
 				b := newBelt(t, st)
 				id := b.create(withApproval(site("web")))
 				token := b.awaitToken("web", "Gate", "Approve")
-				decide := flow.Approval{Pipeline: "web", Stage: "Gate", Action: "Approve", Token: "not it", Approved: approved, Summary: "looks fine", By: caller}
+				decide := flow.Approval{Pipeline: "web", Stage: "Gate", Action: "Approve", Token: "not it", Approved: approved, Summary: "looks fine", By: ann}
 				_, err := b.Approve(t.Context(), decide)
 				wantKind(t, err, pipeline.InvalidApprovalToken)
 				decide.Token = token
@@ -196,7 +196,7 @@ func TestAnApprovalNobodyDecidesTimesOut(t *testing.T) {
 		if e.Updated.Before(timers[0].At) {
 			t.Errorf("ended at %s, before the timeout %s", e.Updated, timers[0].At)
 		}
-		_, err := b.Approve(t.Context(), flow.Approval{Pipeline: "web", Stage: "Gate", Action: "Approve", Token: token, Approved: true, By: caller})
+		_, err := b.Approve(t.Context(), flow.Approval{Pipeline: "web", Stage: "Gate", Action: "Approve", Token: token, Approved: true, By: ann})
 		wantKind(t, err, pipeline.InvalidApprovalToken)
 		b.until(func() bool { return len(b.providers.cancelled()) == 1 }, func() string { return "the provider was not told" })
 	})

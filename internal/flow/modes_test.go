@@ -116,7 +116,7 @@ func TestParallelExecutionsRunSideBySide(t *testing.T) {
 		}
 		for id := range ids {
 			token := b.approvalOf("web", id)
-			a := flow.Approval{Pipeline: "web", Stage: "Gate", Action: "Approve", Token: token, Approved: true, By: caller}
+			a := flow.Approval{Pipeline: "web", Stage: "Gate", Action: "Approve", Token: token, Approved: true, By: ann}
 			if _, err := b.Approve(t.Context(), a); err != nil {
 				t.Fatal(err)
 			}

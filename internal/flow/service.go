@@ -45,6 +45,8 @@ type Options struct {
 	Artifacts Artifacts
 	// Sessions makes the credentials that job workers reach their artifacts with.
 	Sessions Sessions
+	// People tells who decides approvals; nil knows nothing but ARNs.
+	People People
 	// Events is told what happens; nil tells nobody.
 	Events Events
 	Logger *slog.Logger // nil discards
@@ -92,6 +94,7 @@ type Service struct {
 	artifacts    Artifacts
 	sessions     Sessions
 	publisher    Events
+	people       People
 	functions    CallFunction
 	log          *slog.Logger
 	account      string
@@ -123,7 +126,7 @@ const (
 // New makes a Service and registers its job handlers.
 func New(o Options) *Service {
 	s := &Service{
-		store: o.Store, jobs: o.Jobs, providers: o.Providers, repositories: o.Repositories, artifacts: o.Artifacts, sessions: o.Sessions, publisher: o.Events, log: o.Logger,
+		store: o.Store, jobs: o.Jobs, providers: o.Providers, repositories: o.Repositories, artifacts: o.Artifacts, sessions: o.Sessions, publisher: o.Events, people: o.People, log: o.Logger,
 		account: o.Account, region: o.Region, publicURL: o.PublicURL,
 		functions: o.Functions,
 		quota:     o.MaxPipelines, webhooks: o.MaxWebhooks, deliveries: o.MaxDeliveries,
@@ -132,6 +135,7 @@ func New(o Options) *Service {
 		definitions: newDefinitionCache(), onStep: o.OnStep, onWatch: o.OnWatch, thirdParty: o.ThirdParty,
 	}
 	setDefault(&s.log, slog.New(slog.DiscardHandler))
+	setDefault[People](&s.people, strangers{})
 	setDefault(&s.account, "000000000000")
 	setDefault(&s.region, "us-east-1")
 	setDefault(&s.quota, 1000)

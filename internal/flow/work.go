@@ -276,7 +276,7 @@ func resultEvent(at time.Time, report action.Report) engine.Event {
 		}
 		return engine.ActionSucceeded{
 			At: at, Action: id, Summary: r.Summary, ExternalID: r.ExternalID,
-			ExternalURL: r.ExternalURL, Revision: r.Revision, Variables: r.Variables,
+			ExternalURL: r.ExternalURL, Revision: r.Revision, Variables: r.Variables, Authors: r.Authors,
 		}
 	case action.Failed:
 		return engine.ActionFailed{

@@ -83,6 +83,9 @@ func TestEventsAreInTheOrderOfChanges(t *testing.T) {
 		if pushes, _ = s.Pushes(ctx, "site", 0, 10); news(pushes) != want {
 			t.Errorf("events %s; want %s", news(pushes), want)
 		}
+		if who, err := s.Pushers(ctx, "site", c[2]); err != nil || !slices.Equal(who, []string{"3", "forth"}) {
+			t.Errorf("%v, %v pushed the last commit", who, err)
+		}
 	})
 }
 

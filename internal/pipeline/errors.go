@@ -11,6 +11,7 @@ type ErrorKind string
 
 // Every kind a pipeline operation refuses a request with.
 const (
+	AccessDenied                 ErrorKind = "AccessDeniedException"
 	ActionNotFound               ErrorKind = "ActionNotFoundException"
 	ActionTypeNotFound           ErrorKind = "ActionTypeNotFoundException"
 	ApprovalAlreadyCompleted     ErrorKind = "ApprovalAlreadyCompletedException"

@@ -53,7 +53,11 @@ func (Provider) Type() action.Type {
 			{Name: keyNotify, Type: "String", Description: "The SNS topic that is told about the approval."},
 			{Name: keyLink, Type: "String", Description: "A page that the reviewer should look at."},
 			{Name: keyData, Type: "String", Description: "What the reviewer should know."},
+			{Name: pipeline.KeyApprovers, Type: "String", Check: pipeline.ApproversProblem, Description: "Who may decide, beside having the permission: users, roles and groups, with commas between."},
+			{Name: pipeline.KeyRequiredApprovals, Type: "Number", Check: pipeline.RequiredApprovalsProblem, Description: "How many must approve; one by default."},
+			{Name: pipeline.KeyForbidAuthor, Type: "Boolean", Values: []string{"true", "false"}, Description: "Whether who started the execution or pushed its revision may not approve it."},
 		},
+		Whole:          pipeline.ApprovalPolicyProblem,
 		TimeoutMinutes: sevenDays,
 		TimeoutSetable: true,
 	}

@@ -50,6 +50,8 @@ type Options struct {
 	RevisionURL func(repository, commit string) string
 	// EntityURL is the template for a link to the repository, with {Config:RepositoryName}.
 	EntityURL string
+	// Pushers are the ARNs of those who pushed a commit; nil where that is not known.
+	Pushers func(ctx context.Context, repository, commit string) ([]string, error)
 	// MaxArtifact replaces AWS's limit of 1 GB for artifacts, in bytes.
 	MaxArtifact int64
 }
@@ -113,7 +115,13 @@ func (p *Provider) Start(ctx context.Context, job action.Job) (action.Result, er
 	if err := p.store(ctx, s, c, job); err != nil {
 		return s.failure(err)
 	}
-	return p.done(s, c), nil
+	done := p.done(s, c)
+	if p.opts.Pushers != nil {
+		if done.Authors, err = p.opts.Pushers(ctx, s.repository, c.ID); err != nil {
+			return s.failure(err)
+		}
+	}
+	return done, nil
 }
 
 // Cancel implements action.Provider. Nothing is ever left waiting.

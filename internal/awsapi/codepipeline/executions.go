@@ -68,7 +68,7 @@ func (s *Service) PutApprovalResult(ctx context.Context, in *sdk.PutApprovalResu
 	at, err := s.flow.Approve(ctx, flow.Approval{
 		Pipeline: aws.ToString(in.PipelineName), Stage: aws.ToString(in.StageName), Action: aws.ToString(in.ActionName),
 		Token: aws.ToString(in.Token), Approved: in.Result.Status == types.ApprovalStatusApproved,
-		Summary: aws.ToString(in.Result.Summary), By: awsapi.Caller(ctx).Arn,
+		Summary: aws.ToString(in.Result.Summary), By: awsapi.Caller(ctx).Principal(),
 	})
 	if err != nil {
 		return nil, exception(err)

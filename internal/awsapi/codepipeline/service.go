@@ -77,6 +77,7 @@ func (s *Service) API() awsapi.API {
 
 // exceptions makes AWS's exception for each kind of mistake: the one place where the two meet.
 var exceptions = map[pipeline.ErrorKind]func(message *string) error{
+	pipeline.AccessDenied:                func(m *string) error { return awsapi.Errorf("AccessDeniedException", "%s", *m) },
 	pipeline.ActionNotFound:              func(m *string) error { return &types.ActionNotFoundException{Message: m} },
 	pipeline.ActionExecutionNotFound:     func(m *string) error { return &types.ActionExecutionNotFoundException{Message: m} },
 	pipeline.InvalidClientToken:          func(m *string) error { return &types.InvalidClientTokenException{Message: m} },
