@@ -373,7 +373,7 @@ func (r *rooms) sweep(ctx context.Context) {
 		}
 		_, err := r.objects.Sweep(ctx)
 		_, errPushes := r.repositories.Prune(ctx, time.Now().Add(-keepPushes))
-		err = errors.Join(err, errPushes, r.builds.Prune(ctx, time.Now().Add(-keepCommands)), r.logs.Sweep(ctx), r.repositories.Maintain(ctx),
+		err = errors.Join(err, errPushes, r.builds.Prune(ctx, time.Now().Add(-keepCommands)), r.builds.PruneReports(ctx, time.Now()), r.logs.Sweep(ctx), r.repositories.Maintain(ctx),
 			r.elsewhere.sweep(ctx), r.secrets.vault.Sweep(ctx),
 			r.alarms.Prune(ctx, time.Now().Add(-keepAlarms)), r.alarmRule.Prune(ctx, time.Now().Add(-keepAlarms)),
 			r.pulls.Prune(ctx, time.Now().Add(-keepPullStatuses)), r.events.Prune(ctx, time.Now().Add(-keepEvents)), r.functions.Prune(ctx, time.Now().Add(-keepCode)),

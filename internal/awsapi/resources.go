@@ -30,6 +30,9 @@ var namings = map[string][]naming{
 	},
 	"codecommit": {{members: []string{"repositoryName", "repositoryNames", "oldName", "resourceArn"}, resource: plain("", "")}},
 	"codebuild": {
+		{members: []string{"reportGroupArn", "reportGroupArns", "arn", "name"}, resource: plain("report-group/", ""), after: ":report-group/", of: "ReportGroup"},
+		{members: []string{"arn"}, resource: groupOfReport, after: ":report/", of: "DeleteReport"},
+		{members: []string{"reportArn", "reportArns"}, resource: groupOfReport, after: ":report/"},
 		{members: []string{"projectName", "name", "names", "resourceArn"}, resource: plain("project/", ""), after: ":project/"},
 		{members: []string{"id", "ids"}, resource: projectOfBuild, after: ":build/"},
 	},
@@ -52,7 +55,7 @@ var connectionNaming = []naming{{members: []string{"ConnectionArn", "HostArn", "
 
 // unnamed are parts of operation names whose "name" is of another kind of resource than the service's main one. Their
 // resource counts as unknown, which asks more of a policy, never less.
-var unnamed = []string{"ActionType", "Report", "Fleet", "SourceCredentials", "BuildBatch"}
+var unnamed = []string{"ActionType", "Fleet", "SourceCredentials", "BuildBatch"}
 
 // isUnnamed tells whether the "name" of an operation's input is not its resource's.
 func isUnnamed(operation string) bool {
@@ -80,6 +83,12 @@ func functionResource(name string, _ reflect.Value) string { return "function:" 
 func projectOfBuild(id string, _ reflect.Value) string {
 	project, _, _ := strings.Cut(id, ":")
 	return "project/" + project
+}
+
+// groupOfReport is the group a report belongs to: permissions on reports are permissions on their group.
+func groupOfReport(id string, _ reflect.Value) string {
+	group, _, _ := strings.Cut(id, ":")
+	return "report-group/" + group
 }
 
 // eventResource is a rule of the only event bus, the bus itself, a connection or an API destination.

@@ -207,11 +207,10 @@ proxy: {logs: yes}
 phases:
   install: {runtime-versions: {nodejs: 18}}
   build: {commands: [echo done], on-failure: RETRY-2}
-reports: {r: {files: ["*.xml"]}}
 cache: {paths: [node_modules]}
 `), types.StatusTypeSucceeded)
 	log := s.log(b)
-	for _, want := range []string{"uses reports", "uses cache", "uses env.git-credential-helper", "uses proxy", "RETRY is not supported", "Skipping install of runtimes", "CODEBUILD_MINE"} {
+	for _, want := range []string{"uses cache", "uses env.git-credential-helper", "uses proxy", "RETRY is not supported", "Skipping install of runtimes", "CODEBUILD_MINE"} {
 		if !strings.Contains(log, want) {
 			t.Errorf("the log says nothing of: %s\n%s", want, log)
 		}

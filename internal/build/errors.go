@@ -10,6 +10,10 @@ var (
 	ErrNoProject     = errors.New("build project does not exist")
 	ErrNoBuild       = errors.New("build does not exist")
 	ErrProjectExists = errors.New("build project exists already")
+
+	ErrNoReportGroup     = errors.New("report group does not exist")
+	ErrReportGroupExists = errors.New("report group exists already")
+	ErrNoReport          = errors.New("report does not exist")
 )
 
 // InvalidError refuses a request because of what it asks for.

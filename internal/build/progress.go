@@ -83,6 +83,7 @@ func (p *progress) snapshot() types.Build {
 	b.Phases = slices.Clone(b.Phases)
 	b.ExportedEnvironmentVariables = slices.Clone(b.ExportedEnvironmentVariables)
 	b.SecondaryArtifacts = slices.Clone(b.SecondaryArtifacts)
+	b.ReportArns = slices.Clone(b.ReportArns)
 	return b
 }
 

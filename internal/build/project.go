@@ -98,10 +98,10 @@ func decodeProject(body string) (p types.Project, err error) {
 // PageSize is how many names or ids a list operation returns at once.
 const PageSize = 100
 
-// ProjectOrder is what a list of projects is sorted by.
+// ProjectOrder is what a list of projects, or of report groups, is sorted by.
 type ProjectOrder string
 
-// The orders of ListProjects.
+// The orders of ListProjects and ListReportGroups.
 const (
 	ByName     ProjectOrder = "name"
 	ByCreated  ProjectOrder = "created_at"
@@ -110,15 +110,20 @@ const (
 
 // ListProjects returns a page of names and the cursor of the next one, "" at the end.
 func (s *Service) ListProjects(ctx context.Context, by ProjectOrder, descending bool, after string) (names []string, next string, err error) {
+	return s.listNames(ctx, "build_projects", by, descending, after, PageSize)
+}
+
+// listNames lists what has a name and two times: projects and report groups.
+func (s *Service) listNames(ctx context.Context, table string, by ProjectOrder, descending bool, after string, limit int) (names []string, next string, err error) {
 	column := map[ProjectOrder]string{ByName: "name", ByCreated: "created_at", ByModified: "modified_at"}[by]
 	if column == "" {
-		return nil, "", fmt.Errorf("projects cannot be listed by %q", by)
+		return nil, "", fmt.Errorf("%s cannot be listed by %q", table, by)
 	}
 	order, than := "ASC", ">"
 	if descending {
 		order, than = "DESC", "<"
 	}
-	query, args := `SELECT name, `+column+` FROM build_projects`, []any{}
+	query, args := `SELECT name, `+column+` FROM `+table, []any{}
 	if after != "" {
 		var c cursor
 		if err := c.parse(after); err != nil {
@@ -130,7 +135,7 @@ func (s *Service) ListProjects(ctx context.Context, by ProjectOrder, descending 
 			query, args = query+` WHERE (`+column+`, name) `+than+` ($1, $2)`, append(args, c.At, c.ID)
 		}
 	}
-	query += ` ORDER BY ` + column + ` ` + order + `, name ` + order + fmt.Sprintf(` LIMIT %d`, PageSize+1)
+	query += ` ORDER BY ` + column + ` ` + order + `, name ` + order + fmt.Sprintf(` LIMIT %d`, limit+1)
 	var last cursor
 	err = s.cfg.Store.Read(ctx, func(r store.Reader) error {
 		names, next = nil, ""
@@ -140,7 +145,7 @@ func (s *Service) ListProjects(ctx context.Context, by ProjectOrder, descending 
 		}
 		defer rows.Close()
 		for rows.Next() {
-			if len(names) == PageSize {
+			if len(names) == limit {
 				next = last.String()
 				break
 			}

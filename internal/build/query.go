@@ -72,6 +72,11 @@ func (s *Service) ListForProject(ctx context.Context, project string, ascending 
 }
 
 func (s *Service) list(ctx context.Context, query, column string, ascending bool, after string, args ...any) (ids []string, next string, err error) {
+	return s.listPage(ctx, query, column, ascending, after, PageSize, args...)
+}
+
+// listPage reads a page of a query for the three columns of "owner:id" and what it is sorted by.
+func (s *Service) listPage(ctx context.Context, query, column string, ascending bool, after string, limit int, args ...any) (ids []string, next string, err error) {
 	order, than := "DESC", "<"
 	if ascending {
 		order, than = "ASC", ">"
@@ -84,7 +89,7 @@ func (s *Service) list(ctx context.Context, query, column string, ascending bool
 		query += fmt.Sprintf(` AND (%s, id) %s ($%d, $%d)`, column, than, len(args)+1, len(args)+2)
 		args = append(args, c.At, c.ID)
 	}
-	query += fmt.Sprintf(` ORDER BY %s %s, id %s LIMIT %d`, column, order, order, PageSize+1)
+	query += fmt.Sprintf(` ORDER BY %s %s, id %s LIMIT %d`, column, order, order, limit+1)
 	err = s.cfg.Store.Read(ctx, func(r store.Reader) error {
 		ids, next = nil, ""
 		rows, err := r.Query(ctx, query, args...)
@@ -94,15 +99,15 @@ func (s *Service) list(ctx context.Context, query, column string, ascending bool
 		defer rows.Close()
 		var last cursor
 		for rows.Next() {
-			if len(ids) == PageSize {
+			if len(ids) == limit {
 				next = last.String()
 				break
 			}
-			var project string
-			if err := rows.Scan(&project, &last.ID, &last.At); err != nil {
+			var owner string
+			if err := rows.Scan(&owner, &last.ID, &last.At); err != nil {
 				return err
 			}
-			ids = append(ids, project+":"+last.ID)
+			ids = append(ids, owner+":"+last.ID)
 		}
 		return rows.Err()
 	})

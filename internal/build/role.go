@@ -16,6 +16,8 @@ import (
 type Roles interface {
 	// ServiceCredentials are temporary; the zero AccessKey when no role limits the work.
 	ServiceCredentials(ctx context.Context, s iam.Service, name string, life time.Duration) (iam.AccessKey, error)
+	// Permit is nil when the work of ctx may do action on resource, else an *iam.NotPermitted.
+	Permit(ctx context.Context, action, resource string) error
 	// EndSession ends them before their time.
 	EndSession(ctx context.Context, id string) error
 }

@@ -35,6 +35,7 @@ type run struct {
 	session     Session
 	spec        *buildspec.Spec
 	succeeding  bool
+	gathered    bool             // what the commands left behind
 	failed      types.StatusType // what the build ends with; "" while nothing went wrong
 	interrupted error            // why this server gave the run up; nil when it did not
 
@@ -64,6 +65,9 @@ func (r *run) work(ctx context.Context) (*types.Build, error) {
 		next := buildspec.Next(phase, !ok, on)
 		if timed.Err() != nil && phase != buildspec.Finalizing {
 			next = buildspec.Finalizing
+		}
+		if next == buildspec.UploadArtifacts || next == buildspec.Finalizing {
+			r.afterCommands(timed)
 		}
 		phase = next
 	}
@@ -237,7 +241,7 @@ func (r *run) supported() error {
 		}
 	}
 	for what, used := range map[string]bool{
-		"reports": len(sp.Reports) > 0, "cache": sp.Cache != nil, "env.git-credential-helper": sp.Env.GitCredentialHelper,
+		"cache": sp.Cache != nil, "env.git-credential-helper": sp.Env.GitCredentialHelper,
 		"proxy": sp.Proxy.Logs || sp.Proxy.UploadArtifacts,
 	} {
 		if used {
@@ -338,6 +342,15 @@ func (r *run) export(ctx context.Context) error {
 	}
 	r.set(func(b *types.Build) { b.ExportedEnvironmentVariables = out })
 	return nil
+}
+
+// afterCommands gathers, once, what the commands have left behind beside artifacts.
+func (r *run) afterCommands(ctx context.Context) {
+	if r.gathered || r.session == nil || ctx.Err() != nil {
+		return
+	}
+	r.gathered = true
+	r.reports(ctx)
 }
 
 // finalize ends everything the build started and gives its disk back.

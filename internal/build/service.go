@@ -271,7 +271,7 @@ func (s *Service) Retry(ctx context.Context, tx store.Tx, id, initiator, idempot
 	b := old.Build
 	b.Initiator = aws.String(initiator)
 	b.BuildStatus, b.BuildComplete, b.EndTime = types.StatusTypeInProgress, false, nil
-	b.ExportedEnvironmentVariables, b.ResolvedSourceVersion, b.Artifacts, b.SecondaryArtifacts = nil, nil, nil, nil
+	b.ExportedEnvironmentVariables, b.ResolvedSourceVersion, b.Artifacts, b.SecondaryArtifacts, b.ReportArns = nil, nil, nil, nil, nil
 	st := old.Settings
 	st.OnFinish = nil
 	return s.store(ctx, tx, p, b, st, number, token, "")

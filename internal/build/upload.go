@@ -219,7 +219,7 @@ func (r *run) putS3(ctx context.Context, o *output, report *types.BuildArtifacts
 		}
 		return r.putZip(ctx, o, bucket, key, report)
 	}
-	return r.publish(ctx, o, bucket, key)
+	return r.storeFiles(ctx, o.files, bucket, key, r.attributes())
 }
 
 // artifactKey is [path/][build-id/]name, or with s3-prefix prefix/build-id/name (codebuild.md section 5).
@@ -268,24 +268,36 @@ func (r *run) kmsKey() string {
 	return key
 }
 
-// putZip packs the artifact in the object store's staging directory and hands the file over.
+// putZip stores an artifact as a zip.
 func (r *run) putZip(ctx context.Context, o *output, bucket, key string, report *types.BuildArtifacts) error {
+	opts := archive.Options{Links: archive.FollowLinks}
+	if o.what.EnableSymlinks {
+		opts.Links = archive.KeepLinks
+	}
+	if o.config == nil {
+		return r.storeZip(ctx, o.files, opts, bucket, key, r.attributes(), nil)
+	}
+	sha, md := sha256.New(), md5.New() //nolint:gosec // as above
+	err := r.storeZip(ctx, o.files, opts, bucket, key, r.attributes(), io.MultiWriter(sha, md))
+	report.Sha256sum = aws.String(hex.EncodeToString(sha.Sum(nil)))
+	report.Md5sum = aws.String(hex.EncodeToString(md.Sum(nil)))
+	return err
+}
+
+// storeZip packs files of the workspace in the object store's staging directory and hands the zip over. also, when set, is
+// written what the zip holds.
+func (r *run) storeZip(ctx context.Context, files []archive.Entry, o archive.Options, bucket, key string, attrs Attributes, also io.Writer) error {
 	f, err := os.CreateTemp(r.s.cfg.Objects.StageDir(), "artifact-*.zip")
 	if err != nil {
 		return err
 	}
 	defer os.Remove(f.Name()) //nolint:errcheck // after a success it has moved away
 	defer f.Close()
-	opts := archive.Options{Links: archive.FollowLinks}
-	if o.what.EnableSymlinks {
-		opts.Links = archive.KeepLinks
-	}
 	var to io.Writer = f
-	sha, md := sha256.New(), md5.New() //nolint:gosec // as above
-	if o.config != nil {
-		to = io.MultiWriter(f, sha, md)
+	if also != nil {
+		to = io.MultiWriter(f, also)
 	}
-	if err := archive.Zip(ctx, to, r.ws.Root(), o.files, opts); err != nil {
+	if err := archive.Zip(ctx, to, r.ws.Root(), files, o); err != nil {
 		if ctx.Err() != nil {
 			return err
 		}
@@ -294,32 +306,26 @@ func (r *run) putZip(ctx context.Context, o *output, bucket, key string, report 
 	if err := f.Close(); err != nil {
 		return err
 	}
-	if o.config != nil {
-		report.Sha256sum = aws.String(hex.EncodeToString(sha.Sum(nil)))
-		report.Md5sum = aws.String(hex.EncodeToString(md.Sum(nil)))
-	}
-	attrs := r.attributes()
 	attrs.ContentType = "application/zip"
 	return noBucket(bucket, r.s.cfg.Objects.PutFile(ctx, bucket, key, f.Name(), attrs))
 }
 
-// publish stores an artifact as a folder of objects, all at once.
-func (r *run) publish(ctx context.Context, o *output, bucket, folder string) error {
+// storeFiles stores files of the workspace as a folder of objects, all at once.
+func (r *run) storeFiles(ctx context.Context, files []archive.Entry, bucket, folder string, attrs Attributes) error {
 	root, err := os.OpenRoot(r.ws.Root())
 	if err != nil {
 		return err
 	}
 	defer root.Close() //nolint:errcheck // read only
-	var files []Upload
-	for _, e := range o.files {
-		attrs := r.attributes()
+	var uploads []Upload
+	for _, e := range files {
 		attrs.ContentType = mime.TypeByExtension(path.Ext(e.Name))
-		files = append(files, Upload{
+		uploads = append(uploads, Upload{
 			Key: strings.TrimPrefix(folder+"/"+e.Name, "/"), Attributes: attrs,
 			Open: func() (io.ReadCloser, error) { return root.Open(filepath.FromSlash(e.Path)) },
 		})
 	}
-	return noBucket(bucket, r.s.cfg.Objects.Publish(ctx, bucket, files))
+	return noBucket(bucket, r.s.cfg.Objects.Publish(ctx, bucket, uploads))
 }
 
 func noBucket(bucket string, err error) error {

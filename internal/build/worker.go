@@ -202,7 +202,7 @@ func rewind(b *types.Build) {
 			break
 		}
 	}
-	b.ExportedEnvironmentVariables = nil
+	b.ExportedEnvironmentVariables, b.ReportArns = nil, nil
 }
 
 func (s *Service) forget(id string, r *run) {

@@ -356,6 +356,24 @@ resource "aws_codebuild_project" "alone" {
     git_clone_depth = 1
   }
 }
+resource "aws_codebuild_report_group" "tests" {
+  name = "tests"
+  type = "TEST"
+  delete_reports = true
+  export_config {
+    type = "S3"
+    s3_destination {
+      bucket = "bucket"
+      path = "raw-${var.value}"
+      encryption_key = "arn:aws:kms:us-east-1:000000000000:alias/aws/s3"
+    }
+  }
+  tags = { team = "web" }
+}
+resource "aws_codebuild_resource_policy" "tests" {
+  resource_arn = aws_codebuild_report_group.tests.arn
+  policy = jsonencode({ Version = "2012-10-17", Statement = [] })
+}
 resource "aws_codebuild_project" "none" {
   name = "none"
   service_role = "arn:aws:iam::000000000000:role/r"

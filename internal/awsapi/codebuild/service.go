@@ -56,6 +56,22 @@ func (s *Service) API() awsapi.API {
 		awsapi.Handle(s.ImportSourceCredentials),
 		awsapi.Handle(s.ListSourceCredentials),
 		awsapi.Handle(s.DeleteSourceCredentials),
+		awsapi.Handle(s.CreateReportGroup),
+		awsapi.Handle(s.UpdateReportGroup),
+		awsapi.Handle(s.DeleteReportGroup),
+		awsapi.Handle(s.BatchGetReportGroups),
+		awsapi.Handle(s.ListReportGroups),
+		awsapi.Handle(s.ListSharedReportGroups),
+		awsapi.Handle(s.GetReportGroupTrend),
+		awsapi.Handle(s.BatchGetReports),
+		awsapi.Handle(s.ListReports),
+		awsapi.Handle(s.ListReportsForReportGroup),
+		awsapi.Handle(s.DeleteReport),
+		awsapi.Handle(s.DescribeTestCases),
+		awsapi.Handle(s.DescribeCodeCoverages),
+		awsapi.Handle(s.PutResourcePolicy),
+		awsapi.Handle(s.GetResourcePolicy),
+		awsapi.Handle(s.DeleteResourcePolicy),
 	)
 }
 
@@ -78,6 +94,12 @@ func exception(err error) error {
 		return &types.ResourceAlreadyExistsException{Message: aws.String("Source credentials exist already for " + detail(err) + "; give shouldOverwrite to replace them")}
 	case errors.Is(err, remote.ErrNoCredential):
 		return &types.ResourceNotFoundException{Message: aws.String("Source credentials cannot be found: " + detail(err))}
+	case errors.Is(err, build.ErrReportGroupExists):
+		return &types.ResourceAlreadyExistsException{Message: aws.String("Report group already exists: " + detail(err))}
+	case errors.Is(err, build.ErrNoReportGroup):
+		return &types.ResourceNotFoundException{Message: aws.String("Report group cannot be found: " + detail(err))}
+	case errors.Is(err, build.ErrNoReport):
+		return &types.ResourceNotFoundException{Message: aws.String("Report cannot be found: " + detail(err))}
 	}
 	return err
 }
