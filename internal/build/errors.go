@@ -26,7 +26,7 @@ func Invalidf(format string, args ...any) error {
 	return &InvalidError{Message: fmt.Sprintf(format, args...)}
 }
 
-// LimitError refuses a build because too many run.
+// LimitError refuses a build because too many wait.
 type LimitError struct{ Message string }
 
 func (e *LimitError) Error() string { return e.Message }

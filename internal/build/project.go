@@ -53,17 +53,21 @@ func (s *Service) UpdateProject(ctx context.Context, name string, change func(*t
 		if err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, `UPDATE build_projects SET body = $2 WHERE name = $1`, name, string(body))
-		return err
+		if _, err = tx.Exec(ctx, `UPDATE build_projects SET body = $2 WHERE name = $1`, name, string(body)); err != nil {
+			return err
+		}
+		return s.admit(ctx, tx, name, &p)
 	})
 	return p, err
 }
 
-// DeleteProject forgets a project; its builds stay. Deleting one that does not exist changes nothing.
+// DeleteProject forgets a project; its builds stay, and those that wait for others run. Deleting one that does not exist changes nothing.
 func (s *Service) DeleteProject(ctx context.Context, name string) error {
 	return s.cfg.Store.InTx(ctx, func(tx store.Tx) error {
-		_, err := tx.Exec(ctx, `DELETE FROM build_projects WHERE name = $1`, name)
-		return err
+		if _, err := tx.Exec(ctx, `DELETE FROM build_projects WHERE name = $1`, name); err != nil {
+			return err
+		}
+		return s.admit(ctx, tx, name, nil)
 	})
 }
 

@@ -39,8 +39,10 @@ func (s *Service) find(ctx context.Context, idOrARN string) (rec record, err err
 	}
 	now, live := s.liveState(id) // looked up first: a build that ends meanwhile is complete in the store
 	err = s.cfg.Store.Read(ctx, func(rd store.Reader) error {
-		rec, err = load(ctx, rd, id)
-		return err
+		if rec, err = load(ctx, rd, id); err != nil || live {
+			return err
+		}
+		return s.explainQueued(ctx, rd, &rec)
 	})
 	if err != nil {
 		return record{}, err
@@ -183,9 +185,18 @@ func (s *Service) endQueued(ctx context.Context, tx store.Tx, rec record, status
 // when the build has ended before.
 // told is how many phases have been told of.
 func (s *Service) finish(ctx context.Context, tx store.Tx, rec record, b *types.Build, told int) (bool, error) {
+	limited, err := lockLimited(ctx, tx, *b.ProjectName)
+	if err != nil {
+		return false, err
+	}
 	ended, err := save(ctx, tx, rec.ID, b)
 	if err != nil || !ended {
 		return false, err
+	}
+	if limited != nil {
+		if err := s.admit(ctx, tx, *b.ProjectName, limited); err != nil {
+			return false, err
+		}
 	}
 	if err := s.tell(ctx, tx, rec.Settings, b, told, true); err != nil {
 		return false, err

@@ -21,6 +21,7 @@ type record struct {
 	Settings settings
 	Stop     bool
 	Started  bool
+	Waiting  bool // for its project's limit, without a job
 }
 
 // settings is what a build does beyond what its AWS shape says. It never changes once the build exists.
@@ -42,16 +43,16 @@ type Pipeline struct {
 	EncryptionKey *pipeline.EncryptionKey `json:"encryptionKey,omitempty"`
 }
 
-const recordColumns = `id, body, request, stop, started`
+const recordColumns = `id, body, request, stop, started, waiting`
 
 func scanRecord(scan func(...any) error) (record, error) {
 	var r record
 	var body, request string
-	var stop, started int
-	if err := scan(&r.ID, &body, &request, &stop, &started); err != nil {
+	var stop, started, waiting int
+	if err := scan(&r.ID, &body, &request, &stop, &started, &waiting); err != nil {
 		return record{}, err
 	}
-	r.Stop, r.Started = stop != 0, started != 0
+	r.Stop, r.Started, r.Waiting = stop != 0, started != 0, waiting != 0
 	if err := json.Unmarshal([]byte(body), &r.Build); err != nil {
 		return record{}, fmt.Errorf("the stored build %s cannot be read: %w", r.ID, err)
 	}
@@ -80,15 +81,18 @@ func insert(ctx context.Context, tx store.Tx, r record, token, fingerprint strin
 		return err
 	}
 	b := &r.Build
-	ofPipeline := 0
+	ofPipeline, waiting := 0, 0
 	if r.Settings.Commands != nil {
 		ofPipeline = 1
 	}
+	if r.Waiting {
+		waiting = 1
+	}
 	_, err = tx.Exec(ctx, `INSERT INTO builds
-		(id, project, number, status, queued_until, body, request, token, fingerprint, created_at, of_pipeline)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+		(id, project, number, status, queued_until, body, request, token, fingerprint, created_at, of_pipeline, waiting)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
 		r.ID, *b.ProjectName, *b.BuildNumber, string(b.BuildStatus), store.Micros(queuedUntil(b)),
-		string(body), string(request), sql.NullString{String: token, Valid: token != ""}, fingerprint, store.Micros(tx.Now()), ofPipeline)
+		string(body), string(request), sql.NullString{String: token, Valid: token != ""}, fingerprint, store.Micros(tx.Now()), ofPipeline, waiting)
 	return err
 }
 
@@ -98,7 +102,7 @@ func save(ctx context.Context, tx store.Tx, id string, b *types.Build) (bool, er
 	if err != nil {
 		return false, err
 	}
-	n, err := tx.Exec(ctx, `UPDATE builds SET body = $2, status = $3, started = 1 WHERE id = $1 AND status = $4`,
+	n, err := tx.Exec(ctx, `UPDATE builds SET body = $2, status = $3, started = 1, waiting = 0 WHERE id = $1 AND status = $4`,
 		id, string(body), string(b.BuildStatus), string(types.StatusTypeInProgress))
 	return n == 1, err
 }

@@ -130,7 +130,8 @@ func (s *Service) Start(ctx context.Context, tx store.Tx, r Request) (types.Buil
 }
 
 func (s *Service) store(ctx context.Context, tx store.Tx, p types.Project, b types.Build, st settings, number int64, token, fingerprint string) (types.Build, error) {
-	if err := s.checkLimit(ctx, tx, p); err != nil {
+	waits, err := mustWait(ctx, tx, p, number)
+	if err != nil {
 		return types.Build{}, err
 	}
 	id := uuid.NewString()
@@ -148,18 +149,16 @@ func (s *Service) store(ctx context.Context, tx store.Tx, p types.Project, b typ
 		},
 		{PhaseType: types.BuildPhaseTypeQueued, StartTime: aws.Time(now)},
 	}
-	if err := insert(ctx, tx, record{ID: id, Build: b, Settings: st}, token, fingerprint); err != nil {
+	if err := insert(ctx, tx, record{ID: id, Build: b, Settings: st, Waiting: waits}, token, fingerprint); err != nil {
 		return types.Build{}, err
 	}
 	if err := s.tell(ctx, tx, st, &b, 0, true); err != nil {
 		return types.Build{}, err
 	}
-	payload, err := json.Marshal(runPayload{ID: id})
-	if err != nil {
-		return types.Build{}, err
+	if waits {
+		return b, nil
 	}
-	_, err = s.cfg.Queue.Enqueue(ctx, tx, queue.Job{Kind: JobKind, Payload: payload, Group: *b.ProjectName, Key: id})
-	return b, err
+	return b, s.enqueue(ctx, tx, *b.ProjectName, id)
 }
 
 type runPayload struct {
@@ -225,18 +224,6 @@ func (s *Service) byToken(ctx context.Context, tx store.Tx, token, fingerprint s
 		return nil, err
 	}
 	return &rec.Build, nil
-}
-
-func (s *Service) checkLimit(ctx context.Context, tx store.Tx, p types.Project) error {
-	if p.ConcurrentBuildLimit == nil {
-		return nil
-	}
-	var n int32
-	err := tx.QueryRow(ctx, `SELECT count(*) FROM builds WHERE project = $1 AND status = 'IN_PROGRESS'`, *p.Name).Scan(&n)
-	if err == nil && n >= *p.ConcurrentBuildLimit {
-		err = &LimitError{Message: fmt.Sprintf("Cannot have more than %d active builds for the project %s", *p.ConcurrentBuildLimit, *p.Name)}
-	}
-	return err
 }
 
 // Retry starts a new build with everything an earlier one had. ErrNoBuild, ErrNoProject, *InvalidError, *LimitError.

@@ -65,7 +65,7 @@ func (s *Service) Watch(ctx context.Context) {
 }
 
 // watch stops the builds of this server that somebody asked to stop or that have ended elsewhere, and ends those whose
-// time in the queue is over.
+// time in the queue is over. It also lets in what may run.
 func (s *Service) watch(ctx context.Context) error {
 	s.mu.Lock()
 	ids := make([]string, 0, len(s.live))
@@ -89,7 +89,7 @@ func (s *Service) watch(ctx context.Context) error {
 			s.forget(id, r) // its end was stored, but the answer of the database was lost
 		}
 	}
-	return s.expire(ctx)
+	return errors.Join(s.expire(ctx), s.admitAll(ctx))
 }
 
 // expire ends builds that waited too long.
@@ -119,7 +119,12 @@ func (s *Service) expireOne(ctx context.Context, tx store.Tx, id string) error {
 	if err != nil {
 		return err
 	}
-	return s.endQueued(ctx, tx, rec, types.StatusTypeTimedOut, &Failure{Code: codeTimeout, Message: "Build has timed out in the queue."})
+	why, err := s.whyQueued(ctx, tx, &rec)
+	if err != nil {
+		return err
+	}
+	return s.endQueued(ctx, tx, rec, types.StatusTypeTimedOut, &Failure{Code: codeTimeout, Message: fmt.Sprintf(
+		"Build has timed out in the queue after %d minutes. %s", aws.ToInt32(rec.Build.QueuedTimeoutInMinutes), why)})
 }
 
 // handle runs one build.
