@@ -43,7 +43,7 @@ pushed.`,
 				return err
 			}
 			defer os.RemoveAll(dir)
-			c.Data, c.Database = dir, "sqlite:"+dir+"/conveyor.db"
+			c.MoveTo(dir)
 		}
 		if !flags.Changed("listen") && once {
 			if err := freeAddress(c); err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -197,7 +198,8 @@ func (f *runFlags) withServer(ctx context.Context, plan *localrun.Plan) (err err
 	if err != nil {
 		return err
 	}
-	c.Data, c.Database, c.Listen, c.PublicURL = temp+"/data", "sqlite:"+temp+"/data/conveyor.db", "127.0.0.1:0", "http://127.0.0.1:0"
+	c.MoveTo(filepath.Join(temp, "data"))
+	c.Listen, c.PublicURL = "127.0.0.1:0", "http://127.0.0.1:0"
 	log := slog.New(slog.DiscardHandler)
 	if f.verbose {
 		log = c.Logger()

@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"path/filepath"
 
 	"github.com/spf13/pflag"
 )
@@ -33,10 +32,7 @@ func (b *Builds) bind(fs *pflag.FlagSet) {
 	fs.BoolVar(&b.Privileged, "build-privileged", false, "let projects ask for privileged containers, whose commands can become root of this machine")
 }
 
-func (b *Builds) check(data string) error {
-	if b.Directory == "" {
-		b.Directory = filepath.Join(data, "builds")
-	}
+func (b *Builds) check() error {
 	if b.Runner != RunnerAuto && b.Runner != RunnerHost && b.Runner != RunnerContainer {
 		return fmt.Errorf("setting build-runner: %q is none of auto, host, container", b.Runner)
 	}

@@ -143,6 +143,25 @@ func set(fs *pflag.FlagSet, name, value, where string) error {
 	return nil
 }
 
+// MoveTo puts everything that has a place of its own into another data directory.
+func (c *Config) MoveTo(data string) {
+	c.Data, c.Database, c.KnownHosts, c.Builds.Directory = data, "", "", ""
+	c.place()
+}
+
+// place gives what was given no place one in the data directory.
+func (c *Config) place() {
+	if c.Database == "" {
+		c.Database = sqlite + filepath.Join(c.Data, "conveyor.db")
+	}
+	if c.KnownHosts == "" {
+		c.KnownHosts = filepath.Join(c.Data, "known_hosts")
+	}
+	if c.Builds.Directory == "" {
+		c.Builds.Directory = filepath.Join(c.Data, "builds")
+	}
+}
+
 func (c *Config) check() error {
 	if c.Data == "" {
 		return fmt.Errorf("setting data: a directory is needed")
@@ -160,16 +179,11 @@ func (c *Config) check() error {
 	if u, err := url.Parse(c.PublicURL); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
 		return fmt.Errorf("setting public-url: %q is not an http:// or https:// URL", c.PublicURL)
 	}
-	if c.Database == "" {
-		c.Database = sqlite + filepath.Join(c.Data, "conveyor.db")
-	}
+	c.place()
 	if _, ok := c.SQLite(); !ok && !strings.HasPrefix(c.Database, "postgres://") && !strings.HasPrefix(c.Database, "postgresql://") {
 		return fmt.Errorf("setting database: %q is neither sqlite:PATH nor postgres://", c.Database)
 	}
-	if c.KnownHosts == "" {
-		c.KnownHosts = filepath.Join(c.Data, "known_hosts")
-	}
-	if err := c.Builds.check(c.Data); err != nil {
+	if err := c.Builds.check(); err != nil {
 		return err
 	}
 	if c.BuildSlots < 1 {

@@ -93,3 +93,16 @@ func TestMistakesNameTheSettingAndItsPlace(t *testing.T) {
 		})
 	}
 }
+
+func TestEverythingMovesWithTheDataDirectory(t *testing.T) {
+	c, err := Defaults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.MoveTo("/elsewhere")
+	for _, place := range []string{c.Data, c.Database, c.KnownHosts, c.Builds.Directory} {
+		if !strings.Contains(place, "/elsewhere") {
+			t.Errorf("%s stayed behind", place)
+		}
+	}
+}
