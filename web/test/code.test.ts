@@ -4,6 +4,9 @@ import { beside, compare, count, fold, linesOf, type Row } from '../src/code/dif
 import { colour, languageOf } from '../src/code/highlight';
 import { resolvePath } from '../src/code/paths';
 import { emphasise, lines } from '../src/code/tokens';
+import { threads } from '../src/api/pulls';
+import { ruleContent } from '../src/pages/pull/add-rule';
+import { runsWith } from '../src/pages/pull/statuses';
 import { cloneCommands } from '../src/pages/repository/clone';
 
 afterEach(() => vi.unstubAllGlobals());
@@ -92,4 +95,28 @@ test('the commands to clone name the server', () => {
   const text = cloneCommands.cli('http://127.0.0.1:4566/v1/repos/site');
   expect(text).toContain('credential.http://127.0.0.1:4566.UseHttpPath true');
   expect(text.split('\n')).toHaveLength(3);
+});
+
+test('answers stand below what they answer, in the order of time', () => {
+  const comment = (commentId: string, creationDate: number, inReplyTo?: string) => ({ commentId, creationDate, inReplyTo, content: commentId });
+  const found = threads([
+    { afterCommitId: 'c2', comments: [comment('b', 30), comment('a', 10), comment('a1', 40, 'a')] },
+    { afterCommitId: 'c1', location: { filePath: 'x', filePosition: 3, relativeFileVersion: 'AFTER' }, comments: [comment('l', 20), comment('l1', 25, 'l'), comment('l2', 50, 'l1')] },
+  ]);
+  expect(found.map((x) => [x.root.commentId, ...x.replies.map((r) => r.commentId)].join(' '))).toEqual(['a a1', 'l l1 l2', 'b']);
+  expect(found[1]).toMatchObject({ commit: 'c1', location: { filePosition: 3 } });
+});
+
+test('an approval rule names people and pipelines', () => {
+  expect(JSON.parse(ruleContent(2, 'mina\n\n arn:aws:codepipeline:us-east-1:000000000000:site '))).toEqual({
+    Version: '2018-11-08',
+    Statements: [{ Type: 'Approvers', NumberOfApprovalsNeeded: 2, ApprovalPoolMembers: ['arn:aws:iam::000000000000:user/mina', 'arn:aws:codepipeline:us-east-1:000000000000:site'] }],
+  });
+  expect(ruleContent(1, '')).not.toContain('ApprovalPoolMembers');
+});
+
+test('the newest run of each pipeline with a commit tells of it', () => {
+  const run = (id: string, revisionId: string) => ({ id, status: 'Succeeded', reason: '', started: '', updated: '', trigger: {}, revisions: [{ action: 'Source', revision: { revisionId } }] });
+  const pipeline = (name: string, recent: ReturnType<typeof run>[] | null) => ({ name, version: 1, pipelineType: 'V2', executionMode: 'QUEUED', created: 0, updated: 0, recent });
+  expect(runsWith([pipeline('a', [run('2', 'x'), run('1', 'x')]), pipeline('b', null), pipeline('c', [run('3', 'y')])], 'x').map((f) => f.run.id)).toEqual(['2']);
 });

@@ -1,11 +1,13 @@
 import Box from '@cloudscape-design/components/box';
+import Button from '@cloudscape-design/components/button';
 import Container from '@cloudscape-design/components/container';
 import Header from '@cloudscape-design/components/header';
 import SpaceBetween from '@cloudscape-design/components/space-between';
 import { useQuery } from '@tanstack/react-query';
+import { lazy, Suspense, useState } from 'react';
 import { useNavigate, useSearchParams } from 'react-router';
 import { aws } from '../../api/aws';
-import { codePath } from '../../api/code';
+import { codePath, referencesQ } from '../../api/code';
 import { Comparison } from '../../code/comparison';
 import { ErrorBox } from '../../components/error-box';
 import { useCodeWords } from '../../i18n/code';
@@ -13,6 +15,7 @@ import { CommitList } from './commits';
 import { RefPicker, useDefaultRef } from './ref-picker';
 import './repository.css';
 
+const CreatePull = lazy(() => import('../pull/create-pull'));
 
 /** What a branch would bring to another one: since their histories parted. */
 export default function Compare({ repository }: { repository: string }) {
@@ -22,6 +25,8 @@ export default function Compare({ repository }: { repository: string }) {
   const standard = useDefaultRef(repository);
   const from = query.get('from') ?? standard.ref;
   const to = query.get('to') ?? '';
+  const [creating, setCreating] = useState(query.has('pull'));
+  const references = useQuery(referencesQ(repository));
   const ready = !!from && !!to && from !== to;
   const base = useQuery({
     queryKey: ['repository', repository, 'base', from, to],
@@ -29,7 +34,8 @@ export default function Compare({ repository }: { repository: string }) {
     queryFn: ({ signal }) =>
       aws('codecommit', 'GetMergeOptions', { repositoryName: repository, destinationCommitSpecifier: from, sourceCommitSpecifier: to }, signal),
   });
-  const choose = (next: { from?: string; to?: string }) => void go(codePath(repository, 'compare', { from, to, ...next }), { replace: true });
+  const isBranch = (name: string) => !!references.data?.some((r) => !r.tag && r.name === name);
+  const choose = (next: { from?: string; to?: string }) => void go(codePath(repository, 'compare', { from, to, ...next, pull: query.get('pull') ?? undefined }), { replace: true });
   return (
     <SpaceBetween size="m">
       <Container header={<Header variant="h2">{t('comparing')}</Header>}>
@@ -37,12 +43,14 @@ export default function Compare({ repository }: { repository: string }) {
           <RefPicker repository={repository} value={from} label={t('compareFrom')} onChange={(next) => choose({ from: next })} />
           <Box textAlign="center" color="text-body-secondary">←</Box>
           <RefPicker repository={repository} value={to} label={t('compareTo')} onChange={(next) => choose({ to: next })} />
+          <Button variant="primary" disabled={!ready || !isBranch(from) || !isBranch(to)} onClick={() => setCreating(true)}>{t('createPull')}</Button>
         </div>
       </Container>
       {!ready && <Box color="text-body-secondary">{t('sameSides')}</Box>}
       {base.isError && <ErrorBox error={base.error} />}
       {ready && base.data && (
         <>
+          {creating && <Suspense><CreatePull repository={repository} source={to} destination={from} onClose={() => setCreating(false)} /></Suspense>}
           <Container header={<Header variant="h2">{t('commitsAhead')}</Header>}><CommitList repository={repository} of={{ tip: base.data.sourceCommitId, base: base.data.destinationCommitId }} /></Container>
           <Comparison repository={repository} before={base.data.baseCommitId} after={base.data.sourceCommitId ?? ''} />
         </>

@@ -19,10 +19,12 @@ const Commits = lazy(() => import('./commits'));
 const Commit = lazy(() => import('./commit'));
 const References = lazy(() => import('./references'));
 const Compare = lazy(() => import('./compare'));
+const Pulls = lazy(() => import('../pull/pulls'));
+const Pull = lazy(() => import('../pull'));
 const Settings = lazy(() => import('./settings'));
 
 /** Which tab a page belongs to. */
-const tabOf: Record<string, string> = { commits: 'commits', references: 'references', compare: 'references', settings: 'settings' };
+const tabOf: Record<string, string> = { commits: 'commits', references: 'references', compare: 'references', pulls: 'pulls', settings: 'settings' };
 
 /** Everything about one repository. */
 export default function Repository() {
@@ -34,7 +36,7 @@ export default function Repository() {
   const [cloning, setCloning] = useState(false);
   if (about.isError) return <ErrorBox error={about.error} retry={() => void about.refetch()} />;
   const active = tabOf[pathname.split('/')[3] ?? ''] ?? 'code';
-  const tabs = [['code', t('code')], ['commits', t('commits')], ['references', t('refs')], ['settings', t('settings')]] as const;
+  const tabs = [['code', t('code')], ['commits', t('commits')], ['references', t('refs')], ['pulls', t('pullRequests')], ['settings', t('settings')]] as const;
   const where = { repository: name };
   const content = about.data && (
     <Suspense fallback={<Waiting />}>
@@ -47,6 +49,8 @@ export default function Repository() {
         <Route path="commits/:id" element={<Commit {...where} />} />
         <Route path="references" element={<References {...where} />} />
         <Route path="compare" element={<Compare {...where} />} />
+        <Route path="pulls" element={<Pulls {...where} />} />
+        <Route path="pulls/:id" element={<Pull {...where} />} />
         <Route path="settings" element={<Settings {...where} />} />
       </Routes>
     </Suspense>
