@@ -21,6 +21,10 @@ const Pipelines = lazy(() => import('./pages/pipelines'));
 const Pipeline = lazy(() => import('./pages/pipeline'));
 const CreatePipeline = lazy(() => import('./pages/create-pipeline'));
 const Build = lazy(() => import('./pages/build'));
+const Project = lazy(() => import('./pages/builds/project'));
+const Batch = lazy(() => import('./pages/builds/batch'));
+const Reports = lazy(() => import('./pages/reports'));
+const Deployments = lazy(() => import('./pages/deployments'));
 const Builds = lazy(() => import('./pages/builds'));
 const Repositories = lazy(() => import('./pages/repositories'));
 const Repository = lazy(() => import('./pages/repository'));
@@ -29,6 +33,9 @@ const Bucket = lazy(() => import('./pages/bucket'));
 const Insights = lazy(() => import('./pages/insights'));
 
 const darkFirst = () => (remembered('mode') ?? (matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light')) === 'dark';
+
+/** Which entry of the navigation a page belongs to, where its address does not tell. */
+const homes: Record<string, string> = { '/pipelines': '/', '/create': '/', '/sign-in': '/', '/projects': '/builds', '/batches': '/builds' };
 
 export function Shell() {
   const { t, locale, setLocale } = useWords();
@@ -98,6 +105,10 @@ export function Shell() {
         <Route path="/create" element={<CreatePipeline />} />
         <Route path="/builds" element={<Builds />} />
         <Route path="/builds/:id" element={<Build />} />
+        <Route path="/projects/:name" element={<Project />} />
+        <Route path="/batches/:id" element={<Batch />} />
+        <Route path="/reports/*" element={<Reports />} />
+        <Route path="/deployments" element={<Deployments />} />
         <Route path="/repositories" element={<Repositories />} />
         <Route path="/repositories/:name/*" element={<Repository />} />
         <Route path="/buckets" element={<Buckets />} />
@@ -121,15 +132,15 @@ export function Shell() {
         notifications={<Flashbar items={flashes} stackItems />}
         navigation={
           <SideNavigation
-            activeHref={first === '/pipelines' || first === '/create' || first === '/sign-in' ? '/' : first}
+            activeHref={homes[first] ?? first}
             onFollow={(e) => {
               follow(e);
               if (innerWidth < 700) setOpen(false);
             }}
             header={{ text: t('product'), href: '/' }}
             items={[
-              { type: 'section-group', title: t('deliver'), items: [{ type: 'link', text: t('pipelines'), href: '/' }, { type: 'link', text: t('buckets'), href: '/buckets' }, { type: 'link', text: t('insights'), href: '/insights' }] },
-              { type: 'section-group', title: t('develop'), items: [{ type: 'link', text: t('repositories'), href: '/repositories' }, { type: 'link', text: t('builds'), href: '/builds' }] },
+              { type: 'section-group', title: t('deliver'), items: [{ type: 'link', text: t('pipelines'), href: '/' }, { type: 'link', text: t('deployments'), href: '/deployments' }, { type: 'link', text: t('buckets'), href: '/buckets' }, { type: 'link', text: t('insights'), href: '/insights' }] },
+              { type: 'section-group', title: t('develop'), items: [{ type: 'link', text: t('repositories'), href: '/repositories' }, { type: 'link', text: t('builds'), href: '/builds' }, { type: 'link', text: t('testReports'), href: '/reports' }] },
             ]}
           />
         }

@@ -1,6 +1,6 @@
 export const en = {
   product: 'Conveyor', deliver: 'Deliver', develop: 'Develop', pipelines: 'Pipelines', builds: 'Builds', repositories: 'Repositories',
-  buckets: 'Sites and buckets', insights: 'Insights', theme: 'Dark mode', language: '한국어', navigation: 'Navigation', closeNavigation: 'Close navigation', openNavigation: 'Open navigation',
+  buckets: 'Sites and buckets', deployments: 'Deployments', testReports: 'Test reports', insights: 'Insights', theme: 'Dark mode', language: '한국어', navigation: 'Navigation', closeNavigation: 'Close navigation', openNavigation: 'Open navigation',
   signIn: 'Sign in', signOut: 'Sign out', signInHint: 'Use an access key of this server. `conveyor console` prints a link that signs in without one.', accessKey: 'Access key ID', secretKey: 'Secret access key', signingIn: 'Signing in…',
   createPipeline: 'Create pipeline', release: 'Release change', del: 'Delete', refresh: 'Refresh', actions: 'Actions', create: 'Create', cancel: 'Cancel', close: 'Close',
   name: 'Name', status: 'Status', source: 'Latest source revision', started: 'Started', recent: 'Recent runs', type: 'Type', mode: 'Execution mode', updated: 'Updated',

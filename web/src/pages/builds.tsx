@@ -1,3 +1,4 @@
+import Box from '@cloudscape-design/components/box';
 import Button from '@cloudscape-design/components/button';
 import FormField from '@cloudscape-design/components/form-field';
 import Header from '@cloudscape-design/components/header';
@@ -5,63 +6,73 @@ import Input from '@cloudscape-design/components/input';
 import SpaceBetween from '@cloudscape-design/components/space-between';
 import Table from '@cloudscape-design/components/table';
 import Textarea from '@cloudscape-design/components/textarea';
-import { useQuery } from '@tanstack/react-query';
+import TextFilter from '@cloudscape-design/components/text-filter';
+import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { aws } from '../api/aws';
-import { buildsQ, projectsQ } from '../api/queries';
+import { buildPagesQ, projectPath, type Build } from '../api/builds';
+import { projectsQ } from '../api/queries';
 import { ErrorBox } from '../components/error-box';
 import { FormModal } from '../components/form-modal';
 import { LinkTo } from '../components/link-to';
 import { Status } from '../components/status';
-import { useWords } from '../i18n';
+import { useBuildWords } from '../i18n/build';
 import { project } from '../recipes';
+import { BuildTable } from './builds/build-table';
 
 export default function Builds() {
-  const { t, at, duration } = useWords();
+  const { t } = useBuildWords();
   const projects = useQuery(projectsQ());
-  const builds = useQuery(buildsQ());
+  const builds = useInfiniteQuery(buildPagesQ());
   const [making, setMaking] = useState(false);
+  const [sought, setSought] = useState('');
+  const all = builds.data?.pages.flatMap((p) => p.builds) ?? [];
+  const found = all.filter((b) => `${b.projectName} ${b.initiator}`.toLowerCase().includes(sought.toLowerCase()));
   const error = projects.error ?? builds.error;
   return (
     <SpaceBetween size="l">
       {error && <ErrorBox error={error} retry={() => void Promise.all([projects.refetch(), builds.refetch()])} />}
-      <Table
-        items={builds.data ?? []}
+      <BuildTable
+        builds={found}
         loading={builds.isLoading}
-        loadingText={t('loading')}
-        empty={t('noBuilds')}
-        ariaLabels={{ tableLabel: t('builds') }}
+        filter={<TextFilter filteringText={sought} filteringPlaceholder={t('findBuilds')} filteringAriaLabel={t('findBuilds')} countText={t('matches', { n: found.length })} onChange={(e) => setSought(e.detail.filteringText)} />}
         header={<Header variant="h1" actions={<Button variant="primary" onClick={() => setMaking(true)}>{t('createProject')}</Button>}>{t('builds')}</Header>}
-        columnDefinitions={[
-          { id: 'id', header: t('name'), isRowHeader: true, cell: (b) => <LinkTo to={`/builds/${encodeURIComponent(b.id ?? '')}`}>{`${b.projectName} #${b.buildNumber}`}</LinkTo> },
-          { id: 'status', header: t('status'), cell: (b) => <Status value={b.buildStatus} /> },
-          { id: 'by', header: t('initiator'), cell: (b) => b.initiator },
-          { id: 'at', header: t('started'), cell: (b) => at(b.startTime) },
-          { id: 'for', header: t('duration'), cell: (b) => duration(b.startTime && b.endTime ? b.endTime - b.startTime : undefined) },
-        ]}
+        footer={builds.hasNextPage && <Box textAlign="center"><Button loading={builds.isFetchingNextPage} onClick={() => void builds.fetchNextPage()}>{t('olderBuilds')}</Button></Box>}
       />
-      <Table
-        items={projects.data ?? []}
-        loading={projects.isLoading}
-        loadingText={t('loading')}
-        empty={t('noProjects')}
-        ariaLabels={{ tableLabel: t('projects') }}
-        header={<Header variant="h2">{t('projects')}</Header>}
-        columnDefinitions={[{ id: 'name', header: t('name'), isRowHeader: true, cell: (name) => name }]}
-      />
+      <Projects names={projects.data ?? []} loading={projects.isLoading} builds={all} />
       {making && <CreateProject onClose={() => (setMaking(false), void projects.refetch())} />}
     </SpaceBetween>
   );
 }
 
+function Projects({ names, loading, builds }: { names: string[]; loading: boolean; builds: Build[] }) {
+  const { t, ago, at } = useBuildWords();
+  const latest = (name: string) => builds.find((b) => b.projectName === name);
+  return (
+    <Table
+      items={names}
+      loading={loading}
+      loadingText={t('loading')}
+      empty={t('noProjects')}
+      ariaLabels={{ tableLabel: t('projects') }}
+      header={<Header variant="h2" counter={`(${names.length})`}>{t('projects')}</Header>}
+      columnDefinitions={[
+        { id: 'name', header: t('name'), isRowHeader: true, cell: (name) => <LinkTo to={projectPath(name)}>{name}</LinkTo> },
+        { id: 'status', header: t('lastBuild'), cell: (name) => (latest(name) ? <Status value={latest(name)?.buildStatus} /> : '–') },
+        { id: 'at', header: t('started'), cell: (name) => <span title={at(latest(name)?.startTime)}>{ago(latest(name)?.startTime)}</span> },
+      ]}
+    />
+  );
+}
+
 function CreateProject({ onClose }: { onClose: () => void }) {
-  const { t } = useWords();
+  const { t } = useBuildWords();
   const [name, setName] = useState('');
   const [buildspec, setBuildspec] = useState('');
   return (
     <FormModal title={t('createProject')} submit={t('create')} disabled={!name} onSubmit={() => aws('codebuild', 'CreateProject', project(name, buildspec))} onClose={onClose}>
       <FormField label={t('name')}><Input value={name} onChange={(e) => setName(e.detail.value.trim())} /></FormField>
-      <FormField label={t('buildspec')} constraintText={t('buildspecHint')}><Textarea value={buildspec} rows={8} spellcheck={false} onChange={(e) => setBuildspec(e.detail.value)} /></FormField>
+      <FormField label={t('buildspec')} constraintText={t('buildspecHint')}><Textarea value={buildspec} rows={8} onChange={(e) => setBuildspec(e.detail.value)} /></FormField>
     </FormModal>
   );
 }

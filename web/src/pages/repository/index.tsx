@@ -36,7 +36,7 @@ export default function Repository() {
   const [cloning, setCloning] = useState(false);
   if (about.isError) return <ErrorBox error={about.error} retry={() => void about.refetch()} />;
   const active = tabOf[pathname.split('/')[3] ?? ''] ?? 'code';
-  const tabs = [['code', t('code')], ['commits', t('commits')], ['references', t('refs')], ['pulls', t('pullRequests')], ['settings', t('settings')]] as const;
+  const tabs = [['code', t('code')], ['commits', t('commits')], ['references', t('refs')], ['pulls', t('pullRequests')], ['settings', t('repoSettings')]] as const;
   const where = { repository: name };
   const content = about.data && (
     <Suspense fallback={<Waiting />}>
