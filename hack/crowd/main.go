@@ -38,7 +38,7 @@ func fill(ctx context.Context, data, model string, pipelines, executions, lines 
 	if err != nil {
 		return err
 	}
-	defer st.Close()
+	defer func() { _ = st.Close() }()
 	if pipelines > 0 {
 		if err := flowtest.Pipelines(ctx, st, model, pipelines); err != nil {
 			return err

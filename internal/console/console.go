@@ -18,6 +18,7 @@ import (
 	"github.com/conveyor-cd/conveyor/internal/flow"
 	"github.com/conveyor-cd/conveyor/internal/iam"
 	"github.com/conveyor-cd/conveyor/internal/logstore"
+	"github.com/conveyor-cd/conveyor/internal/pipeline"
 	"github.com/conveyor-cd/conveyor/internal/store"
 )
 
@@ -31,6 +32,7 @@ const Pages = "/conveyor/"
 type Pipelines interface {
 	Heads(ctx context.Context, sought string) ([]flow.Head, error)
 	Summaries(ctx context.Context, names []string, recent int) (map[string]*flow.Summary, error)
+	CheckPipeline(ctx context.Context, d pipeline.Definition) error
 	ARN(pipeline string) string
 }
 
@@ -80,6 +82,8 @@ func New(o Options) (*Handler, error) {
 	h.mux.HandleFunc("GET "+Prefix+"session", h.signedIn(h.who))
 	h.mux.HandleFunc("DELETE "+Prefix+"session", h.signedIn(h.signOut))
 	h.mux.HandleFunc("GET "+Prefix+"summary", h.signedIn(h.summary))
+	h.mux.HandleFunc("POST "+Prefix+"may", h.signedIn(h.may))
+	h.mux.HandleFunc("POST "+Prefix+"check", h.signedIn(h.check))
 	h.mux.HandleFunc("GET "+Prefix+"events", h.signedIn(h.events))
 	h.mux.HandleFunc("GET "+Prefix+"log", h.signedIn(h.tail))
 	h.mux.HandleFunc("POST "+Prefix+"aws", h.signedIn(h.callAPI))

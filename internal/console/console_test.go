@@ -49,6 +49,13 @@ func (belt) Summaries(_ context.Context, names []string, _ int) (map[string]*flo
 	return found, nil
 }
 
+func (belt) CheckPipeline(_ context.Context, d pipeline.Definition) error {
+	if len(d.Stages) < 2 {
+		return pipeline.Errorf(pipeline.InvalidStructure, "too few stages")
+	}
+	return nil
+}
+
 func (belt) ARN(name string) string { return "arn:aws:codepipeline:us-east-1:000000000000:" + name }
 
 // house is a console with a root and the user mina.
@@ -294,6 +301,37 @@ func TestTheSummaryTellsWhatMayBeKnown(t *testing.T) {
 		}
 		if got += fmt.Sprint("of ", page.Matching); got != c.want {
 			t.Errorf("%s: %s, want %s", c.query, got, c.want)
+		}
+	}
+}
+
+func TestWhatOneMayDoIsToldAtOnce(t *testing.T) {
+	h := open(t)
+	body := `{"questions":[{"action":"codepipeline:StopPipelineExecution","resource":"` + h.Pipelines.ARN("open") + `"},
+		{"action":"codepipeline:StopPipelineExecution","resource":"` + h.Pipelines.ARN("shut") + `"},{"action":"iam:CreateUser","resource":"*"}]}`
+	mina, root := h.signIn(t, h.user(t, listsOpen)), h.signIn(t, h.root)
+	for cookie, want := range map[string]string{mina: "[true,false,false]", root: "[true,true,true]"} {
+		if w := h.ask("POST", "/conveyor/console/may", cookie, body, nil); !strings.Contains(w.Body.String(), want) {
+			t.Errorf("%d %s, want %s", w.Code, w.Body, want)
+		}
+	}
+	many := `{"questions":[` + strings.Repeat(`{},`, 200) + `{}]}`
+	if w := h.ask("POST", "/conveyor/console/may", root, many, nil); w.Code != http.StatusBadRequest {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
+func TestADefinitionIsCheckedForWhoeverMayReadIt(t *testing.T) {
+	h := open(t)
+	mina := h.signIn(t, h.user(t, listsOpen))
+	for body, want := range map[string]string{
+		`{"pipeline":{"name":"open","stages":[{},{}]}}`: `{}`,
+		`{"pipeline":{"name":"open","stages":[{}]}}`:    `{"message":"too few stages","problem":"InvalidStructureException"}`,
+		`{"pipeline":{"name":"shut","stages":[{}]}}`:    `AccessDeniedException`,
+		`{"pipeline":{"name":1}}`:                       `ValidationException`,
+	} {
+		if w := h.ask("POST", "/conveyor/console/check", mina, body, nil); !strings.Contains(w.Body.String(), want) {
+			t.Errorf("%s: %d %s, want %s", body, w.Code, w.Body, want)
 		}
 	}
 }

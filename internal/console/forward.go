@@ -25,6 +25,7 @@ var services = map[string]string{
 	"CodeCommit_20150413":   "codecommit",
 	"CodeDeploy_20141006":   "codedeploy",
 	"Logs_20140328":         "logs",
+	"com.amazonaws.codeconnections.CodeConnections_20231201": "codeconnections",
 }
 
 // callAPI passes a call of an AWS operation on, in the JSON protocol or, for IAM, the query protocol.

@@ -150,6 +150,28 @@ func (s *Service) UpdatePipeline(ctx context.Context, given pipeline.Definition,
 	return updated, err
 }
 
+// CheckPipeline tells what UpdatePipeline would refuse a definition for, or CreatePipeline while there is no pipeline of its
+// name. Nothing changes.
+func (s *Service) CheckPipeline(ctx context.Context, given pipeline.Definition) error {
+	return s.store.Read(ctx, func(r store.Reader) error {
+		types := s.catalog(ctx, r)
+		p, err := s.load(ctx, r, given.Name)
+		if err != nil && !isNotFound(err) {
+			return err
+		}
+		if err == nil {
+			old, err := s.definition(ctx, r, p.id, p.version)
+			if err != nil {
+				return err
+			}
+			given = pipeline.RestoreSecrets(given, *old, types.facts)
+		}
+		d := pipeline.Normalise(given)
+		d.Version = 1
+		return s.check(&d, s.world(types), types)
+	})
+}
+
 // DeletePipeline removes a pipeline, drops its executions and cancels their running actions. Deleting one that does not
 // exist is fine. The history is swept in the background.
 func (s *Service) DeletePipeline(ctx context.Context, name, by string) error {

@@ -19,6 +19,7 @@ async function places(site) {
   return {
     pipelines: '/conveyor/',
     pipeline: `/conveyor/pipelines/${site}`,
+    edit: `/conveyor/pipelines/${site}/edit`,
     create: '/conveyor/create',
     builds: '/conveyor/builds',
     build,

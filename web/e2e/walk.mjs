@@ -99,6 +99,22 @@ async function readsSite(text) {
   await opened.close();
 }
 
+/** A second approval is drawn into the pipeline, looked at as a difference, and saved. */
+async function edit() {
+  await openPipeline();
+  await button(t('editPipeline')).click();
+  await see(t('checksOut'));
+  await button(`${t('addAction')}: Approval`).click();
+  await dialog().getByRole('button', { name: new RegExp(t('provider')) }).click();
+  await page.getByRole('option', { name: 'Manual' }).click();
+  await dialog().getByRole('button', { name: t('done'), exact: true }).click();
+  await button(t('save')).click();
+  await dialog().locator('.diff .more').filter({ hasText: '"Manual"' }).first().waitFor();
+  await dialog().getByRole('button', { name: t('save'), exact: true }).click();
+  await page.getByRole('heading', { name: site, level: 1, exact: true }).waitFor();
+  await stage('Approval').locator('.action').nth(1).waitFor();
+}
+
 async function openPipeline() {
   await nav(t('pipelines'));
   await page.getByRole('link', { name: site, exact: true }).click();
@@ -167,6 +183,9 @@ async function theScenario() {
   await dialog().waitFor({ state: 'hidden' });
   await page.waitForFunction(async (path) => (await (await fetch(path)).text()).includes('The first page'), `/conveyor/websites/${site}/`);
   await readsSite('The first page');
+
+  step('edit');
+  await edit();
 }
 
 try {

@@ -19,6 +19,7 @@ import { remember, remembered } from './remember';
 const SignIn = lazy(() => import('./pages/sign-in'));
 const Pipelines = lazy(() => import('./pages/pipelines'));
 const Pipeline = lazy(() => import('./pages/pipeline'));
+const EditPipeline = lazy(() => import('./pages/edit-pipeline'));
 const CreatePipeline = lazy(() => import('./pages/create-pipeline'));
 const Build = lazy(() => import('./pages/build'));
 const Project = lazy(() => import('./pages/builds/project'));
@@ -102,6 +103,7 @@ export function Shell() {
         <Route path="/" element={<Pipelines />} />
         <Route path="/sign-in" element={<Pipelines />} />
         <Route path="/pipelines/:name" element={<Pipeline />} />
+        <Route path="/pipelines/:name/edit" element={<EditPipeline />} />
         <Route path="/create" element={<CreatePipeline />} />
         <Route path="/builds" element={<Builds />} />
         <Route path="/builds/:id" element={<Build />} />

@@ -1,6 +1,7 @@
 import { keepPreviousData, queryOptions } from '@tanstack/react-query';
 import { aws, here, refusal } from './aws';
 import { get } from './early';
+import { listBuckets } from './s3';
 import { whoAmI } from './session';
 import { wishURL, type Wish } from './wish';
 
@@ -108,4 +109,20 @@ export const repositoriesQ = () =>
   queryOptions({
     queryKey: ['repository', 'list'],
     queryFn: async ({ signal }) => (await aws('codecommit', 'ListRepositories', { sortBy: 'repositoryName' }, signal)).repositories ?? [],
+  });
+
+export const bucketsQ = () => queryOptions({ queryKey: ['buckets'], queryFn: listBuckets });
+
+export const actionTypesQ = () =>
+  queryOptions({
+    queryKey: ['actionTypes'],
+    staleTime: 60_000,
+    queryFn: async ({ signal }) => (await aws('codepipeline', 'ListActionTypes', {}, signal)).actionTypes ?? [],
+  });
+
+export const ruleTypesQ = () =>
+  queryOptions({
+    queryKey: ['ruleTypes'],
+    staleTime: 60_000,
+    queryFn: async ({ signal }) => (await aws('codepipeline', 'ListRuleTypes', {}, signal)).ruleTypes ?? [],
   });

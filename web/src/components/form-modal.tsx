@@ -1,13 +1,13 @@
 import Box from '@cloudscape-design/components/box';
 import Button from '@cloudscape-design/components/button';
-import Modal from '@cloudscape-design/components/modal';
+import Modal, { type ModalProps } from '@cloudscape-design/components/modal';
 import SpaceBetween from '@cloudscape-design/components/space-between';
 import { useState, type ReactNode } from 'react';
 import { useWords } from '../i18n';
 import { ErrorBox } from './error-box';
 
 /** A dialogue that does one thing. It stays open, with the reason, when that is refused. */
-export function FormModal(p: { title: string; submit: string; disabled?: boolean; onSubmit: () => Promise<unknown>; onClose: () => void; children: ReactNode }) {
+export function FormModal(p: { title: string; submit: string; disabled?: boolean; size?: ModalProps.Size; onSubmit: () => unknown; onClose: () => void; children: ReactNode }) {
   const { t } = useWords();
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>();
@@ -25,6 +25,7 @@ export function FormModal(p: { title: string; submit: string; disabled?: boolean
   return (
     <Modal
       visible
+      size={p.size}
       header={p.title}
       closeAriaLabel={t('close')}
       onDismiss={p.onClose}

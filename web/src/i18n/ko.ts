@@ -4,7 +4,7 @@ export const ko: Catalog = {
   product: 'Conveyor', deliver: '전달', develop: '개발', pipelines: '파이프라인', builds: '빌드', repositories: '리포지토리',
   buckets: '사이트와 버킷', deployments: '배포', testReports: '테스트 보고서', insights: '배포 지표', theme: '다크 모드', language: 'English', navigation: '탐색', closeNavigation: '탐색 닫기', openNavigation: '탐색 열기',
   signIn: '로그인', signOut: '로그아웃', signInHint: '이 서버의 액세스 키를 사용하세요. `conveyor console`은 키 없이 로그인하는 링크를 출력합니다.', accessKey: '액세스 키 ID', secretKey: '보안 액세스 키', signingIn: '로그인하는 중…',
-  createPipeline: '파이프라인 생성', release: '변경 사항 릴리스', del: '삭제', refresh: '새로 고침', actions: '작업', create: '생성', cancel: '취소', close: '닫기',
+  createPipeline: '파이프라인 생성', editPipeline: '편집', release: '변경 사항 릴리스', del: '삭제', refresh: '새로 고침', actions: '작업', create: '생성', cancel: '취소', close: '닫기',
   name: '이름', status: '상태', source: '최신 소스 개정', started: '시작', recent: '최근 실행', type: '유형', mode: '실행 모드', updated: '업데이트됨',
   findPipelines: '파이프라인 찾기', matches: '{n, plural, =0 {일치 항목 없음} other {#개 일치}}', noPipelines: '파이프라인 없음', noPipelinesHint: '파이프라인은 푸시된 변경을 쓰이는 곳까지 전달합니다.', clearFilter: '필터 지우기', anyStatus: '모든 상태', preferences: '기본 설정', page: '페이지 {n, number}', nextPage: '다음 페이지', previousPage: '이전 페이지', pageSize: '페이지 크기', columns: '열', wrapLines: '줄 바꿈',
   InProgress: '진행 중', Succeeded: '성공', Failed: '실패', Stopped: '중지됨', Stopping: '중지 중', Superseded: '대체됨', Cancelled: '취소됨', Waiting: '승인 대기 중', Idle: '실행되지 않음', Abandoned: '중단됨', NotAllowed: '볼 권한 없음',

@@ -1,6 +1,7 @@
 import Box from '@cloudscape-design/components/box';
 import Checkbox from '@cloudscape-design/components/checkbox';
 import Container from '@cloudscape-design/components/container';
+import CopyToClipboard from '@cloudscape-design/components/copy-to-clipboard';
 import FormField from '@cloudscape-design/components/form-field';
 import Input from '@cloudscape-design/components/input';
 import Select from '@cloudscape-design/components/select';
@@ -11,7 +12,7 @@ import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useNavigate } from 'react-router';
 import { aws } from '../api/aws';
-import { projectsQ, repositoriesQ } from '../api/queries';
+import { bucketsQ, projectsQ, repositoriesQ } from '../api/queries';
 import { createBucket, listBuckets } from '../api/s3';
 import { ErrorBox } from '../components/error-box';
 import { useWords } from '../i18n';
@@ -26,7 +27,7 @@ export default function CreatePipeline() {
   const queries = useQueryClient();
   const repositories = useQuery(repositoriesQ());
   const projects = useQuery(projectsQ());
-  const buckets = useQuery({ queryKey: ['buckets'], queryFn: listBuckets });
+  const buckets = useQuery(bucketsQ());
   const [choice, setChoice] = useState(start);
   const [step, setStep] = useState(0);
   const [busy, setBusy] = useState(false);
@@ -49,7 +50,7 @@ export default function CreatePipeline() {
   }
   const missing = (i: number) => (ready[i] ? undefined : t('required'));
   const document = pipeline(choice);
-  const code = (id: string, label: string, text: string) => ({ id, label, content: <pre className="code" tabIndex={0}>{text}</pre> });
+  const code = (id: string, label: string, text: string) => ({ id, label, content: <Code text={text} /> });
   return (
     <Wizard
       activeStepIndex={step}
@@ -100,6 +101,17 @@ export default function CreatePipeline() {
         },
       ]}
     />
+  );
+}
+
+/** A document that wants to be copied. */
+function Code({ text }: { text: string }) {
+  const { t } = useWords();
+  return (
+    <SpaceBetween size="xs">
+      <CopyToClipboard copyButtonText={t('copy')} copySuccessText={t('copied')} copyErrorText={t('failed')} textToCopy={text} />
+      <pre className="code" tabIndex={0}>{text}</pre>
+    </SpaceBetween>
   );
 }
 

@@ -75,6 +75,7 @@ export default function Pipeline() {
         info={<Badge>{definition.data.pipeline?.pipelineType}</Badge>}
         actions={
           <SpaceBetween direction="horizontal" size="xs">
+            <Button onClick={() => void go(`/pipelines/${encodeURIComponent(name)}/edit`)}>{t('editPipeline')}</Button>
             <Button disabled={run?.status !== 'InProgress'} onClick={() => setAsked({ kind: 'stop' })}>{t('stop')}</Button>
             <Button variant="primary" onClick={() => setAsked({ kind: 'release' })}>{t('release')}</Button>
           </SpaceBetween>
