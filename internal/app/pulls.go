@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	codecommitapi "github.com/conveyor-cd/conveyor/internal/awsapi/codecommit"
 	"github.com/conveyor-cd/conveyor/internal/engine"
 	"github.com/conveyor-cd/conveyor/internal/event"
 	"github.com/conveyor-cd/conveyor/internal/flow"
@@ -25,6 +26,8 @@ const (
 	pullChange        = "CodeCommit Pull Request State Change"
 	commentOnPull     = "CodeCommit Comment on Pull Request"
 	commentOnCommit   = "CodeCommit Comment on Commit"
+	commentReaction   = "CodeCommit Comment Reaction Change"
+	templateChange    = "CodeCommit Approval Rule Template Change"
 	typeRollback      = "ROLLBACK"
 	commitRevision    = "COMMIT_ID"
 	keyRepositoryName = "RepositoryName"
@@ -32,7 +35,7 @@ const (
 
 func (r *rooms) openPulls(db store.Store) {
 	r.pulls = pull.New(db, r.repositories, r.queue, pull.Options{
-		OnChange: r.pullChanged, OnComment: r.commented, Log: r.log.With("room", "pulls"),
+		OnChange: r.pullChanged, OnComment: r.commented, OnReaction: r.reacted, OnTemplate: r.templateChanged, Log: r.log.With("room", "pulls"),
 	})
 }
 
@@ -131,6 +134,38 @@ func (r *rooms) commented(ctx context.Context, tx store.Tx, c pull.Commented) er
 	return r.events.Publish(ctx, tx, event.Event{
 		Source: "aws.codecommit", DetailType: kind, Time: c.At, Resources: []string{r.repositories.Arn(c.Comment.Repository)}, Detail: detail,
 	})
+}
+
+// reacted tells the rules of events of a reaction to a comment.
+func (r *rooms) reacted(ctx context.Context, tx store.Tx, c pull.Reacted) error {
+	detail := members{
+		"repositoryId": c.Comment.RepositoryID, "repositoryName": c.Comment.Repository, "commentId": c.Comment.ID, "event": "commentReactionUpdated",
+		"reactionEmojis": []string{}, "reactionShortcodes": []string{}, "reactionUnicodes": []string{},
+	}
+	if c.Made {
+		detail["event"] = "commentReactionCreated"
+	}
+	if symbol, short, unicode, ok := codecommitapi.Emoji(c.Value); ok {
+		detail["reactionEmojis"], detail["reactionShortcodes"], detail["reactionUnicodes"] = []string{symbol}, []string{short}, []string{unicode}
+	}
+	detail.put("callerUserArn", c.Actor)
+	return r.events.Publish(ctx, tx, event.Event{
+		Source: "aws.codecommit", DetailType: commentReaction, Time: c.At, Resources: []string{r.repositories.Arn(c.Comment.Repository)}, Detail: detail,
+	})
+}
+
+// templateChanged tells the rules of events of a change of a template of approval rules.
+func (r *rooms) templateChanged(ctx context.Context, tx store.Tx, c pull.TemplateChange) error {
+	t, about, repositories := c.Template, []string{}, map[string]string{}
+	if c.Repository != "" {
+		about, repositories[c.Repository] = []string{r.repositories.Arn(c.Repository)}, c.RepositoryID
+	}
+	detail := members{
+		"event": string(c.Event), "approvalRuleTemplateId": t.ID, "approvalRuleTemplateName": t.Name, "approvalRuleTemplateContentSha256": pull.SHA256(t.Content),
+		"creationDate": t.Created.Format(time.RFC3339), "lastModifiedDate": t.Modified.Format(time.RFC3339), "repositories": repositories,
+	}
+	detail.put("callerUserArn", c.Actor)
+	return r.events.Publish(ctx, tx, event.Event{Source: "aws.codecommit", DetailType: templateChange, Time: c.At, Resources: about, Detail: detail})
 }
 
 // noteStatuses tells pull requests, in the transaction of the step itself, how the executions are that run their commits.

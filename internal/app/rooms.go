@@ -48,6 +48,7 @@ import (
 	"github.com/conveyor-cd/conveyor/internal/objectstore"
 	"github.com/conveyor-cd/conveyor/internal/pull"
 	"github.com/conveyor-cd/conveyor/internal/queue"
+	"github.com/conveyor-cd/conveyor/internal/repotrigger"
 	"github.com/conveyor-cd/conveyor/internal/secret"
 	"github.com/conveyor-cd/conveyor/internal/store"
 	"github.com/conveyor-cd/conveyor/internal/topic"
@@ -68,6 +69,7 @@ type rooms struct {
 	objects      *objectstore.Store
 	repositories *gitrepo.Store
 	pulls        *pull.Service
+	triggers     *repotrigger.Store
 	builds       *build.Service
 	remotes      *remote.Service
 	functions    *function.Service
@@ -148,6 +150,7 @@ func openRooms(ctx context.Context, c config.Config, o options, seat *seat, db s
 		Functions: r.callFunction,
 	})
 	r.openPulls(db)
+	r.triggers = repotrigger.New(db, r.queue, triggerSender{r}, repotrigger.Options{Region: place.Region, Log: log.With("room", "triggers")})
 	r.builds.Register(r.queue)
 	codebuildaction.Register(r.queue, r.builds, r.flow)
 	deploymentwindow.Register(r.queue, r.flow, nil)
@@ -165,7 +168,7 @@ func openRooms(ctx context.Context, c config.Config, o options, seat *seat, db s
 	r.api.Add(
 		codepipelineapi.New(r.flow).API(),
 		codebuildapi.New(db, r.builds, codebuildapi.Options{Place: place, Remotes: r.remotes}).API(),
-		codecommitapi.New(r.repositories, r.pulls, codecommitapi.Options{Place: place, PublicURL: c.PublicURL}).API(),
+		codecommitapi.New(r.repositories, r.pulls, r.triggers, codecommitapi.Options{Place: place, PublicURL: c.PublicURL}).API(),
 		logsapi.New(r.logs, logsapi.Options{Place: place}).API(),
 		alarms.API(),
 		eventsapi.New(db, r.events, place).API(),
@@ -300,6 +303,9 @@ func (r *rooms) pushed(ctx context.Context, tx store.Tx, p gitrepo.Push) error {
 		if err := r.flow.SourceChanged(ctx, tx, c); err != nil {
 			return err
 		}
+	}
+	if err := r.triggers.Pushed(ctx, tx, p); err != nil {
+		return err
 	}
 	return r.pulls.Pushed(ctx, tx, p)
 }

@@ -1,6 +1,7 @@
 package iam_test
 
 import (
+	"context"
 	"strconv"
 	"strings"
 	"testing"
@@ -290,6 +291,26 @@ func TestRolesThatLimit(t *testing.T) {
 	ok(t, d.PutPolicy(ctx, iam.Role, "pipe", "q", writeAll))
 	ok(t, as(pipelines))
 	refuses(as("codebuild.amazonaws.com"), "codebuild.amazonaws.com is not authorized to perform: sts:AssumeRole")
+}
+
+// TestWhatIsNotDoneUnasked: what is required of a role is allowed by its policies alone, not by their absence.
+func TestWhatIsNotDoneUnasked(t *testing.T) {
+	d := iam.New(sqltest.SQLite(t))
+	under := iam.ActingFor(ctx, iam.Service{Role: "arn:aws:iam::000000000000:role/pipe", Name: "codepipeline.amazonaws.com"})
+	refuses := func(ctx context.Context) {
+		t.Helper()
+		if err := d.Require(ctx, "s3:GetObject", objectOne); err == nil || !strings.Contains(err.Error(), "is not authorized to perform: s3:GetObject on resource: "+objectOne) {
+			t.Error(err)
+		}
+	}
+	refuses(ctx)
+	refuses(under)
+	must[iam.Entity](t)(d.Create(ctx, iam.Entity{Kind: iam.Role, Name: "pipe", Trust: trustPipelines}))
+	refuses(under)
+	ok(t, d.PutPolicy(ctx, iam.Role, "pipe", "p", writeAll))
+	refuses(under)
+	ok(t, d.PutPolicy(ctx, iam.Role, "pipe", "q", readAll))
+	ok(t, d.Require(under, "s3:GetObject", objectOne))
 }
 
 var actionsDrawn = rapid.SampledFrom([]string{"s3:GetObject", "s3:PutObject", "s3:*", "s3:Get*", "*", "codepipeline:GetPipeline"})

@@ -1,6 +1,7 @@
 package iam
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -47,6 +48,21 @@ func (d *Directory) Permit(ctx context.Context, action, resource string) error {
 		return err
 	}
 	return refusal(decision, role, action, resource)
+}
+
+// Require is Permit for what no work may do unasked, such as reading secrets: a role that does not exist, or that has neither
+// policies nor boundary, allows nothing.
+func (d *Directory) Require(ctx context.Context, action, resource string) error {
+	limits, err := d.Limits(ctx)
+	if err != nil {
+		return err
+	}
+	if !limits {
+		s, _ := ctx.Value(serviceKey{}).(Service)
+		return &NotPermitted{fmt.Sprintf("The role %q is not authorized to perform: %s on resource: %s because it does not exist or has no policies. "+
+			"Create it with a trust policy for %s and a policy that allows the action, then retry.", s.Role, action, resource, cmp.Or(s.Name, "the service"))}
+	}
+	return d.Permit(ctx, action, resource)
 }
 
 func refusal(decision Decision, role Principal, action, resource string) error {

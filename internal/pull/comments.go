@@ -290,19 +290,30 @@ type Reaction struct {
 	Who   []string // ARNs
 }
 
+// Reacted is a reaction that was given, changed or, with Value "", taken back.
+type Reacted struct {
+	Comment Comment
+	Value   string
+	Made    bool // it is the caller's first to the comment
+	Actor   string
+	At      time.Time
+}
+
 // PutReaction replaces the caller's reaction to a comment, "" removes it. ErrNoComment, ErrCommentDeleted.
 func (s *Service) PutReaction(ctx context.Context, id, who, value string) error {
 	return s.db.InTx(ctx, func(tx store.Tx) error {
-		if _, err := lockComment(ctx, tx, id); err != nil {
+		c, err := lockComment(ctx, tx, id)
+		if err != nil {
 			return err
 		}
-		if value == "" {
-			_, err := tx.Exec(ctx, `DELETE FROM comment_reactions WHERE comment_id = $1 AND who = $2`, id, who)
+		before, err := tx.Exec(ctx, `DELETE FROM comment_reactions WHERE comment_id = $1 AND who = $2`, id, who)
+		if err == nil && value != "" {
+			_, err = tx.Exec(ctx, `INSERT INTO comment_reactions (comment_id, who, reaction, at) VALUES ($1, $2, $3, $4)`, id, who, value, store.Micros(tx.Now()))
+		}
+		if err != nil || s.opts.OnReaction == nil || before == 0 && value == "" {
 			return err
 		}
-		_, err := tx.Exec(ctx, `INSERT INTO comment_reactions (comment_id, who, reaction, at) VALUES ($1, $2, $3, $4)
-			ON CONFLICT (comment_id, who) DO UPDATE SET reaction = excluded.reaction, at = excluded.at`, id, who, value, store.Micros(tx.Now()))
-		return err
+		return s.opts.OnReaction(ctx, tx, Reacted{Comment: c, Value: value, Made: before == 0, Actor: who, At: tx.Now()})
 	})
 }
 

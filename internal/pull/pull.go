@@ -50,6 +50,10 @@ type Options struct {
 	OnChange func(ctx context.Context, tx store.Tx, c Change) error
 	// OnComment is told of every comment, in its transaction.
 	OnComment func(ctx context.Context, tx store.Tx, c Commented) error
+	// OnReaction is told of every reaction to a comment, in its transaction.
+	OnReaction func(ctx context.Context, tx store.Tx, r Reacted) error
+	// OnTemplate is told of every change of a template of approval rules, in its transaction.
+	OnTemplate func(ctx context.Context, tx store.Tx, c TemplateChange) error
 	// Now is the clock of merge commits; default time.Now.
 	Now func() time.Time
 	Log *slog.Logger // default: nothing is logged

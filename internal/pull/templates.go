@@ -34,6 +34,42 @@ type Template struct {
 	Created, Modified              time.Time
 }
 
+// TemplateEvent is what happened to a template, by the name that events give it.
+type TemplateEvent string
+
+// The events of templates.
+const (
+	TemplateCreated       TemplateEvent = "approvalRuleTemplateCreated"
+	TemplateUpdated       TemplateEvent = "approvalRuleTemplateUpdated"
+	TemplateDeleted       TemplateEvent = "approvalRuleTemplateDeleted"
+	TemplateAssociated    TemplateEvent = "approvalRuleTemplateAssociatedWithRepository"
+	TemplateDisassociated TemplateEvent = "approvalRuleTemplateDisassociatedFromRepository"
+)
+
+// TemplateChange is one of them.
+type TemplateChange struct {
+	Event        TemplateEvent
+	Template     Template
+	Repository   string // the name of the one it was associated with, or disassociated from
+	RepositoryID string
+	Actor        string // ARN
+	At           time.Time
+}
+
+// changed tells the hook what happened to t.
+func (s *Service) changed(ctx context.Context, tx store.Tx, what TemplateEvent, t Template, repositoryID, by string) error {
+	if s.opts.OnTemplate == nil {
+		return nil
+	}
+	c := TemplateChange{Event: what, Template: t, RepositoryID: repositoryID, Actor: by, At: tx.Now()}
+	if repositoryID != "" {
+		if err := tx.QueryRow(ctx, `SELECT name FROM repositories WHERE id = $1`, repositoryID).Scan(&c.Repository); err != nil {
+			return err
+		}
+	}
+	return s.opts.OnTemplate(ctx, tx, c)
+}
+
 const templateColumns = `id, name, description, content, modified_by, created_at, modified_at`
 
 func scanTemplate(row interface{ Scan(...any) error }) (Template, error) {
@@ -78,7 +114,10 @@ func (s *Service) AddTemplate(ctx context.Context, t Template) (Template, error)
 		if err == nil && added == 0 {
 			err = fmt.Errorf("approval rule template %s: %w", t.Name, ErrTemplateExists)
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return s.changed(ctx, tx, TemplateCreated, t, "", t.ModifiedBy)
 	})
 	return t, err
 }
@@ -107,7 +146,10 @@ func (s *Service) UpdateTemplate(ctx context.Context, name, by string, change fu
 		t.Modified, t.ModifiedBy = tx.Now(), by
 		_, err = tx.Exec(ctx, `UPDATE rule_templates SET name = $2, description = $3, content = $4, modified_by = $5, modified_at = $6 WHERE id = $1`,
 			t.ID, t.Name, t.Description, t.Content, t.ModifiedBy, store.Micros(t.Modified))
-		return err
+		if err != nil {
+			return err
+		}
+		return s.changed(ctx, tx, TemplateUpdated, t, "", by)
 	})
 	if store.IsUnique(err) {
 		err = ErrTemplateExists
@@ -116,7 +158,7 @@ func (s *Service) UpdateTemplate(ctx context.Context, name, by string, change fu
 }
 
 // DeleteTemplate removes a template and returns its id, "" when there was none. ErrTemplateInUse.
-func (s *Service) DeleteTemplate(ctx context.Context, name string) (id string, err error) {
+func (s *Service) DeleteTemplate(ctx context.Context, name, by string) (id string, err error) {
 	err = s.db.InTx(ctx, func(tx store.Tx) error {
 		id = ""
 		t, err := template(ctx, tx, name)
@@ -134,8 +176,10 @@ func (s *Service) DeleteTemplate(ctx context.Context, name string) (id string, e
 			return fmt.Errorf("approval rule template %s: %w", name, ErrTemplateInUse)
 		}
 		id = t.ID
-		_, err = tx.Exec(ctx, `DELETE FROM rule_templates WHERE id = $1`, t.ID)
-		return err
+		if _, err = tx.Exec(ctx, `DELETE FROM rule_templates WHERE id = $1`, t.ID); err != nil {
+			return err
+		}
+		return s.changed(ctx, tx, TemplateDeleted, t, "", by)
 	})
 	if store.IsForeignKey(err) { // associated a moment ago
 		err = ErrTemplateInUse
@@ -145,7 +189,7 @@ func (s *Service) DeleteTemplate(ctx context.Context, name string) (id string, e
 
 // Associate lets a template apply to the future pull requests of a repository; doing so twice is no mistake.
 // ErrNoTemplate, ErrTooManyOfRepo.
-func (s *Service) Associate(ctx context.Context, name, repositoryID string) error {
+func (s *Service) Associate(ctx context.Context, name, repositoryID, by string) error {
 	return s.db.InTx(ctx, func(tx store.Tx) error {
 		t, err := template(ctx, tx, name)
 		if err != nil {
@@ -159,20 +203,26 @@ func (s *Service) Associate(ctx context.Context, name, repositoryID string) erro
 		if n >= maxTemplatesOfRepo {
 			return ErrTooManyOfRepo
 		}
-		_, err = tx.Exec(ctx, `INSERT INTO rule_template_repositories (template_id, repository_id) VALUES ($1, $2) ON CONFLICT DO NOTHING`, t.ID, repositoryID)
-		return err
+		added, err := tx.Exec(ctx, `INSERT INTO rule_template_repositories (template_id, repository_id) VALUES ($1, $2) ON CONFLICT DO NOTHING`, t.ID, repositoryID)
+		if err != nil || added == 0 {
+			return err
+		}
+		return s.changed(ctx, tx, TemplateAssociated, t, repositoryID, by)
 	})
 }
 
 // Disassociate ends what Associate began; the rules that were made stay. ErrNoTemplate.
-func (s *Service) Disassociate(ctx context.Context, name, repositoryID string) error {
+func (s *Service) Disassociate(ctx context.Context, name, repositoryID, by string) error {
 	return s.db.InTx(ctx, func(tx store.Tx) error {
 		t, err := template(ctx, tx, name)
 		if err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, `DELETE FROM rule_template_repositories WHERE template_id = $1 AND repository_id = $2`, t.ID, repositoryID)
-		return err
+		removed, err := tx.Exec(ctx, `DELETE FROM rule_template_repositories WHERE template_id = $1 AND repository_id = $2`, t.ID, repositoryID)
+		if err != nil || removed == 0 {
+			return err
+		}
+		return s.changed(ctx, tx, TemplateDisassociated, t, repositoryID, by)
 	})
 }
 

@@ -30,6 +30,10 @@ type operations interface {
 	GetBlob(context.Context, *sdk.GetBlobInput) (*sdk.GetBlobOutput, error)
 	GetFile(context.Context, *sdk.GetFileInput) (*sdk.GetFileOutput, error)
 	GetFolder(context.Context, *sdk.GetFolderInput) (*sdk.GetFolderOutput, error)
+	ListFileCommitHistory(context.Context, *sdk.ListFileCommitHistoryInput) (*sdk.ListFileCommitHistoryOutput, error)
+	PutRepositoryTriggers(context.Context, *sdk.PutRepositoryTriggersInput) (*sdk.PutRepositoryTriggersOutput, error)
+	GetRepositoryTriggers(context.Context, *sdk.GetRepositoryTriggersInput) (*sdk.GetRepositoryTriggersOutput, error)
+	TestRepositoryTriggers(context.Context, *sdk.TestRepositoryTriggersInput) (*sdk.TestRepositoryTriggersOutput, error)
 	PutFile(context.Context, *sdk.PutFileInput) (*sdk.PutFileOutput, error)
 	DeleteFile(context.Context, *sdk.DeleteFileInput) (*sdk.DeleteFileOutput, error)
 	CreateCommit(context.Context, *sdk.CreateCommitInput) (*sdk.CreateCommitOutput, error)
@@ -386,4 +390,20 @@ func (c overHTTP) PutCommentReaction(ctx context.Context, in *sdk.PutCommentReac
 
 func (c overHTTP) GetCommentReactions(ctx context.Context, in *sdk.GetCommentReactionsInput) (*sdk.GetCommentReactionsOutput, error) {
 	return c.Client.GetCommentReactions(ctx, in)
+}
+
+func (c overHTTP) ListFileCommitHistory(ctx context.Context, in *sdk.ListFileCommitHistoryInput) (*sdk.ListFileCommitHistoryOutput, error) {
+	return c.Client.ListFileCommitHistory(ctx, in)
+}
+
+func (c overHTTP) PutRepositoryTriggers(ctx context.Context, in *sdk.PutRepositoryTriggersInput) (*sdk.PutRepositoryTriggersOutput, error) {
+	return c.Client.PutRepositoryTriggers(ctx, in)
+}
+
+func (c overHTTP) GetRepositoryTriggers(ctx context.Context, in *sdk.GetRepositoryTriggersInput) (*sdk.GetRepositoryTriggersOutput, error) {
+	return c.Client.GetRepositoryTriggers(ctx, in)
+}
+
+func (c overHTTP) TestRepositoryTriggers(ctx context.Context, in *sdk.TestRepositoryTriggersInput) (*sdk.TestRepositoryTriggersOutput, error) {
+	return c.Client.TestRepositoryTriggers(ctx, in)
 }

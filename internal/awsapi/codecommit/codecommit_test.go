@@ -22,6 +22,7 @@ import (
 	"github.com/conveyor-cd/conveyor/internal/iam"
 	"github.com/conveyor-cd/conveyor/internal/pull"
 	"github.com/conveyor-cd/conveyor/internal/queue"
+	"github.com/conveyor-cd/conveyor/internal/repotrigger"
 	"github.com/conveyor-cd/conveyor/internal/store"
 	"github.com/conveyor-cd/conveyor/internal/store/sqlstore/sqltest"
 )
@@ -38,6 +39,16 @@ func (k oneKey) AccessKey(_ context.Context, id string) (iam.AccessKey, error) {
 
 const rootArn = "arn:aws:iam::000000000000:root"
 
+// topics are all there but one.
+type topics struct{}
+
+func (topics) Send(_ context.Context, destination, _ string, _ []byte) error {
+	if strings.HasSuffix(destination, ":gone") {
+		return fmt.Errorf("%w: %s", repotrigger.ErrGone, destination)
+	}
+	return nil
+}
+
 // each runs a test against the service in process and through the SDK's client over HTTP.
 func each(t *testing.T, test func(t *testing.T, c operations, repos *gitrepo.Store)) {
 	t.Helper()
@@ -49,12 +60,18 @@ func each(t *testing.T, test func(t *testing.T, c operations, repos *gitrepo.Sto
 		t.Cleanup(func() { repos.Close() })
 		jobs := queue.New(db, queue.Config{})
 		pulls := pull.New(db, repos, jobs, pull.Options{})
-		repos.OnPush(pulls.Pushed)
+		triggers := repotrigger.New(db, jobs, topics{}, repotrigger.Options{Region: "us-east-1"})
+		repos.OnPush(func(ctx context.Context, tx store.Tx, p gitrepo.Push) error {
+			if err := triggers.Pushed(ctx, tx, p); err != nil {
+				return err
+			}
+			return pulls.Pushed(ctx, tx, p)
+		})
 		if err := jobs.Start(context.Background()); err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = jobs.Stop(context.Background()) })
-		return codecommit.New(repos, pulls, codecommit.Options{PublicURL: "http://127.0.0.1:4566/"}), repos
+		return codecommit.New(repos, pulls, triggers, codecommit.Options{PublicURL: "http://127.0.0.1:4566/"}), repos
 	}
 	t.Run("in process", func(t *testing.T) {
 		s, repos := serve(t, sqltest.SQLite(t))

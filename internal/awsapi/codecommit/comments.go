@@ -439,6 +439,12 @@ func emojis() []emoji {
 	}
 }
 
+// Emoji is a reaction, given by any of its three forms, in all of them; ok is false for none.
+func Emoji(value string) (symbol, short, unicode string, ok bool) {
+	e, ok := emojiOf(value)
+	return e.emoji, e.short, e.unicode, ok
+}
+
 func emojiOf(value string) (emoji, bool) {
 	for _, e := range emojis() {
 		if value == e.emoji || value == e.short || value == e.unicode {

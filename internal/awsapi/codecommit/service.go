@@ -15,6 +15,7 @@ import (
 	"github.com/conveyor-cd/conveyor/internal/awsapi"
 	"github.com/conveyor-cd/conveyor/internal/gitrepo"
 	"github.com/conveyor-cd/conveyor/internal/pull"
+	"github.com/conveyor-cd/conveyor/internal/repotrigger"
 )
 
 // Options tune a Service.
@@ -28,19 +29,20 @@ type Options struct {
 
 // Service is the operations.
 type Service struct {
-	repos *gitrepo.Store
-	pulls *pull.Service
-	opts  Options
+	repos    *gitrepo.Store
+	pulls    *pull.Service
+	triggers *repotrigger.Store
+	opts     Options
 }
 
 // New makes a Service.
-func New(repos *gitrepo.Store, pulls *pull.Service, o Options) *Service {
+func New(repos *gitrepo.Store, pulls *pull.Service, triggers *repotrigger.Store, o Options) *Service {
 	o.Place = o.Place.WithDefaults()
 	o.PublicURL = strings.TrimRight(o.PublicURL, "/")
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Service{repos: repos, pulls: pulls, opts: o}
+	return &Service{repos: repos, pulls: pulls, triggers: triggers, opts: o}
 }
 
 // API lists the operations for the wire.
@@ -69,6 +71,7 @@ func (s *Service) API() awsapi.API {
 		awsapi.Handle(s.GetBlob),
 		awsapi.Handle(s.GetFile),
 		awsapi.Handle(s.GetFolder),
+		awsapi.Handle(s.ListFileCommitHistory),
 		awsapi.Handle(s.PutFile).MaxBody(filesLimit),
 		awsapi.Handle(s.DeleteFile),
 		awsapi.Handle(s.CreateCommit).MaxBody(filesLimit),
@@ -122,6 +125,9 @@ func (s *Service) API() awsapi.API {
 		awsapi.Handle(s.GetCommentsForComparedCommit),
 		awsapi.Handle(s.PutCommentReaction),
 		awsapi.Handle(s.GetCommentReactions),
+		awsapi.Handle(s.PutRepositoryTriggers),
+		awsapi.Handle(s.GetRepositoryTriggers),
+		awsapi.Handle(s.TestRepositoryTriggers),
 	).WithoutConstraints().About(awsapi.About{Members: aboutMembers, Resources: s.resources, Conditions: s.references})
 }
 

@@ -179,7 +179,7 @@ func (s *Service) DeleteApprovalRuleTemplate(ctx context.Context, in *sdk.Delete
 	if err != nil {
 		return nil, err
 	}
-	id, err := s.pulls.DeleteTemplate(ctx, name)
+	id, err := s.pulls.DeleteTemplate(ctx, name, caller(ctx))
 	if errors.Is(err, pull.ErrTemplateInUse) {
 		return nil, &types.ApprovalRuleTemplateInUseException{Message: text("Approval rule template %s is associated with repositories; disassociate it first.", name)}
 	}
@@ -205,7 +205,7 @@ func (s *Service) AssociateApprovalRuleTemplateWithRepository(ctx context.Contex
 	if err != nil {
 		return nil, err
 	}
-	if err := s.pulls.Associate(ctx, name, r.ID); err != nil {
+	if err := s.pulls.Associate(ctx, name, r.ID, caller(ctx)); err != nil {
 		return nil, associateException(err, name)
 	}
 	return &sdk.AssociateApprovalRuleTemplateWithRepositoryOutput{}, nil
@@ -224,7 +224,7 @@ func (s *Service) DisassociateApprovalRuleTemplateFromRepository(ctx context.Con
 	if err != nil {
 		return nil, err
 	}
-	if err := s.pulls.Disassociate(ctx, name, r.ID); err != nil {
+	if err := s.pulls.Disassociate(ctx, name, r.ID, caller(ctx)); err != nil {
 		return nil, templateException(err, name)
 	}
 	return &sdk.DisassociateApprovalRuleTemplateFromRepositoryOutput{}, nil
@@ -236,7 +236,7 @@ func (s *Service) BatchAssociateApprovalRuleTemplateWithRepositories(ctx context
 		AssociatedRepositoryNames: []string{}, Errors: []types.BatchAssociateApprovalRuleTemplateWithRepositoriesError{},
 	}
 	done, failed, err := s.eachRepository(ctx, in.ApprovalRuleTemplateName, in.RepositoryNames, func(name string, r gitrepo.Repository) error {
-		return associateException(s.pulls.Associate(ctx, name, r.ID), name)
+		return associateException(s.pulls.Associate(ctx, name, r.ID, caller(ctx)), name)
 	})
 	out.AssociatedRepositoryNames = append(out.AssociatedRepositoryNames, done...)
 	for _, f := range failed {
@@ -253,7 +253,7 @@ func (s *Service) BatchDisassociateApprovalRuleTemplateFromRepositories(ctx cont
 		DisassociatedRepositoryNames: []string{}, Errors: []types.BatchDisassociateApprovalRuleTemplateFromRepositoriesError{},
 	}
 	done, failed, err := s.eachRepository(ctx, in.ApprovalRuleTemplateName, in.RepositoryNames, func(name string, r gitrepo.Repository) error {
-		return templateException(s.pulls.Disassociate(ctx, name, r.ID), name)
+		return templateException(s.pulls.Disassociate(ctx, name, r.ID, caller(ctx)), name)
 	})
 	out.DisassociatedRepositoryNames = append(out.DisassociatedRepositoryNames, done...)
 	for _, f := range failed {

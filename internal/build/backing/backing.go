@@ -111,21 +111,21 @@ func (r repositories) CloneRef(artifact []byte) (build.CloneRef, bool, error) {
 	return build.CloneRef{Repository: ref.Repository, Branch: ref.Branch, Commit: ref.Commit, URL: ref.CloneURL}, ok, err
 }
 
-// Permitter says what the role of a build allows. Implemented by *iam.Directory.
-type Permitter interface {
-	// Permit is nil when the work of ctx may do action on resource, else an *iam.NotPermitted.
-	Permit(ctx context.Context, action, resource string) error
+// Roles says what the role of a build allows. Implemented by *iam.Directory.
+type Roles interface {
+	// Require is nil when the role of the work of ctx allows action on resource in a policy, else an *iam.NotPermitted.
+	Require(ctx context.Context, action, resource string) error
 }
 
 // Secrets lets builds read the parameters and secrets that their role allows.
-func Secrets(p *parameter.Store, v *vault.Store, roles Permitter, place build.Place) build.Secrets {
+func Secrets(p *parameter.Store, v *vault.Store, roles Roles, place build.Place) build.Secrets {
 	return secrets{p, v, roles, place}
 }
 
 type secrets struct {
 	parameters *parameter.Store
 	vault      *vault.Store
-	roles      Permitter
+	roles      Roles
 	place      build.Place
 }
 
@@ -147,7 +147,7 @@ func (s secrets) Parameter(ctx context.Context, name string) (string, error) {
 		return "", fmt.Errorf("%w: parameter %s: %w", build.ErrNoSecret, name, err)
 	}
 	if err == nil {
-		err = s.roles.Permit(ctx, "ssm:GetParameters", s.arn("ssm", "parameter/"+strings.TrimPrefix(v.Name, "/")))
+		err = s.roles.Require(ctx, "ssm:GetParameters", s.arn("ssm", "parameter/"+strings.TrimPrefix(v.Name, "/")))
 	}
 	if err != nil {
 		return "", err
@@ -159,7 +159,7 @@ func (s secrets) Secret(ctx context.Context, ref buildspec.SecretRef) (string, e
 	v, err := vault.Version{}, vault.ErrNotFound
 	if s.here("secretsmanager", ref.ID) {
 		name := vault.Name(ref.ID)
-		if err := s.roles.Permit(ctx, "secretsmanager:GetSecretValue", s.arn("secretsmanager", "secret:"+vault.ResourceName(name))); err != nil {
+		if err := s.roles.Require(ctx, "secretsmanager:GetSecretValue", s.arn("secretsmanager", "secret:"+vault.ResourceName(name))); err != nil {
 			return "", err
 		}
 		v, err = s.vault.Value(ctx, name, ref.VersionID, ref.Stage)
