@@ -236,7 +236,7 @@ func (r *rooms) openBuilds(ctx context.Context, db store.Store, place awsapi.Pla
 	secrets := r.openSecrets(db, place)
 	r.openRemotes(db, secrets)
 	r.builds = build.New(build.Config{
-		Store: db, Queue: r.queue, Runner: runner, Slots: r.config.BuildSlots,
+		Store: db, Queue: r.queue, Runner: runner, Slots: r.config.BuildSlots, Disk: int64(r.config.Builds.Disk) * 1e9,
 		Objects: backing.Objects(r.limitedObjects()), Repositories: backing.RepositoriesAndMirrors(r.limitedRepositories(), r.elsewhere.sources.MirrorPath), Logs: backing.Logs(r.logs),
 		Remotes:  r.remotes,
 		Secrets:  secrets,

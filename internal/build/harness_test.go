@@ -56,6 +56,7 @@ type server struct {
 type options struct {
 	slots  int
 	minute time.Duration
+	disk   int64
 	st     store.Store
 	wrap   func(build.Runner) build.Runner
 	// objects, when set, replaces the object store.
@@ -113,8 +114,9 @@ func serveIn(t testing.TB, dir string, o options) *server {
 	s.builds = build.New(build.Config{
 		Store: s.st, Queue: s.queue, Runner: runner, Objects: objects,
 		Repositories: gitDir(filepath.Join(s.dir, "git")), Remotes: o.remotes, Logs: backing.Logs(s.logs),
-		Place: build.Place{Region: "us-east-1", Account: "000000000000"}, Log: log, Slots: o.slots,
+		Place: build.Place{Region: "us-east-1", Account: "000000000000"}, Log: log, Slots: o.slots, Disk: o.disk,
 	})
+	s.builds.SetDiskEvery(10 * time.Millisecond)
 	if o.minute > 0 {
 		s.builds.SetMinute(o.minute)
 	}

@@ -137,6 +137,8 @@ func verdict(ctx context.Context, err error) (types.StatusType, *Failure) {
 		switch {
 		case errors.Is(cause, errTimedOut):
 			return types.StatusTypeTimedOut, &Failure{Code: codeTimeout, Message: "Build has timed out."}
+		case isFailure(cause):
+			err = cause // the build has outgrown a limit
 		default:
 			return types.StatusTypeStopped, nil
 		}
@@ -149,6 +151,11 @@ func verdict(ctx context.Context, err error) (types.StatusType, *Failure) {
 		return types.StatusTypeFailed, &Failure{Code: f.Code, Message: text, LastWords: f.LastWords}
 	}
 	return types.StatusTypeFault, &Failure{Code: codeInternal, Message: err.Error()}
+}
+
+func isFailure(err error) bool {
+	_, ok := errors.AsType[*Failure](err)
+	return ok
 }
 
 func (r *run) logEnd(phase buildspec.Phase, status types.StatusType, why *Failure, on buildspec.OnFailure) {
@@ -177,7 +184,9 @@ func (r *run) provision(ctx context.Context) error {
 		return err
 	}
 	ws, err := r.s.cfg.Runner.Prepare(ctx, n)
-	r.ws = ws
+	if r.ws = ws; err == nil && r.s.cfg.Disk > 0 {
+		go r.watchDisk(ctx, ws)
+	}
 	return err
 }
 

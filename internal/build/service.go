@@ -46,7 +46,8 @@ type Config struct {
 	Logs         Logs    // nil: builds keep no logs
 	Place        Place
 	Log          *slog.Logger
-	Slots        int // builds that run at once on this server; default 4
+	Slots        int   // builds that run at once on this server; default 4
+	Disk         int64 // bytes of disk that a build may occupy; 0: no limit
 	// OnChange, when set, is told in the transaction in which a build began or ended, or in which phases of it that have
 	// ended were stored. Runs of a pipeline's commands are no builds to others and are not told of.
 	OnChange func(ctx context.Context, tx store.Tx, c Change) error
@@ -61,8 +62,10 @@ type Config struct {
 
 // Service keeps projects and builds. All methods may be called from many goroutines.
 type Service struct {
-	cfg    Config
-	minute time.Duration // shorter in tests
+	cfg Config
+	// Both are shorter in tests.
+	minute    time.Duration
+	diskEvery time.Duration
 
 	mu   sync.Mutex
 	live map[string]*run // by uuid: the builds running here
@@ -73,7 +76,7 @@ func New(cfg Config) *Service {
 	if cfg.Slots <= 0 {
 		cfg.Slots = 4
 	}
-	return &Service{cfg: cfg, minute: time.Minute, live: map[string]*run{}}
+	return &Service{cfg: cfg, minute: time.Minute, diskEvery: diskEvery, live: map[string]*run{}}
 }
 
 // Request asks for a build.

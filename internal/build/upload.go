@@ -137,6 +137,9 @@ func (r *run) upload(ctx context.Context) error {
 	if err := r.session.Close(); err != nil {
 		return err
 	}
+	if err := r.checkDisk(ctx, r.ws); err != nil {
+		return err
+	}
 	c := &collector{root: r.ws.Root(), source: srcDir, see: r.ws.Path, warn: r.log.Printf}
 	for i := range outs {
 		o := &outs[i]

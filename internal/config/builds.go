@@ -21,6 +21,7 @@ type Builds struct {
 	Socket     string // of the container engine; empty: the first usual one that answers
 	Network    string // the engine's network that builds are in; empty: its default
 	Privileged bool   // projects may ask for privileged containers
+	Disk       int    // GB that a build may occupy; 0: no limit
 }
 
 func (b *Builds) bind(fs *pflag.FlagSet) {
@@ -29,12 +30,16 @@ func (b *Builds) bind(fs *pflag.FlagSet) {
 	fs.StringVar(&b.Images, "build-images", "", "`NAME=IMAGE,...` what the images in projects stand for, such as aws/codebuild/*=example/builder:1; the first that matches counts")
 	fs.StringVar(&b.Socket, "build-socket", "", "`path` of the socket of the Docker or Podman engine that runs builds (default: the first usual one that answers)")
 	fs.StringVar(&b.Network, "build-network", "", "`network` of the engine that builds are in; none keeps them from any (default: the engine's own)")
+	fs.IntVar(&b.Disk, "build-disk", 64, "`GB` of disk that a build may occupy; 0 is no limit")
 	fs.BoolVar(&b.Privileged, "build-privileged", false, "let projects ask for privileged containers, whose commands can become root of this machine")
 }
 
 func (b *Builds) check() error {
 	if b.Runner != RunnerAuto && b.Runner != RunnerHost && b.Runner != RunnerContainer {
 		return fmt.Errorf("setting build-runner: %q is none of auto, host, container", b.Runner)
+	}
+	if b.Disk < 0 {
+		return fmt.Errorf("setting build-disk: %d is less than 0", b.Disk)
 	}
 	return nil
 }

@@ -1,0 +1,50 @@
+package build
+
+import (
+	"context"
+	"time"
+)
+
+// The size of a workspace is looked at now and then, and at most for a small part of the time: a large one takes long to
+// measure.
+const (
+	diskEvery = 5 * time.Second
+	diskShare = 20 // rest at least so many times as long as the last look took
+)
+
+// watchDisk ends the build when its workspace outgrows the limit, until ctx ends.
+func (r *run) watchDisk(ctx context.Context, ws Workspace) {
+	for pause := r.s.diskEvery; ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pause):
+		}
+		began := time.Now()
+		if err := r.checkDisk(ctx, ws); err != nil {
+			r.cancel(err)
+			return
+		}
+		pause = max(r.s.diskEvery, diskShare*time.Since(began))
+	}
+}
+
+// checkDisk is a *Failure when the build occupies more than it may. A size that cannot be had is no fault of the build.
+func (r *run) checkDisk(ctx context.Context, ws Workspace) error {
+	most := r.s.cfg.Disk
+	if most <= 0 {
+		return nil
+	}
+	size, err := ws.Size(ctx)
+	if err != nil {
+		if ctx.Err() == nil {
+			r.s.cfg.Log.Warn("the size of a build's workspace cannot be measured", "build", r.rec.ID, "error", err)
+		}
+		return nil
+	}
+	if size > most {
+		return clientFailure("the build occupies %d MB of disk, and this server allows %d MB (setting build-disk); have it remove what it no longer needs, or raise the limit",
+			size/1e6, most/1e6)
+	}
+	return nil
+}
