@@ -121,8 +121,9 @@ var passes = map[string]struct {
 }{
 	"codepipeline:CreatePipeline":      {"codepipeline.amazonaws.com", []string{"pipeline.roleArn", "pipeline.stages.*.actions.*.roleArn"}},
 	"codepipeline:UpdatePipeline":      {"codepipeline.amazonaws.com", []string{"pipeline.roleArn", "pipeline.stages.*.actions.*.roleArn"}},
-	"codebuild:CreateProject":          {"codebuild.amazonaws.com", []string{"serviceRole"}},
-	"codebuild:UpdateProject":          {"codebuild.amazonaws.com", []string{"serviceRole"}},
+	"codebuild:CreateProject":          {"codebuild.amazonaws.com", []string{"serviceRole", "buildBatchConfig.serviceRole"}},
+	"codebuild:UpdateProject":          {"codebuild.amazonaws.com", []string{"serviceRole", "buildBatchConfig.serviceRole"}},
+	"codebuild:StartBuildBatch":        {"codebuild.amazonaws.com", []string{"serviceRoleOverride", "buildBatchConfigOverride.serviceRole"}},
 	"codebuild:StartBuild":             {"codebuild.amazonaws.com", []string{"serviceRoleOverride"}},
 	"events:PutTargets":                {"events.amazonaws.com", []string{"Targets.*.RoleArn"}},
 	"events:PutRule":                   {"events.amazonaws.com", []string{"RoleArn"}},

@@ -55,7 +55,7 @@ var connectionNaming = []naming{{members: []string{"ConnectionArn", "HostArn", "
 
 // unnamed are parts of operation names whose "name" is of another kind of resource than the service's main one. Their
 // resource counts as unknown, which asks more of a policy, never less.
-var unnamed = []string{"ActionType", "Fleet", "SourceCredentials", "BuildBatch"}
+var unnamed = []string{"ActionType", "Fleet", "SourceCredentials"}
 
 // isUnnamed tells whether the "name" of an operation's input is not its resource's.
 func isUnnamed(operation string) bool {
@@ -184,6 +184,8 @@ func (n naming) arn(name string, in reflect.Value, service string, place Place) 
 		name = vault.Name(name) // its ARN may be short of its end
 	case "lambda":
 		name, _ = function.Named(name)
+	case "codebuild": // a batch belongs to its project, as a build does
+		name = strings.Replace(name, ":build-batch/", ":build/", 1)
 	}
 	if strings.HasPrefix(name, "arn:") {
 		if service == "sns" && strings.Count(name, ":") == 6 {

@@ -59,6 +59,8 @@ func TestResources(t *testing.T) {
 		{"codebuild", "BatchGetProjects", &codebuild.BatchGetProjectsInput{Names: []string{"a", "arn:aws:codebuild:eu-west-1:1:project/b"}}, []string{"arn:aws:codebuild:eu-west-1:1:project/a", "arn:aws:codebuild:eu-west-1:1:project/b"}},
 		{"codebuild", "BatchGetBuilds", &codebuild.BatchGetBuildsInput{Ids: []string{"a:1", "b:2"}}, []string{"arn:aws:codebuild:eu-west-1:1:project/a", "arn:aws:codebuild:eu-west-1:1:project/b"}},
 		{"codebuild", "StopBuild", &codebuild.StopBuildInput{Id: aws.String("a:1")}, []string{"arn:aws:codebuild:eu-west-1:1:project/a"}},
+		{"codebuild", "StopBuildBatch", &codebuild.StopBuildBatchInput{Id: aws.String("arn:aws:codebuild:eu-west-1:1:build-batch/a:1")}, []string{"arn:aws:codebuild:eu-west-1:1:project/a"}},
+		{"codebuild", "CreateWebhook", &codebuild.CreateWebhookInput{ProjectName: aws.String("a")}, []string{"arn:aws:codebuild:eu-west-1:1:project/a"}},
 		{"codebuild", "BatchGetBuilds", &codebuild.BatchGetBuildsInput{Ids: []string{"arn:aws:codebuild:eu-west-1:1:build/a:1", "arn:aws:codebuild:eu-west-1:1:project/mine:build/b:2"}}, []string{"arn:aws:codebuild:eu-west-1:1:project/a", "arn:aws:codebuild:eu-west-1:1:project/b"}},
 		{"codebuild", "StopBuild", &codebuild.StopBuildInput{Id: aws.String("arn:aws:codebuild:anywhere:2:build/a:1")}, []string{"arn:aws:codebuild:eu-west-1:1:project/a"}},
 		{"codebuild", "BatchGetProjects", &codebuild.BatchGetProjectsInput{Names: []string{"arn:aws:codebuild:anywhere:2:project/a", "arn:aws:codebuild:eu-west-1:1:fleet/f"}}, []string{"arn:aws:codebuild:eu-west-1:1:project/a", "arn:aws:codebuild:eu-west-1:1:fleet/f"}},

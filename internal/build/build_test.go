@@ -177,7 +177,6 @@ func TestRefusedWhileDownloading(t *testing.T) {
 		expectFailure(t, b, "DOWNLOAD_SOURCE", "CLIENT_ERROR: the environment variable A cannot be set from "+kind)
 	}
 	for spec, want := range map[string]string{
-		"version: 0.2\nbatch: {build-list: []}\nphases: {build: {commands: [echo]}}":   "the buildspec uses batch",
 		"version: 0.2\nrun-as: no-such-user\nphases: {build: {commands: [echo]}}":      "run-as: no-such-user: ",
 		"version: 0.2\nphases: {post_build: {run-as: no-such-user, commands: [echo]}}": "run-as: no-such-user: ",
 	} {

@@ -29,62 +29,73 @@ func isGit(t types.SourceType) bool { return t == types.SourceTypeCodecommit || 
 
 // fetchGit clones a Git source, with its submodules when they are wanted, and returns the commit that its version means.
 func (r *run) fetchGit(ctx context.Context, src *types.ProjectSource, version, dest string) (commit string, err error) {
-	depth := int(aws.ToInt32(src.GitCloneDepth))
-	if src.Type == types.SourceTypeCodecommit {
-		repository, err := repositoryOf(aws.ToString(src.Location))
-		if err != nil {
-			return "", clientFailure("%v", err)
-		}
-		commit, err = r.clone(ctx, CloneRef{Repository: repository, URL: *src.Location}, version, depth, dest)
-		if err != nil {
-			return "", err
-		}
-	} else if commit, err = r.cloneRemote(ctx, src, version, depth, dest); err != nil {
+	from, err := r.bare(ctx, src, version)
+	if err != nil {
+		return "", err
+	}
+	location := aws.ToString(src.Location)
+	c := cloning{name: location, from: from.Path, url: location, commit: from.Commit, depth: int(aws.ToInt32(src.GitCloneDepth))}
+	if err := r.checkout(ctx, c, dest); err != nil {
 		return "", err
 	}
 	if c := src.GitSubmodulesConfig; c != nil && aws.ToBool(c.FetchSubmodules) {
 		err = (&submodules{run: r}).fetch(ctx, src, dest, 0)
 	}
-	return commit, err
+	return from.Commit, err
 }
 
-// cloneRemote clones a repository that lies elsewhere, by way of a copy that is kept here.
-func (r *run) cloneRemote(ctx context.Context, src *types.ProjectSource, version string, depth int, dest string) (string, error) {
-	if r.s.cfg.Remotes == nil {
-		return "", clientFailure("source type %s is not supported by this server", src.Type)
-	}
-	var from RemoteCommit
-	err := r.again(ctx, func() (err error) {
-		from, err = r.s.cfg.Remotes.Fetch(ctx, *src, version)
-		return err
-	})
+// clone clones what a pipeline's artifact refers to.
+func (r *run) clone(ctx context.Context, ref CloneRef, dest string) error {
+	from, commit, err := r.version(ctx, ref.Repository, ref.Commit)
 	if err != nil {
-		return "", err
+		return err
 	}
-	location := aws.ToString(src.Location)
-	return from.Commit, r.checkout(ctx, cloning{name: location, from: from.Path, url: location, commit: from.Commit, depth: depth}, dest)
+	return r.checkout(ctx, cloning{name: ref.Repository, from: from, url: ref.URL, commit: commit}, dest)
 }
 
-// clone clones a hosted repository, on this machine, and checks a version out: a commit, a branch or a tag, or the default
-// branch.
-func (r *run) clone(ctx context.Context, ref CloneRef, version string, depth int, dest string) (commit string, err error) {
-	from := ""
+// hosted is the directory of a hosted repository.
+func (r *run) hosted(ctx context.Context, name string) (dir string, err error) {
 	err = r.again(ctx, func() (err error) {
-		if from, err = r.s.cfg.Repositories.Path(ctx, ref.Repository); errors.Is(err, ErrNoRepository) {
-			err = clientFailure("the repository %s cannot be cloned: %v", ref.Repository, err)
+		if dir, err = r.s.cfg.Repositories.Path(ctx, name); errors.Is(err, ErrNoRepository) {
+			err = clientFailure("the repository %s cannot be cloned: %v", name, err)
 		}
 		return err
 	})
-	if err != nil {
-		return "", err
-	}
+	return dir, err
+}
+
+// version is the commit that a version means in a hosted repository, and where that is.
+func (r *run) version(ctx context.Context, name, version string) (dir, commit string, err error) {
 	if strings.HasPrefix(version, "-") {
-		return "", clientFailure("%q is not a version of the repository %s", version, ref.Repository)
+		return "", "", clientFailure("%q is not a version of the repository %s", version, name)
 	}
-	if commit, err = r.resolve(ctx, from, version); err != nil {
-		return "", clientFailure("%q is not a branch, tag or commit of the repository %s", version, ref.Repository)
+	if dir, err = r.hosted(ctx, name); err != nil {
+		return "", "", err
 	}
-	return commit, r.checkout(ctx, cloning{name: ref.Repository, from: from, url: ref.URL, commit: commit, depth: depth}, dest)
+	if commit, err = r.resolve(ctx, dir, version); err != nil {
+		err = clientFailure("%q is not a branch, tag or commit of the repository %s", version, name)
+	}
+	return dir, commit, err
+}
+
+// bare is the commit that the version of a Git source means, in a bare repository of this machine.
+func (r *run) bare(ctx context.Context, src *types.ProjectSource, version string) (c RemoteCommit, err error) {
+	if src.Type == types.SourceTypeCodecommit {
+		name, err := repositoryOf(aws.ToString(src.Location))
+		if err != nil {
+			return c, clientFailure("%v", err)
+		}
+		c.Path, c.Commit, err = r.version(ctx, name, version)
+		return c, err
+	}
+	if r.s.cfg.Remotes == nil {
+		return c, clientFailure("source type %s is not supported by this server", src.Type)
+	}
+	err = r.again(ctx, func() (err error) {
+		c, err = r.s.cfg.Remotes.Fetch(ctx, *src, version)
+		return err
+	})
+	return c, err
 }
 
 // cloning is a commit of a bare repository of this machine that is to be cloned.
@@ -150,11 +161,25 @@ func (r *run) resolve(ctx context.Context, dir, version string) (string, error) 
 
 const gitGrace = 2 * time.Second
 
+// home is git's home: nothing of it is read.
+func (r *run) home() string {
+	if r.ws == nil {
+		return os.DevNull
+	}
+	return r.ws.Root()
+}
+
+// git runs git and returns the line it prints.
 func (r *run) git(ctx context.Context, dir string, args ...string) (string, error) {
+	out, err := r.gitOutput(ctx, dir, args...)
+	return strings.TrimSpace(string(out)), err
+}
+
+func (r *run) gitOutput(ctx context.Context, dir string, args ...string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, "git", append([]string{"-c", "safe.directory=*", "-c", "core.hooksPath=/dev/null"}, args...)...)
 	cmd.Dir = dir
 	cmd.Env = []string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + r.ws.Root(), "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=" + os.DevNull,
+		"PATH=" + os.Getenv("PATH"), "HOME=" + r.home(), "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=" + os.DevNull,
 		"GIT_TERMINAL_PROMPT=0", "LC_ALL=C",
 	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -164,9 +189,9 @@ func (r *run) git(ctx context.Context, dir string, args ...string) (string, erro
 	cmd.Stdout, cmd.Stderr = &out, &errOut
 	if err := cmd.Run(); err != nil {
 		if ctx.Err() != nil {
-			return "", context.Cause(ctx)
+			return nil, context.Cause(ctx)
 		}
-		return "", fmt.Errorf("git %s: %w: %s", args[0], err, strings.TrimSpace(errOut.String()))
+		return nil, fmt.Errorf("git %s: %w: %s", args[0], err, strings.TrimSpace(errOut.String()))
 	}
-	return strings.TrimSpace(out.String()), nil
+	return out.Bytes(), nil
 }

@@ -67,6 +67,13 @@ func (r *run) ownVariables() []buildspec.Variable {
 	set("CODEBUILD_SRC_DIR", r.ws.Path(srcDir))
 	set("CODEBUILD_SOURCE_REPO_URL", sourceURL(b.Source))
 	set("CODEBUILD_SOURCE_VERSION", aws.ToString(b.SourceVersion))
+	if part := r.rec.Settings.Batch; part != nil {
+		set("CODEBUILD_BATCH_BUILD_IDENTIFIER", part.Identifier)
+		if part.Shards > 0 {
+			set("CODEBUILD_SHARD_INDEX", strconv.Itoa(part.Shard))
+			set("CODEBUILD_SHARD_COUNT", strconv.Itoa(part.Shards))
+		}
+	}
 	set("CODEBUILD_LOG_PATH", aws.ToString(b.Logs.StreamName))
 	if r.s.cfg.BuildURL != nil {
 		set("CODEBUILD_BUILD_URL", r.s.cfg.BuildURL(*b.Id))

@@ -9,6 +9,7 @@ import (
 var (
 	ErrNoProject     = errors.New("build project does not exist")
 	ErrNoBuild       = errors.New("build does not exist")
+	ErrNoBatch       = errors.New("build batch does not exist")
 	ErrProjectExists = errors.New("build project exists already")
 
 	ErrNoReportGroup     = errors.New("report group does not exist")
@@ -25,6 +26,9 @@ func (e *InvalidError) Error() string { return e.Message }
 func Invalidf(format string, args ...any) error {
 	return &InvalidError{Message: fmt.Sprintf(format, args...)}
 }
+
+// errTokenUsed refuses an idempotency token that stands for another request.
+var errTokenUsed = Invalidf("The idempotency token was used in the last five minutes with other parameters")
 
 // LimitError refuses a build because too many wait.
 type LimitError struct{ Message string }

@@ -19,6 +19,9 @@ func (p Place) ProjectARN(name string) string { return p.arn("project/" + name) 
 // BuildARN names a build by its id ("project:uuid").
 func (p Place) BuildARN(id string) string { return p.arn("build/" + id) }
 
+// BatchARN names a batch by its id ("project:uuid").
+func (p Place) BatchARN(id string) string { return p.arn("build-batch/" + id) }
+
 // ProjectName is the project's name in a name or an ARN.
 func ProjectName(nameOrARN string) string {
 	if strings.HasPrefix(nameOrARN, "arn:") {
@@ -30,10 +33,17 @@ func ProjectName(nameOrARN string) string {
 }
 
 // ParseID splits the id or ARN of a build into project and uuid; ok is false when it can be neither.
-func ParseID(idOrARN string) (project, id string, ok bool) {
+func ParseID(idOrARN string) (project, id string, ok bool) { return parseID(idOrARN, ":build/") }
+
+// ParseBatchID is ParseID of a batch.
+func ParseBatchID(idOrARN string) (project, id string, ok bool) {
+	return parseID(idOrARN, ":build-batch/")
+}
+
+func parseID(idOrARN, before string) (project, id string, ok bool) {
 	s := idOrARN
 	if strings.HasPrefix(s, "arn:") {
-		if _, s, ok = strings.Cut(s, ":build/"); !ok {
+		if _, s, ok = strings.Cut(s, before); !ok {
 			return "", "", false
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/codebuild/types"
 
@@ -145,28 +146,31 @@ func (s *Service) Stop(ctx context.Context, idOrARN string) (types.Build, error)
 	if err != nil || rec.Build.BuildComplete {
 		return rec.Build, err
 	}
-	err = s.cfg.Store.InTx(ctx, func(tx store.Tx) error {
-		if _, err := tx.Exec(ctx, `UPDATE builds SET stop = 1 WHERE id = $1 AND status = 'IN_PROGRESS'`, rec.ID); err != nil {
-			return err
-		}
-		tx.AfterCommit(func() { s.cancel(rec.ID, errStopped) })
-		if s.running(rec.ID) != nil {
-			return nil
-		}
-		// Perhaps it runs on another server that has not saved it yet: then this end counts and that run is given up.
-		now, err := load(ctx, tx, rec.ID)
-		if err != nil || now.Build.BuildComplete {
-			return err
-		}
-		if !now.Started {
-			return s.endQueued(ctx, tx, now, types.StatusTypeStopped, nil)
-		}
-		return s.cfg.Store.Notify(ctx, tx, stopChannel)
-	})
+	err = s.cfg.Store.InTx(ctx, func(tx store.Tx) error { return s.stopIn(ctx, tx, rec.ID) })
 	if err != nil {
 		return types.Build{}, err
 	}
 	return s.Get(ctx, idOrARN)
+}
+
+// stopIn is Stop in a transaction, of a build with that uuid. ErrNoBuild.
+func (s *Service) stopIn(ctx context.Context, tx store.Tx, id string) error {
+	if _, err := tx.Exec(ctx, `UPDATE builds SET stop = 1 WHERE id = $1 AND status = 'IN_PROGRESS'`, id); err != nil {
+		return err
+	}
+	tx.AfterCommit(func() { s.cancel(id, errStopped) })
+	if s.running(id) != nil {
+		return nil
+	}
+	// Perhaps it runs on another server that has not saved it yet: then this end counts and that run is given up.
+	now, err := load(ctx, tx, id)
+	if err != nil || now.Build.BuildComplete {
+		return err
+	}
+	if !now.Started {
+		return s.endQueued(ctx, tx, now, types.StatusTypeStopped, nil)
+	}
+	return s.cfg.Store.Notify(ctx, tx, stopChannel)
 }
 
 // endQueued ends a build that never ran.
@@ -203,6 +207,9 @@ func (s *Service) finish(ctx context.Context, tx store.Tx, rec record, b *types.
 	}
 	if job := rec.Settings.OnFinish; job != nil {
 		_, err = s.cfg.Queue.Enqueue(ctx, tx, *job)
+	}
+	if part := rec.Settings.Batch; part != nil && err == nil {
+		err = s.bringOn(ctx, tx, part.ID, "", time.Time{})
 	}
 	return true, err
 }

@@ -31,6 +31,7 @@ type settings struct {
 	Commands  *Commands                `json:"commands,omitempty"`
 	Artifacts []types.ProjectArtifacts `json:"artifacts,omitempty"` // primary first; the shape of a build lacks path, name and packaging
 	Logs      *types.LogsConfig        `json:"logs,omitempty"`
+	Batch     *BatchPart               `json:"batch,omitempty"`
 }
 
 // Pipeline is what a pipeline's action adds to a build: its artifacts take the place of the project's own source and
@@ -41,6 +42,8 @@ type Pipeline struct {
 	Primary       string                  `json:"primary"` // name of the input that is the primary source
 	Outputs       []pipeline.Artifact     `json:"outputs"`
 	EncryptionKey *pipeline.EncryptionKey `json:"encryptionKey,omitempty"`
+	// Group, when set, is the build of a batch whose outputs these are: GROUP for its primary artifact, GROUP_ID for others.
+	Group string `json:"group,omitempty"`
 }
 
 const recordColumns = `id, body, request, stop, started, waiting`
@@ -81,18 +84,21 @@ func insert(ctx context.Context, tx store.Tx, r record, token, fingerprint strin
 		return err
 	}
 	b := &r.Build
-	ofPipeline, waiting := 0, 0
+	ofPipeline, waiting, batch := 0, 0, ""
 	if r.Settings.Commands != nil {
 		ofPipeline = 1
 	}
 	if r.Waiting {
 		waiting = 1
 	}
+	if r.Settings.Batch != nil {
+		batch = r.Settings.Batch.ID
+	}
 	_, err = tx.Exec(ctx, `INSERT INTO builds
-		(id, project, number, status, queued_until, body, request, token, fingerprint, created_at, of_pipeline, waiting)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
+		(id, project, number, status, queued_until, body, request, token, fingerprint, created_at, of_pipeline, waiting, batch)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
 		r.ID, *b.ProjectName, *b.BuildNumber, string(b.BuildStatus), store.Micros(queuedUntil(b)),
-		string(body), string(request), sql.NullString{String: token, Valid: token != ""}, fingerprint, store.Micros(tx.Now()), ofPipeline, waiting)
+		string(body), string(request), sql.NullString{String: token, Valid: token != ""}, fingerprint, store.Micros(tx.Now()), ofPipeline, waiting, batch)
 	return err
 }
 

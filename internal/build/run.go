@@ -230,20 +230,16 @@ func (r *run) downloadSource(ctx context.Context) error {
 	if _, told := errors.AsType[*Failure](err); err != nil && !told {
 		return clientFailure("the build's shell cannot be started: %v", err)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return r.putHelpers(ctx)
 }
 
 // supported refuses what the buildspec asks for and this server cannot do yet, and warns of what it leaves out without
 // harm to the result.
 func (r *run) supported() error {
 	sp := r.spec
-	refuse := func(what string) error {
-		return clientFailure("the buildspec uses %s, which is not supported by this server yet", what)
-	}
-	switch {
-	case sp.HasBatch:
-		return refuse("batch")
-	}
 	for phase, c := range sp.Phases {
 		if c.OnFailure.Policy == buildspec.Retry {
 			r.log.Printf("Warning: on-failure RETRY is not supported by this server yet; phase %s is not retried", phase)

@@ -197,12 +197,14 @@ func idempotency(name string, r Request) (token, fingerprint string, err error) 
 	}
 	in := r.Input
 	in.IdempotencyToken = nil
-	text, err := json.Marshal(in)
-	if err != nil {
-		return "", "", err
-	}
+	fingerprint, err = fingerprintOf(in)
+	return "token/" + name + "/" + given, fingerprint, err
+}
+
+func fingerprintOf(request any) (string, error) {
+	text, err := json.Marshal(request)
 	sum := sha256.Sum256(text)
-	return "token/" + name + "/" + given, hex.EncodeToString(sum[:]), nil
+	return hex.EncodeToString(sum[:]), err
 }
 
 func (s *Service) byToken(ctx context.Context, tx store.Tx, token, fingerprint string, expires bool) (*types.Build, error) {
@@ -220,7 +222,7 @@ func (s *Service) byToken(ctx context.Context, tx store.Tx, token, fingerprint s
 		return nil, err
 	}
 	if before != fingerprint {
-		return nil, Invalidf("The idempotency token was used in the last five minutes with other parameters")
+		return nil, errTokenUsed
 	}
 	rec, err := load(ctx, tx, id)
 	if err != nil {
@@ -241,6 +243,9 @@ func (s *Service) Retry(ctx context.Context, tx store.Tx, id, initiator, idempot
 	}
 	if old.Settings.Pipeline != nil {
 		return types.Build{}, Invalidf("Build %s belongs to a pipeline; retry the pipeline's stage", id)
+	}
+	if old.Settings.Batch != nil {
+		return types.Build{}, Invalidf("Build %s belongs to a batch; retry the batch", id)
 	}
 	p, number, err := s.nextNumber(ctx, tx, *old.Build.ProjectName)
 	if err != nil {

@@ -103,20 +103,28 @@ func (r *run) fetchArtifact(ctx context.Context, bucket, key, dest string) error
 		return err
 	}
 	defer o.Body.Close()
-	if o.Size > 0 && o.Size <= CloneRefLimit {
-		doc := make([]byte, o.Size)
-		if _, err := o.Body.ReadAt(doc, 0); err != nil && !errors.Is(err, io.EOF) {
+	if ref, ok, err := r.cloneRef(o); ok || err != nil {
+		if err != nil {
 			return err
 		}
-		if ref, ok, err := r.s.cfg.Repositories.CloneRef(doc); ok || err != nil {
-			if err != nil {
-				return clientFailure("%v", err)
-			}
-			_, err = r.clone(ctx, ref, ref.Commit, 0, dest)
-			return err
-		}
+		return r.clone(ctx, ref, dest)
 	}
 	return r.unzip(ctx, o, s3ARN(bucket, key), dest)
+}
+
+// cloneRef reads an artifact that stands for a clone; ok is false for any other.
+func (r *run) cloneRef(o Object) (ref CloneRef, ok bool, err error) {
+	if o.Size <= 0 || o.Size > CloneRefLimit {
+		return CloneRef{}, false, nil
+	}
+	doc := make([]byte, o.Size)
+	if _, err := o.Body.ReadAt(doc, 0); err != nil && !errors.Is(err, io.EOF) {
+		return CloneRef{}, false, err
+	}
+	if ref, ok, err = r.s.cfg.Repositories.CloneRef(doc); err != nil {
+		err = clientFailure("%v", err)
+	}
+	return ref, ok, err
 }
 
 func (r *run) unzip(ctx context.Context, o Object, name, dest string) error {

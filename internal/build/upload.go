@@ -35,7 +35,7 @@ type output struct {
 func (r *run) outputs() ([]output, error) {
 	all := r.spec.Artifacts
 	if p := r.rec.Settings.Pipeline; p != nil {
-		return pipelineOutputs(all, p.Outputs)
+		return pipelineOutputs(all, p, r.optional())
 	}
 	var outs []output
 	for i := range r.rec.Settings.Artifacts {
@@ -51,6 +51,9 @@ func (r *run) outputs() ([]output, error) {
 		if i == 0 && id != "" && err != nil {
 			what, err = definition(all, "") // a primary artifact may have an identifier, too
 		}
+		if err != nil && r.optional() {
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -59,23 +62,38 @@ func (r *run) outputs() ([]output, error) {
 	return outs, nil
 }
 
+// optional tells whether the build need not make every artifact: it is one of a batch, and others may make them.
+func (r *run) optional() bool {
+	part := r.rec.Settings.Batch
+	return part != nil && (part.Combine || r.rec.Settings.Pipeline == nil)
+}
+
 // pipelineOutputs matches a pipeline's output artifacts with those of the buildspec. A single one is the secondary
-// artifact of that name if there is one, else the primary; of several every one is a secondary artifact.
-func pipelineOutputs(all *buildspec.Artifacts, to []pipeline.Artifact) ([]output, error) {
+// artifact of that name if there is one, else the primary; of several every one is a secondary artifact. Those of a build of
+// a batch say in their names which one they are.
+func pipelineOutputs(all *buildspec.Artifacts, p *Pipeline, optional bool) ([]output, error) {
 	var outs []output
-	for i := range to {
-		what, found := all.Find(to[i].Name)
+	for i := range p.Outputs {
+		to := &p.Outputs[i]
+		name := to.Name
+		if p.Group != "" {
+			name = strings.TrimPrefix(strings.TrimPrefix(name, p.Group), "_")
+		}
+		what, found := all.Find(name)
 		if !found {
 			var err error
-			name := to[i].Name
-			if len(to) == 1 {
+			if len(p.Outputs) == 1 && p.Group == "" {
 				name = ""
 			}
-			if what, err = definition(all, name); err != nil {
+			what, err = definition(all, name)
+			if err != nil && optional {
+				continue
+			}
+			if err != nil {
 				return nil, err
 			}
 		}
-		outs = append(outs, output{id: what.ID, what: what, to: &to[i]})
+		outs = append(outs, output{id: what.ID, what: what, to: to})
 	}
 	return outs, nil
 }
@@ -236,11 +254,22 @@ func (r *run) artifactKey(o *output) (string, error) {
 		name = *r.rec.Build.ProjectName
 	}
 	parts := []string{aws.ToString(c.Path)}
-	if c.NamespaceType == types.ArtifactNamespaceBuildId {
+	batch := r.rec.Settings.Batch
+	switch {
+	case c.NamespaceType == types.ArtifactNamespaceBuildId:
 		if o.what.S3Prefix != "" {
 			parts[0] = o.what.S3Prefix
 		}
-		parts = append(parts, r.rec.ID)
+		id := r.rec.ID
+		if batch != nil && batch.Combine {
+			id = batch.ID
+		}
+		parts = append(parts, id)
+	case batch != nil && !batch.Combine: // builds of one batch would overwrite each other
+		parts = append(parts, batch.Identifier)
+	}
+	if batch != nil && batch.Combine && c.Packaging == types.ArtifactPackagingZip {
+		name += partsSuffix + batch.Identifier
 	}
 	key := strings.Trim(strings.Join(append(parts, name), "/"), "/")
 	for p := range strings.SplitSeq(key, "/") {

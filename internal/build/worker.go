@@ -28,6 +28,7 @@ type Handlers interface {
 
 // Register adds the job that runs builds. Call it before the queue starts.
 func (s *Service) Register(q Handlers) {
+	q.Handle(BatchJobKind, s.handleBatch, queue.Options{MaxAttempts: batchRuns, GiveUp: s.giveUpBatch})
 	q.Handle(JobKind, s.handle, queue.Options{Workers: s.cfg.Slots, MaxAttempts: maxRuns, GiveUp: s.giveUp})
 }
 

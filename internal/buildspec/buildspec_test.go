@@ -25,7 +25,7 @@ env:
   exported-variables: [A, B]
   git-credential-helper: yes
 proxy: {upload-artifacts: no, logs: yes}
-batch: {fast-fail: true, build-list: [{identifier: a}]}
+batch: {fast-fail: true, build-fanout: {parallelism: 2}}
 phases:
   install:
     run-as: root
@@ -71,8 +71,8 @@ func TestParseEverything(t *testing.T) {
 			ExportedVariables:   []string{"A", "B"},
 			GitCredentialHelper: true,
 		},
-		Proxy:    buildspec.Proxy{Logs: true},
-		HasBatch: true,
+		Proxy: buildspec.Proxy{Logs: true},
+		Batch: &buildspec.Batch{FastFail: true, Fanout: &buildspec.Fanout{Parallelism: 2}},
 		Phases: map[buildspec.Phase]buildspec.Commands{
 			buildspec.Install: {
 				RunAs: "root", OnFailure: buildspec.OnFailure{Policy: buildspec.Abort},
@@ -373,7 +373,7 @@ func FuzzParse(f *testing.F) {
 			}
 			return
 		}
-		if spec.Version == "" || len(spec.Phases) == 0 && !spec.HasBatch {
+		if spec.Version == "" || len(spec.Phases) == 0 && spec.Batch == nil {
 			t.Fatalf("accepted %+v", spec)
 		}
 		for phase, c := range spec.Phases {

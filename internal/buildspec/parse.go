@@ -166,16 +166,6 @@ func (p *parser) proxy(key string, n *yaml.Node) error {
 	return err
 }
 
-// batch only notes that the section is there; batch builds read it.
-func (p *parser) batch(key string, n *yaml.Node) error {
-	n = resolve(n)
-	if n.Kind != yaml.MappingNode {
-		return fail(n, key, "must be a mapping, not %s", kindName(n))
-	}
-	p.spec.HasBatch = true
-	return nil
-}
-
 func (p *parser) phases(key string, n *yaml.Node) error {
 	fields := map[string]field{}
 	for name, phase := range map[string]Phase{"install": Install, "pre_build": PreBuild, "build": Build, "post_build": PostBuild} {

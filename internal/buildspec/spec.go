@@ -19,7 +19,7 @@ type Spec struct {
 	RunAs     string
 	Env       Env
 	Proxy     Proxy
-	HasBatch  bool // a batch section is present; its content is read by batch builds alone
+	Batch     *Batch // nil when there is no such section
 	Phases    map[Phase]Commands
 	Reports   []Report // in file order
 	Artifacts *Artifacts

@@ -60,15 +60,15 @@ func commandsRule() action.Type {
 func noVpc(string) string { return "left out, because commands run in the server's own network" }
 
 // commandsRequest asks for a build that belongs to the pipeline.
-func commandsRequest(job action.Job) (build.Request, error) {
+func commandsRequest(job action.Job) (o order, err error) {
 	if job.Configuration[keyEnvironment] == windows {
-		return build.Request{}, fmt.Errorf("%s is %s: this server runs commands on its own host; use %s", keyEnvironment, windows, linux)
+		return o, fmt.Errorf("%s is %s: this server runs commands on its own host; use %s", keyEnvironment, windows, linux)
 	}
 	environment, err := environment(job.Environment)
 	if err != nil {
-		return build.Request{}, err
+		return o, err
 	}
-	r := build.Request{
+	o.Request = build.Request{
 		Input: sdk.StartBuildInput{
 			EnvironmentVariablesOverride: environment,
 			ComputeTypeOverride:          types.ComputeType(job.Configuration[keyCompute]),
@@ -78,12 +78,12 @@ func commandsRequest(job action.Job) (build.Request, error) {
 		Commands: &build.Commands{Lines: job.Commands, Export: job.OutputVariables, Files: job.OutputFiles},
 	}
 	if len(job.Inputs) > 0 {
-		r.Pipeline.Primary = job.Inputs[0].Name
+		o.Pipeline.Primary = job.Inputs[0].Name
 	}
 	if job.TimeoutMinutes > 0 {
-		r.Input.TimeoutInMinutesOverride = aws.Int32(int32(min(job.TimeoutMinutes, maxTimeout))) //nolint:gosec // it is small
+		o.Input.TimeoutInMinutesOverride = aws.Int32(int32(min(job.TimeoutMinutes, maxTimeout))) //nolint:gosec // it is small
 	}
-	return r, nil
+	return o, nil
 }
 
 // maxTimeout is the longest timeout that a rule can have, in minutes.

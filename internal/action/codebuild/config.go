@@ -11,7 +11,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codebuild/types"
 
 	"github.com/conveyor-cd/conveyor/internal/action"
-	"github.com/conveyor-cd/conveyor/internal/build"
 	"github.com/conveyor-cd/conveyor/internal/pipeline"
 )
 
@@ -31,8 +30,8 @@ func projectType(category string, timeout int) action.Type {
 		Properties: []action.Property{
 			{Name: keyProject, Required: true, Key: true, Queryable: false, Type: "String", Description: "The build project to run"},
 			{Name: keyPrimary, Type: "String", Description: "The input artifact that holds the buildspec; needed with several inputs"},
-			{Name: keyBatch, Type: "Boolean", Values: []string{"true", "false"}, Description: "Run a batch build"},
-			{Name: keyCombine, Type: "Boolean", Values: []string{"true", "false"}, Description: "Put a batch build's artifacts in one place"},
+			{Name: keyBatch, Type: "Boolean", Values: []string{"true", "false"}, Description: "Run the builds of the buildspec's batch section"},
+			{Name: keyCombine, Type: "Boolean", Values: []string{"true", "false"}, Description: "Put the artifacts of a batch's builds into one"},
 			{Name: keyVariables, Type: "String", Description: "Environment variables, as a JSON array of name, value and type"},
 		},
 		Inputs:         action.Count{Min: 1, Max: 5},
@@ -50,29 +49,31 @@ func projectRule() action.Type {
 	return t
 }
 
-// projectRequest asks for a build of a project.
-func projectRequest(job action.Job) (build.Request, error) {
+// projectRequest asks for a build of a project, or a batch.
+func projectRequest(job action.Job) (order, error) {
 	c, err := parse(job)
-	return build.Request{
-		Input:    sdk.StartBuildInput{ProjectName: aws.String(c.project), EnvironmentVariablesOverride: c.variables},
-		Pipeline: artifacts(job, c.primary),
-	}, err
+	o := order{batch: c.batch}
+	o.Input = sdk.StartBuildInput{ProjectName: aws.String(c.project), EnvironmentVariablesOverride: c.variables}
+	o.Pipeline, o.Combine = artifacts(job, c.primary), aws.Bool(c.combine)
+	return o, err
 }
 
 type config struct {
 	project, primary string
+	batch, combine   bool
 	variables        []types.EnvironmentVariable
 }
+
+func isTrue(text string) bool { return strings.EqualFold(text, "true") }
 
 func parse(job action.Job) (config, error) {
 	c := config{project: job.Configuration[keyProject], primary: job.Configuration[keyPrimary]}
 	if c.project == "" {
 		return c, fmt.Errorf("%s is missing: name the build project to run", keyProject)
 	}
-	for _, key := range []string{keyBatch, keyCombine} {
-		if strings.EqualFold(job.Configuration[key], "true") {
-			return c, fmt.Errorf("%s is true: batch builds are not supported by this server yet", key)
-		}
+	c.batch, c.combine = isTrue(job.Configuration[keyBatch]), isTrue(job.Configuration[keyCombine])
+	if c.combine && !c.batch {
+		return c, fmt.Errorf("%s is true: it needs %s to be true, too", keyCombine, keyBatch)
 	}
 	var err error
 	if c.primary, err = primary(c.primary, job.Inputs); err != nil {

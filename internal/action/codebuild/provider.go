@@ -27,6 +27,7 @@ type Builds interface {
 	Stop(ctx context.Context, idOrARN string) (types.Build, error)
 	Find(ctx context.Context, key string) (types.Build, error)
 	Get(ctx context.Context, idOrARN string) (types.Build, error)
+	Batches
 }
 
 // Provider runs the actions, or rules, of one type.
@@ -42,7 +43,7 @@ var _ action.Provider = (*Provider)(nil)
 // kind is what one type declares, and how its jobs become builds. The error of request is the user's mistake.
 type kind struct {
 	declared func() action.Type
-	request  func(job action.Job) (build.Request, error)
+	request  func(job action.Job) (order, error)
 }
 
 // Time limits, in minutes (actions.md section 0).
@@ -77,6 +78,7 @@ func (p *Provider) Type() action.Type { return p.declared() }
 type finished struct {
 	Pipeline          string `json:"pipeline"`
 	ActionExecutionID string `json:"actionExecutionId"`
+	Batch             bool   `json:"batch,omitempty"`
 }
 
 // Start implements action.Provider.
@@ -85,22 +87,34 @@ func (p *Provider) Start(ctx context.Context, job action.Job) (action.Result, er
 	if err != nil {
 		return action.Failed{Code: pipeline.ConfigurationError, Message: err.Error()}, nil //nolint:nilerr // the user's mistake
 	}
-	payload, err := json.Marshal(finished{Pipeline: job.Pipeline, ActionExecutionID: job.ActionExecutionID})
+	payload, err := json.Marshal(finished{Pipeline: job.Pipeline, ActionExecutionID: job.ActionExecutionID, Batch: request.batch})
 	if err != nil {
 		return nil, err
 	}
 	request.Initiator = "codepipeline/" + job.Pipeline
 	request.Key = job.ActionExecutionID
 	request.OnFinish = &queue.Job{Kind: FinishedKind, Payload: payload, Group: job.Pipeline}
-	var b types.Build
+	var w action.Wait
 	err = p.store.InTx(ctx, func(tx store.Tx) (err error) {
-		b, err = p.builds.Start(ctx, tx, request)
+		if request.batch {
+			w, err = p.startBatch(ctx, tx, request.BatchRequest)
+		} else {
+			w, err = p.startBuild(ctx, tx, request.Request)
+		}
 		return err
 	})
 	if err != nil {
 		return refused(aws.ToString(request.Input.ProjectName), err)
 	}
-	w := action.Wait{ExternalID: *b.Id}
+	return w, nil
+}
+
+func (p *Provider) startBuild(ctx context.Context, tx store.Tx, r build.Request) (w action.Wait, err error) {
+	b, err := p.builds.Start(ctx, tx, r)
+	if err != nil {
+		return w, err
+	}
+	w.ExternalID = *b.Id
 	if !build.OfPipeline(*b.Id) {
 		w.ExternalURL = p.url(*b.Id)
 	}
@@ -136,6 +150,9 @@ func refused(project string, err error) (action.Result, error) {
 
 // Cancel implements action.Provider.
 func (p *Provider) Cancel(ctx context.Context, job action.Job) error {
+	if isTrue(job.Configuration[keyBatch]) {
+		return p.cancelBatch(ctx, job)
+	}
 	id := job.ExternalID
 	if id == "" {
 		b, err := p.builds.Find(ctx, job.ActionExecutionID)
@@ -166,18 +183,29 @@ func Register(q Handlers, builds Builds, reporter action.Reporter) {
 		if err := json.Unmarshal(job.Payload, &f); err != nil {
 			return nil, queue.Permanent(fmt.Errorf("job %s: %w", FinishedKind, err))
 		}
-		b, err := builds.Find(ctx, f.ActionExecutionID)
-		if err != nil && !errors.Is(err, build.ErrNoBuild) {
+		result, err := f.result(ctx, builds)
+		if err != nil {
 			return nil, err
-		}
-		result := action.Result(action.Failed{Code: pipeline.JobFailed, Message: "The build was deleted before it could report"})
-		if err == nil {
-			result = resultOf(&b)
 		}
 		return func(ctx context.Context, tx store.Tx) error {
 			return reporter.Report(ctx, tx, action.Report{Pipeline: f.Pipeline, ActionExecutionID: f.ActionExecutionID, Result: result})
 		}, nil
 	}, queue.Options{MaxAttempts: forever})
+}
+
+// result is how the build or batch has ended.
+func (f finished) result(ctx context.Context, builds Builds) (action.Result, error) {
+	if f.Batch {
+		return f.resultOfBatch(ctx, builds)
+	}
+	b, err := builds.Find(ctx, f.ActionExecutionID)
+	if errors.Is(err, build.ErrNoBuild) {
+		return action.Failed{Code: pipeline.JobFailed, Message: "The build was deleted before it could report"}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return resultOf(&b), nil
 }
 
 // forever is for a report: without it the action would wait until its timeout for a build that has ended long ago.

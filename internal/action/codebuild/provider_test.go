@@ -105,10 +105,11 @@ func (b *belt) started() int {
 func (b *belt) project(name, spec string) {
 	b.t.Helper()
 	_, err := b.builds.CreateProject(b.ctx, types.Project{
-		Name:        aws.String(name),
-		Source:      &types.ProjectSource{Type: types.SourceTypeCodepipeline, Buildspec: aws.String(spec)},
-		Artifacts:   &types.ProjectArtifacts{Type: types.ArtifactsTypeCodepipeline},
-		Environment: &types.ProjectEnvironment{Type: types.EnvironmentTypeLinuxContainer, Image: aws.String("image")},
+		Name:             aws.String(name),
+		Source:           &types.ProjectSource{Type: types.SourceTypeCodepipeline, Buildspec: aws.String(spec)},
+		Artifacts:        &types.ProjectArtifacts{Type: types.ArtifactsTypeCodepipeline},
+		BuildBatchConfig: batches[name],
+		Environment:      &types.ProjectEnvironment{Type: types.EnvironmentTypeLinuxContainer, Image: aws.String("image")},
 	})
 	if err != nil {
 		b.t.Fatal(err)
@@ -195,6 +196,46 @@ artifacts: {files: [f]}
 	}
 }
 
+// batches are the projects that can run batches.
+var batches = map[string]*types.ProjectBuildBatchConfig{"batch": {ServiceRole: aws.String("arn:aws:iam::000000000000:role/batch")}}
+
+func TestBatch(t *testing.T) {
+	b := newBelt(t)
+	b.project("batch", `
+version: 0.2
+batch: {build-list: [{identifier: one}, {identifier: two}]}
+env: {exported-variables: [WHICH]}
+phases: {build: {commands: ['export WHICH=$CODEBUILD_BATCH_BUILD_IDENTIFIER; [ "$FAIL" != $WHICH ] && cp f $WHICH']}}
+artifacts: {files: [one, two]}
+`)
+	job := b.job("a-1", map[string]string{"ProjectName": "batch", "BatchEnabled": "true", "CombineArtifacts": "true"})
+	first, err := b.p.Start(b.ctx, job)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := b.p.Start(b.ctx, job); err != nil || again.(action.Wait).ExternalID != first.(action.Wait).ExternalID {
+		t.Errorf("Start again gave %+v, %v; before %+v", again, err, first)
+	}
+	done, ok := b.report().Result.(action.Done)
+	if !ok || done.ExternalID != first.(action.Wait).ExternalID || done.Variables["WHICH"] != "two" || b.started() != 2 {
+		t.Errorf("done with %+v after %d builds", done, b.started())
+	}
+	if _, err := b.objects.Head(b.ctx, "store", "out/a-1", ""); err != nil {
+		t.Errorf("the output artifact: %v", err)
+	}
+	job = b.job("a-2", map[string]string{"ProjectName": "batch", "BatchEnabled": "true", "EnvironmentVariables": `[{"name":"FAIL","value":"two"}]`})
+	job.Outputs = nil
+	if _, err := b.p.Start(b.ctx, job); err != nil {
+		t.Fatal(err)
+	}
+	if f, ok := b.report().Result.(action.Failed); !ok || f.Message != "Build terminated with state: FAILED. Reason: build two: FAILED" {
+		t.Errorf("the report is %+v", f)
+	}
+	if err := b.p.Cancel(b.ctx, job); err != nil { // of what has ended
+		t.Error(err)
+	}
+}
+
 func TestBuildFails(t *testing.T) {
 	b := newBelt(t)
 	b.project("p", "version: 0.2\nphases: {build: {commands: ['exit 42']}}")
@@ -263,8 +304,8 @@ func TestConfiguration(t *testing.T) {
 	}{
 		"no project":      {nil, two[:1], "ProjectName is missing"},
 		"unknown project": {map[string]string{"ProjectName": "q"}, two[:1], "the build project q does not exist"},
-		"batch":           {map[string]string{"ProjectName": "p", "BatchEnabled": "true"}, two[:1], "BatchEnabled is true: batch builds are not supported"},
-		"combine":         {map[string]string{"ProjectName": "p", "CombineArtifacts": "True"}, two[:1], "CombineArtifacts is true"},
+		"batch":           {map[string]string{"ProjectName": "p", "BatchEnabled": "true"}, two[:1], "not set up for batch builds: give it a buildBatchConfig"},
+		"combine":         {map[string]string{"ProjectName": "p", "CombineArtifacts": "True"}, two[:1], "CombineArtifacts is true: it needs BatchEnabled"},
 		"no primary":      {map[string]string{"ProjectName": "p"}, two, "PrimarySource is missing: with several input artifacts (A, B)"},
 		"wrong primary":   {map[string]string{"ProjectName": "p", "PrimarySource": "C"}, two, `PrimarySource "C" is not one of`},
 		"no input":        {map[string]string{"ProjectName": "p"}, nil, "no input artifact"},

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"strings"
 	"sync"
 
 	"github.com/conveyor-cd/conveyor/internal/action"
@@ -94,6 +95,9 @@ func (l *Limiter) starts(job action.Job) (verb, resource string) {
 	c := job.Configuration
 	switch job.TypeID.Provider {
 	case "CodeBuild":
+		if strings.EqualFold(c["BatchEnabled"], "true") {
+			return "codebuild:StartBuildBatch", l.opts.ARN("codebuild", "project/"+c["ProjectName"])
+		}
 		return "codebuild:StartBuild", l.opts.ARN("codebuild", "project/"+c["ProjectName"])
 	case "CodePipeline":
 		return "codepipeline:StartPipelineExecution", l.opts.ARN("codepipeline", c["PipelineName"])

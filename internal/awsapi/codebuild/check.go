@@ -19,6 +19,7 @@ func check(p *types.Project) error {
 		checkEnvironment(p.Environment),
 		checkLogs(p.LogsConfig),
 		checkCache(p.Cache),
+		checkBatchConfig("buildBatchConfig", p.BuildBatchConfig),
 		checkTags(p.Tags),
 	} {
 		if err != nil {

@@ -81,6 +81,16 @@ func serve(t *testing.T, st store.Store) (*sdk.Client, string) {
 	}), server.URL
 }
 
+// eventually waits for what is to come true.
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(60 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("timed out waiting for %s", what)
+		}
+	}
+}
+
 func project(name string) *sdk.CreateProjectInput {
 	return &sdk.CreateProjectInput{
 		Name:        aws.String(name),
@@ -510,4 +520,76 @@ func TestSourceCredentials(t *testing.T) {
 	}
 	_, err = c.DeleteSourceCredentials(ctx, &sdk.DeleteSourceCredentialsInput{Arn: made.Arn})
 	is(t, "delete twice", err, "ResourceNotFoundException", "GITHUB")
+}
+
+func TestBatches(t *testing.T) {
+	sqltest.Each(t, func(t *testing.T, st store.Store) {
+		ctx := context.Background()
+		c, _ := serve(t, st)
+		in := project("many")
+		in.Source.Buildspec = aws.String("version: 0.2\nbatch: {build-list: [{identifier: good}, {identifier: bad}]}\nphases: {build: {commands: ['[ $CODEBUILD_BATCH_BUILD_IDENTIFIER = good ]']}}")
+		if _, err := c.CreateProject(ctx, in); err != nil {
+			t.Fatal(err)
+		}
+		start := &sdk.StartBuildBatchInput{ProjectName: aws.String("many"), IdempotencyToken: aws.String("t")}
+		_, err := c.StartBuildBatch(ctx, start)
+		is(t, "not set up", err, "InvalidInputException", "buildBatchConfig with a serviceRole")
+		config := &types.ProjectBuildBatchConfig{ServiceRole: aws.String("arn:aws:iam::000000000000:role/r"), Restrictions: &types.BatchRestrictions{FleetsAllowed: []string{"f"}}}
+		_, err = c.UpdateProject(ctx, &sdk.UpdateProjectInput{Name: aws.String("many"), BuildBatchConfig: config})
+		is(t, "fleets", err, "InvalidInputException", "fleetsAllowed")
+		config.Restrictions = nil
+		if _, err := c.UpdateProject(ctx, &sdk.UpdateProjectInput{Name: aws.String("many"), BuildBatchConfig: config}); err != nil {
+			t.Fatal(err)
+		}
+		made, err := c.StartBuildBatch(ctx, start)
+		if err != nil {
+			t.Fatal(err)
+		}
+		id := *made.BuildBatch.Id
+		if again, err := c.StartBuildBatch(ctx, start); err != nil || *again.BuildBatch.Id != id {
+			t.Errorf("the same token started %+v, %v", again, err)
+		}
+		start.ImageOverride = aws.String("other")
+		_, err = c.StartBuildBatch(ctx, start)
+		is(t, "the token of another request", err, "InvalidInputException", "idempotency token")
+		ended := func() (b types.BuildBatch) {
+			eventually(t, "the batch to end", func() bool {
+				got, err := c.BatchGetBuildBatches(ctx, &sdk.BatchGetBuildBatchesInput{Ids: []string{id, "many:none"}})
+				if err != nil || len(got.BuildBatches) != 1 || len(got.BuildBatchesNotFound) != 1 {
+					t.Fatalf("%+v, %v", got, err)
+				}
+				b = got.BuildBatches[0]
+				return b.Complete
+			})
+			return b
+		}
+		b := ended()
+		if b.BuildBatchStatus != types.StatusTypeFailed || len(b.BuildGroups) != 2 || *b.Arn != "arn:aws:codebuild:us-east-1:000000000000:build-batch/"+id {
+			t.Errorf("%+v", b)
+		}
+		if _, err := c.RetryBuildBatch(ctx, &sdk.RetryBuildBatchInput{Id: b.Arn, RetryType: types.RetryBuildBatchTypeRetryFailedBuilds}); err != nil {
+			t.Fatal(err)
+		}
+		if b = ended(); len(b.BuildGroups[0].PriorBuildSummaryList) != 0 || len(b.BuildGroups[1].PriorBuildSummaryList) != 1 {
+			t.Errorf("after the retry of what failed: %+v", b.BuildGroups)
+		}
+		if got, err := c.StopBuildBatch(ctx, &sdk.StopBuildBatchInput{Id: &id}); err != nil || got.BuildBatch.BuildBatchStatus != types.StatusTypeFailed {
+			t.Errorf("stopping what has ended: %+v, %v", got, err)
+		}
+		for status, want := range map[types.StatusType]int{types.StatusTypeFailed: 1, types.StatusTypeStopped: 0} {
+			list, err := c.ListBuildBatchesForProject(ctx, &sdk.ListBuildBatchesForProjectInput{ProjectName: aws.String("many"), Filter: &types.BuildBatchFilter{Status: status}})
+			if err != nil || len(list.Ids) != want {
+				t.Errorf("%s: %+v, %v", status, list, err)
+			}
+		}
+		gone, err := c.DeleteBuildBatch(ctx, &sdk.DeleteBuildBatchInput{Id: &id})
+		if err != nil || len(gone.BuildsDeleted) != 3 {
+			t.Errorf("%+v, %v", gone, err)
+		}
+		if list, err := c.ListBuildBatches(ctx, &sdk.ListBuildBatchesInput{}); err != nil || len(list.Ids) != 0 {
+			t.Errorf("%+v, %v", list, err)
+		}
+		_, err = c.StopBuildBatch(ctx, &sdk.StopBuildBatchInput{Id: &id})
+		is(t, "stop what is gone", err, "ResourceNotFoundException", id)
+	})
 }

@@ -53,6 +53,13 @@ func (s *Service) API() awsapi.API {
 		awsapi.Handle(s.BatchDeleteBuilds),
 		awsapi.Handle(s.ListBuilds),
 		awsapi.Handle(s.ListBuildsForProject),
+		awsapi.Handle(s.StartBuildBatch),
+		awsapi.Handle(s.StopBuildBatch),
+		awsapi.Handle(s.RetryBuildBatch),
+		awsapi.Handle(s.DeleteBuildBatch),
+		awsapi.Handle(s.BatchGetBuildBatches),
+		awsapi.Handle(s.ListBuildBatches),
+		awsapi.Handle(s.ListBuildBatchesForProject),
 		awsapi.Handle(s.ImportSourceCredentials),
 		awsapi.Handle(s.ListSourceCredentials),
 		awsapi.Handle(s.DeleteSourceCredentials),
@@ -88,6 +95,8 @@ func exception(err error) error {
 		return &types.ResourceNotFoundException{Message: aws.String("Project cannot be found: " + detail(err))}
 	case errors.Is(err, build.ErrNoBuild):
 		return &types.ResourceNotFoundException{Message: aws.String("Build cannot be found: " + detail(err))}
+	case errors.Is(err, build.ErrNoBatch):
+		return &types.ResourceNotFoundException{Message: aws.String("Build batch cannot be found: " + detail(err))}
 	case errors.Is(err, build.ErrProjectExists):
 		return &types.ResourceAlreadyExistsException{Message: aws.String("Project already exists: " + detail(err))}
 	case errors.Is(err, remote.ErrCredentialExists):

@@ -1,0 +1,193 @@
+package build
+
+import (
+	"archive/zip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/codebuild/types"
+
+	"github.com/conveyor-cd/conveyor/internal/buildspec"
+	"github.com/conveyor-cd/conveyor/internal/iam"
+)
+
+// planBatch reads the buildspec of a batch and decides which builds it has. Only the one file is looked at: there is no
+// workspace yet. A *Failure is the user's to mend.
+func (s *Service) planBatch(ctx context.Context, rec batchRecord, done *batchWork) error {
+	r := s.batchRun(ctx, rec)
+	ctx = iam.ActingFor(ctx, r.role())
+	text, resolved, err := r.batchSpec(ctx)
+	if err != nil {
+		return err
+	}
+	done.resolved = resolved
+	spec, err := buildspec.Parse(text)
+	if err == nil && spec.Batch == nil {
+		err = errors.New("the buildspec has no batch section")
+	}
+	if err == nil {
+		done.spec = spec.Batch
+		done.groups, err = spec.Batch.Plan()
+	}
+	if err != nil {
+		return &Failure{Code: codeYAML, Message: err.Error()}
+	}
+	return checkPlan(&rec, done.groups)
+}
+
+// batchRun is a run that reads and writes for a batch what builds read and write. It has neither workspace nor log.
+func (s *Service) batchRun(ctx context.Context, rec batchRecord) *run {
+	b := &rec.Batch
+	r := &run{s: s, job: context.WithoutCancel(ctx), log: openLog(ctx, nil, "", "", time.Now, s.cfg.Log)}
+	r.rec.Build = types.Build{
+		Arn: b.Arn, ProjectName: b.ProjectName, Source: b.Source, SourceVersion: b.SourceVersion, ResolvedSourceVersion: b.ResolvedSourceVersion,
+		ServiceRole: b.ServiceRole, EncryptionKey: b.EncryptionKey,
+	}
+	return r
+}
+
+// checkPlan refuses builds that the project does not allow, and outputs that no build would make.
+func checkPlan(rec *batchRecord, groups []buildspec.Group) error {
+	most, allowed := int32(buildspec.MaxBatch), []string(nil)
+	if limits := rec.Batch.BuildBatchConfig.Restrictions; limits != nil {
+		most, allowed = aws.ToInt32(orPtr(limits.MaximumBuildsAllowed, &most)), limits.ComputeTypesAllowed
+	}
+	if len(groups) > int(most) {
+		return clientFailure("the batch has %d builds; the project's restrictions allow %d", len(groups), most)
+	}
+	for _, g := range groups {
+		if kind := string(rec.Batch.Environment.ComputeType); g.ComputeType == "" {
+			g.ComputeType = kind
+		} else if !slices.Contains(types.ComputeType("").Values(), types.ComputeType(g.ComputeType)) {
+			return clientFailure("build %s: %q is not a compute type", g.Identifier, g.ComputeType)
+		}
+		if len(allowed) > 0 && !slices.Contains(allowed, g.ComputeType) {
+			return clientFailure("build %s: the project's restrictions do not allow the compute type %s, only %s", g.Identifier, g.ComputeType, strings.Join(allowed, ", "))
+		}
+	}
+	if p := rec.Settings.Pipeline; p != nil && !aws.ToBool(rec.Batch.BuildBatchConfig.CombineArtifacts) {
+		for _, o := range p.Outputs {
+			if !slices.ContainsFunc(groups, func(g buildspec.Group) bool { return bears(o.Name, g.Identifier) }) {
+				return clientFailure("no build of the batch makes the output artifact %s: name it after the identifier of a build, or set CombineArtifacts", o.Name)
+			}
+		}
+	}
+	return nil
+}
+
+// batchSpec finds and reads the buildspec, and what the version of a Git source means.
+func (r *run) batchSpec(ctx context.Context) (text []byte, resolved string, err error) {
+	tree, err := r.sourceTree(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	defer tree.close()
+	kind, value := buildspec.Locate(aws.ToString(r.rec.Build.Source.Buildspec))
+	switch kind {
+	case buildspec.Inline:
+		text = []byte(value)
+	case buildspec.S3:
+		text, err = r.readSpecObject(ctx, value)
+	default:
+		text, err = tree.read(ctx, path.Clean(value))
+		if errors.Is(err, fs.ErrNotExist) {
+			err = &Failure{Code: codeYAML, Message: fmt.Sprintf("YAML file does not exist: there is no %s in the source", value)}
+		}
+	}
+	return text, tree.commit, err
+}
+
+// sourceTree is the primary source of a batch, unpacked nowhere.
+type sourceTree struct {
+	commit string // of a Git source
+	read   func(ctx context.Context, name string) ([]byte, error)
+	close  func()
+}
+
+func (r *run) sourceTree(ctx context.Context) (sourceTree, error) {
+	b := &r.rec.Build
+	version := aws.ToString(b.SourceVersion)
+	switch {
+	case b.Source.Type == types.SourceTypeCodepipeline:
+		return r.artifactTree(ctx, version)
+	case b.Source.Type == types.SourceTypeS3:
+		bucket, key, err := bucketAndKey(aws.ToString(b.Source.Location))
+		if err != nil {
+			return sourceTree{}, clientFailure("%v", err)
+		}
+		o, err := r.open(ctx, bucket, key, version)
+		if err != nil {
+			return sourceTree{}, err
+		}
+		return zipTree(o, s3ARN(bucket, key))
+	case isGit(b.Source.Type):
+		if known := aws.ToString(b.ResolvedSourceVersion); known != "" {
+			version = known
+		}
+		from, err := r.bare(ctx, b.Source, version)
+		return r.gitTree(from, from.Commit), err
+	}
+	return sourceTree{read: func(context.Context, string) ([]byte, error) { return nil, fs.ErrNotExist }, close: func() {}}, nil
+}
+
+// artifactTree is a pipeline's artifact, or what it refers to.
+func (r *run) artifactTree(ctx context.Context, location string) (sourceTree, error) {
+	bucket, key, err := bucketAndKey(location)
+	if err != nil {
+		return sourceTree{}, clientFailure("the input artifact has no location: %v", err)
+	}
+	o, err := r.open(ctx, bucket, key, "")
+	if err != nil {
+		return sourceTree{}, err
+	}
+	ref, ok, err := r.cloneRef(o)
+	if err != nil || !ok {
+		if err != nil {
+			o.Body.Close()
+			return sourceTree{}, err
+		}
+		return zipTree(o, s3ARN(bucket, key))
+	}
+	o.Body.Close()
+	from, err := r.hosted(ctx, ref.Repository)
+	return r.gitTree(RemoteCommit{Path: from, Commit: ref.Commit}, ""), err
+}
+
+func (r *run) gitTree(from RemoteCommit, resolved string) sourceTree {
+	return sourceTree{commit: resolved, close: func() {}, read: func(ctx context.Context, name string) ([]byte, error) {
+		object := from.Commit + ":" + name
+		size, err := r.git(ctx, from.Path, "cat-file", "-s", object)
+		if err != nil {
+			return nil, errors.Join(context.Cause(ctx), fs.ErrNotExist)
+		}
+		if n, err := strconv.Atoi(size); err != nil || n > buildspec.MaxSize {
+			return nil, &Failure{Code: codeYAML, Message: fmt.Sprintf("the buildspec %s is larger than %d bytes", name, buildspec.MaxSize)}
+		}
+		return r.gitOutput(ctx, from.Path, "cat-file", "blob", object)
+	}}
+}
+
+func zipTree(o Object, name string) (sourceTree, error) {
+	z, err := zip.NewReader(o.Body, o.Size)
+	if err != nil {
+		o.Body.Close()
+		return sourceTree{}, clientFailure("%s is not a zip file: %v", name, err)
+	}
+	return sourceTree{close: func() { o.Body.Close() }, read: func(_ context.Context, name string) ([]byte, error) {
+		f, err := z.Open(name)
+		if err != nil {
+			return nil, fs.ErrNotExist
+		}
+		defer f.Close() //nolint:errcheck // read only
+		return io.ReadAll(io.LimitReader(f, buildspec.MaxSize+1))
+	}}, nil
+}
