@@ -1,0 +1,63 @@
+"""Runs the aws CLI's calls of many scripts in copies of one process that has it loaded: loading takes longer than a call.
+
+Usage: serve.py SOCKET. Each connection brings its standard files and one JSON document {"args", "env", "dir"}, and gets the
+exit status as one byte."""
+
+import json
+import os
+import signal
+import socket
+import sys
+import traceback
+
+import awscli.clidriver
+
+awscli.clidriver.create_clidriver()  # loads what a call would
+
+
+# What loading has put into the environment: where the CLI finds its data.
+LOADED = {name: value for name, value in os.environ.items() if name == "AWS_DATA_PATH"}
+
+
+def call(connection):
+    message, files, _, _ = socket.recv_fds(connection, 1 << 20, 3)
+    while not message.endswith(b"\n"):
+        message += connection.recv(1 << 20)
+    request = json.loads(message)
+    for number, file in enumerate(files):
+        os.dup2(file, number)
+        os.close(file)
+    os.chdir(request["dir"])
+    os.environ.clear()
+    os.environ.update(LOADED | request["env"])
+    sys.argv = ["aws"] + request["args"]
+    sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w")
+    try:
+        status = awscli.clidriver.main()
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    connection.send(bytes([(status or 0) & 255]))
+
+
+def main():
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(sys.argv[1])
+    server.listen(64)
+    while True:
+        connection, _ = server.accept()
+        if os.fork() == 0:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            server.close()
+            try:
+                call(connection)
+            except BaseException:
+                traceback.print_exc()
+                sys.stderr.flush()
+            os._exit(0)
+        connection.close()
+
+
+main()
