@@ -11,7 +11,7 @@ const widths = process.env.WALK_MATRIX === 'full' ? [1440, 1024, 390] : [1440, 3
 const modes = process.env.WALK_MATRIX === 'full' ? ['light', 'dark'] : [language === 'ko' ? 'dark' : 'light'];
 
 /** The pages of a console in which the scenario has been played. */
-async function places(site) {
+async function places(site, pull) {
   await nav(t('builds'));
   await page.getByRole('link', { name: new RegExp(`^${site} #`) }).first().click();
   await see('the last line');
@@ -25,17 +25,26 @@ async function places(site) {
     build,
     repositories: '/conveyor/repositories',
     repository: `/conveyor/repositories/${site}`,
+    references: `/conveyor/repositories/${site}/references`,
+    compare: `/conveyor/repositories/${site}/compare?from=main&to=proposal`,
+    commits: `/conveyor/repositories/${site}/commits`,
+    pull,
+    project: `/conveyor/projects/${site}`,
+    reports: '/conveyor/reports',
+    deployments: '/conveyor/deployments',
     buckets: '/conveyor/buckets',
     bucket: `/conveyor/buckets/${site}`,
+    object: `/conveyor/buckets/${site}?object=index.html`,
+    access: `/conveyor/buckets/${site}?tab=access`,
     insights: '/conveyor/insights',
     missing: '/conveyor/no/such/page',
   };
 }
 
 /** photographs takes pictures of every page and has axe examine them. */
-export async function photographs(site) {
+export async function photographs(site, pull) {
   const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-  const pages = await places(site);
+  const pages = await places(site, pull);
   mkdirSync(pictures, { recursive: true });
   const findings = [];
   for (const mode of modes) {

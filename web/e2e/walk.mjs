@@ -10,6 +10,7 @@ import { existsSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { browser, button, choose, complaints, context, dialog, language, make, nav, page, pictures, see, step, t, url } from './browser.mjs';
+import { proposal, sending } from './code.mjs';
 import { photographs } from './photographs.mjs';
 
 const site = `site-${language}`;
@@ -190,8 +191,10 @@ async function theScenario() {
 
 try {
   await theScenario();
+  const pull = await proposal(site);
+  await sending(site);
   assert.deepEqual(complaints, [], 'errors in the browser console');
-  await photographs(site);
+  await photographs(site, pull);
   assert.deepEqual(complaints, [], 'errors in the browser console');
   console.log('the walk is done');
 } catch (e) {

@@ -1,19 +1,29 @@
 import { here, refusal } from './aws';
 
 /** Requests in S3's own protocol, which the server signs for whoever is signed in. */
-async function s3(method: string, path: string, body?: BodyInit, type?: string): Promise<Response> {
-  const res = await fetch(`${here}s3/${path}`, { method, body, headers: type ? { 'content-type': type } : {} });
+export async function s3(method: string, path: string, body?: BodyInit, type?: string, signal?: AbortSignal): Promise<Response> {
+  const res = await fetch(`${here}s3/${path}`, { method, body, headers: type ? { 'content-type': type } : {}, signal });
   if (!res.ok) throw await refusal(res);
   return res;
 }
 
-const keyPath = (bucket: string, key: string) => `${bucket}/${key.split('/').map(encodeURIComponent).join('/')}`;
-
-function parse(text: string, tag: string): Element[] {
-  return [...new DOMParser().parseFromString(text, 'application/xml').getElementsByTagName(tag)];
+/** What a bucket may have and may lack: undefined without. */
+export async function optional(path: string): Promise<string | undefined> {
+  const res = await fetch(`${here}s3/${path}`);
+  if (res.status === 404) return undefined;
+  if (!res.ok) throw await refusal(res);
+  return res.text();
 }
 
-const text = (e: Element, tag: string) => e.getElementsByTagName(tag)[0]?.textContent ?? '';
+export const keyPath = (bucket: string, key: string) => `${bucket}/${key.split('/').map(encodeURIComponent).join('/')}`;
+
+export function parse(text: string, ...tags: string[]): Element[] {
+  const document = new DOMParser().parseFromString(text, 'application/xml');
+  return tags.flatMap((tag) => [...document.getElementsByTagName(tag)]);
+}
+
+export const text = (e: Element, tag: string) => e.getElementsByTagName(tag)[0]?.textContent ?? '';
+export const escape = (s: string) => s.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 
 export async function listBuckets(): Promise<{ name: string; created: string }[]> {
   const res = await s3('GET', '');
@@ -23,47 +33,85 @@ export async function listBuckets(): Promise<{ name: string; created: string }[]
 export interface Listing {
   objects: { key: string; size: number; modified: string }[];
   folders: string[];
-  truncated: boolean;
+  /** What the next page begins with, when there is one. */
+  next?: string;
 }
 
-export async function listObjects(bucket: string, prefix: string): Promise<Listing> {
-  const query = new URLSearchParams({ 'list-type': '2', delimiter: '/', prefix });
+/** One page of the objects below a prefix. Without a delimiter those in folders are among them. */
+export async function listObjects(bucket: string, prefix: string, token = '', delimiter = '/'): Promise<Listing> {
+  const query = new URLSearchParams({ 'list-type': '2', prefix, ...(delimiter && { delimiter }), ...(token && { 'continuation-token': token }) });
   const body = await (await s3('GET', `${bucket}?${query}`)).text();
+  const more = parse(body, 'IsTruncated')[0]?.textContent === 'true';
   return {
     objects: parse(body, 'Contents').map((o) => ({ key: text(o, 'Key'), size: Number(text(o, 'Size')), modified: text(o, 'LastModified') })),
     folders: parse(body, 'CommonPrefixes').map((p) => text(p, 'Prefix')),
-    truncated: parse(body, 'IsTruncated')[0]?.textContent === 'true',
+    next: more ? parse(body, 'NextContinuationToken')[0]?.textContent ?? undefined : undefined,
   };
 }
 
 export const createBucket = (bucket: string) => s3('PUT', bucket);
+export const deleteBucket = (bucket: string) => s3('DELETE', bucket);
 
-/** Makes a bucket a website that everyone may read. */
-export async function publish(bucket: string): Promise<void> {
-  const website =
-    '<WebsiteConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><IndexDocument><Suffix>index.html</Suffix></IndexDocument>' +
-    '<ErrorDocument><Key>error.html</Key></ErrorDocument></WebsiteConfiguration>';
-  await s3('PUT', `${bucket}?website`, website, 'application/xml');
-  const policy = {
-    Version: '2012-10-17',
-    Statement: [{ Effect: 'Allow', Principal: '*', Action: 's3:GetObject', Resource: `arn:aws:s3:::${bucket}/*` }],
-  };
-  await s3('PUT', `${bucket}?policy`, JSON.stringify(policy), 'application/json');
+/** What is known of an object without reading it. */
+export interface Head {
+  size: number;
+  type: string;
+  modified: string;
+  etag: string;
+  cacheControl: string;
+  version: string;
+  /** What was put beside it, by name. */
+  metadata: [string, string][];
 }
 
-export async function isWebsite(bucket: string): Promise<boolean> {
-  const res = await fetch(`${here}s3/${bucket}?website`);
-  if (res.status === 404) return false;
-  if (!res.ok) throw await refusal(res);
-  return true;
+const versionOf = (version?: string) => (version ? `?${new URLSearchParams({ versionId: version })}` : '');
+
+export async function head(bucket: string, key: string, version?: string): Promise<Head> {
+  const { headers } = await s3('HEAD', keyPath(bucket, key) + versionOf(version));
+  const get = (name: string) => headers.get(name) ?? '';
+  const metadata = [...headers].flatMap(([k, v]): [string, string][] => (k.startsWith('x-amz-meta-') ? [[k.slice('x-amz-meta-'.length), v]] : []));
+  return { size: Number(get('content-length')), type: get('content-type'), modified: get('last-modified'), etag: get('etag').replaceAll('"', ''), cacheControl: get('cache-control'), version: get('x-amz-version-id'), metadata };
 }
 
-export const upload = (bucket: string, key: string, file: File) =>
-  s3('PUT', keyPath(bucket, key), file, file.type || 'application/octet-stream');
+/** Bytes of an object, from its beginning. */
+export async function beginning(bucket: string, key: string, size: number, version?: string): Promise<Uint8Array> {
+  const res = await fetch(`${here}s3/${keyPath(bucket, key)}${versionOf(version)}`, { headers: size ? { range: `bytes=0-${size - 1}` } : {} });
+  if (!res.ok && res.status !== 416) throw await refusal(res);
+  return res.status === 416 ? new Uint8Array() : new Uint8Array(await res.arrayBuffer());
+}
 
-export const remove = (bucket: string, key: string) => s3('DELETE', keyPath(bucket, key));
+export interface Version {
+  id: string;
+  latest: boolean;
+  deleted: boolean;
+  size: number;
+  modified: string;
+}
 
-export const downloadURL = (bucket: string, key: string) => `${here}s3/${keyPath(bucket, key)}`;
+/** Every version of an object, the newest first. */
+export async function versions(bucket: string, key: string): Promise<Version[]> {
+  const body = await (await s3('GET', `${bucket}?${new URLSearchParams({ versions: '', prefix: key })}`)).text();
+  return parse(body, 'Version', 'DeleteMarker')
+    .filter((v) => text(v, 'Key') === key)
+    .map((v) => ({ id: text(v, 'VersionId'), latest: text(v, 'IsLatest') === 'true', deleted: v.tagName === 'DeleteMarker', size: Number(text(v, 'Size')), modified: text(v, 'LastModified') }))
+    .sort((a, b) => Number(b.latest) - Number(a.latest) || b.modified.localeCompare(a.modified));
+}
+
+export const remove = (bucket: string, key: string, version?: string) => s3('DELETE', keyPath(bucket, key) + versionOf(version));
+
+/** removeFolder deletes everything below a prefix, and tells how far it has come. */
+export async function removeFolder(bucket: string, prefix: string, tell: (n: number) => void): Promise<void> {
+  for (let done = 0; ; ) {
+    const { objects } = await listObjects(bucket, prefix, '', '');
+    if (!objects.length) return;
+    for (let i = 0; i < objects.length; i += 6) {
+      await Promise.all(objects.slice(i, i + 6).map((o) => remove(bucket, o.key)));
+      tell((done += Math.min(6, objects.length - i)));
+    }
+  }
+}
+
+export const downloadURL = (bucket: string, key: string, version?: string) => `${here}s3/${keyPath(bucket, key)}${versionOf(version)}`;
 
 /** Where the website of a bucket is, beside this console. */
 export const siteURL = (bucket: string) => `/conveyor/websites/${bucket}/`;

@@ -5,31 +5,36 @@ import Header from '@cloudscape-design/components/header';
 import Input from '@cloudscape-design/components/input';
 import SpaceBetween from '@cloudscape-design/components/space-between';
 import Table from '@cloudscape-design/components/table';
+import TextFilter from '@cloudscape-design/components/text-filter';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
-import { createBucket, listBuckets, publish } from '../api/s3';
+import { createBucket, listBuckets } from '../api/s3';
+import { publish } from '../api/site';
 import { ErrorBox } from '../components/error-box';
 import { FormModal } from '../components/form-modal';
 import { LinkTo } from '../components/link-to';
-import { useWords } from '../i18n';
+import { useBucketWords } from '../i18n/bucket';
 
 export default function Buckets() {
-  const { t, at } = useWords();
+  const { t, at } = useBucketWords();
   const list = useQuery({ queryKey: ['buckets'], queryFn: listBuckets });
   const [making, setMaking] = useState(false);
+  const [sought, setSought] = useState('');
+  const found = (list.data ?? []).filter((b) => b.name.includes(sought.toLowerCase()));
   return (
     <SpaceBetween size="l">
       {list.isError && <ErrorBox error={list.error} retry={() => void list.refetch()} />}
       <Table
-        items={list.data ?? []}
+        items={found}
         loading={list.isLoading}
         loadingText={t('loading')}
-        empty={t('noBuckets')}
+        empty={list.data?.length ? t('matches', { n: 0 }) : t('noBuckets')}
         ariaLabels={{ tableLabel: t('buckets') }}
-        header={<Header variant="h1" actions={<Button variant="primary" onClick={() => setMaking(true)}>{t('createBucket')}</Button>}>{t('buckets')}</Header>}
+        filter={<TextFilter filteringText={sought} filteringPlaceholder={t('findBuckets')} filteringAriaLabel={t('findBuckets')} countText={t('matches', { n: found.length })} onChange={(e) => setSought(e.detail.filteringText)} />}
+        header={<Header variant="h1" counter={list.data && `(${list.data.length})`} actions={<Button variant="primary" onClick={() => setMaking(true)}>{t('createBucket')}</Button>}>{t('buckets')}</Header>}
         columnDefinitions={[
           { id: 'name', header: t('name'), isRowHeader: true, cell: (b) => <LinkTo to={`/buckets/${b.name}`}>{b.name}</LinkTo> },
-          { id: 'at', header: t('started'), cell: (b) => at(Date.parse(b.created) / 1000) },
+          { id: 'at', header: t('bucketCreated'), cell: (b) => at(Date.parse(b.created) / 1000) },
         ]}
       />
       {making && <CreateBucket onClose={() => (setMaking(false), void list.refetch())} />}
@@ -38,7 +43,7 @@ export default function Buckets() {
 }
 
 function CreateBucket({ onClose }: { onClose: () => void }) {
-  const { t } = useWords();
+  const { t } = useBucketWords();
   const [name, setName] = useState('');
   const [website, setWebsite] = useState(true);
   async function create() {

@@ -9,6 +9,7 @@ import type { Project } from '../../api/builds';
 import { FormModal } from '../../components/form-modal';
 import { say } from '../../flash';
 import { useBuildWords } from '../../i18n/build';
+import '../../code/code.css';
 import { VariableEditor } from './variable-editor';
 
 type Source = NonNullable<Project['source']>;
@@ -50,7 +51,7 @@ export function EditProject({ project: p, onClose }: { project: Project; onClose
       {picker(t('sourceOf'), source.type ?? '', sources, turnTo)}
       {!inPipeline && source.type !== 'NO_SOURCE' && field(t('sourceLocation'), source.location ?? '', (location) => setSource({ ...source, location }))}
       {!inPipeline && source.type !== 'NO_SOURCE' && field(t('sourceVersion'), version, setVersion)}
-      <FormField label={t('buildspec')} constraintText={t('buildspecHint')} stretch><Textarea rows={8} spellcheck={false} value={source.buildspec ?? ''} onChange={(e) => setSource({ ...source, buildspec: e.detail.value })} /></FormField>
+      <FormField label={t('buildspec')} constraintText={t('buildspecHint')} stretch><Textarea className="mono" rows={8} spellcheck={false} value={source.buildspec ?? ''} onChange={(e) => setSource({ ...source, buildspec: e.detail.value })} /></FormField>
       {!inPipeline && picker(t('artifactsTo'), artifacts.type ?? '', ['NO_ARTIFACTS', 'S3'], (type) => setArtifacts({ type } as Artifacts))}
       {artifacts.type === 'S3' && field(t('bucketName'), artifacts.location ?? '', (location) => setArtifacts({ ...artifacts, location }))}
       {artifacts.type === 'S3' && field(t('artifactName'), artifacts.name ?? '', (name) => setArtifacts({ ...artifacts, name }))}

@@ -7,6 +7,7 @@ import { aws } from '../../api/aws';
 import { buildPath, type Project, type Variable } from '../../api/builds';
 import { FormModal } from '../../components/form-modal';
 import { useBuildWords } from '../../i18n/build';
+import '../../code/code.css';
 import { VariableEditor } from './variable-editor';
 
 /** Starts a build that differs from what the project says. */
@@ -34,7 +35,7 @@ export function StartBuild({ project, onClose }: { project: Project; onClose: ()
       <FormField label={t('sourceVersion')} constraintText={t('sourceVersionHint')}><Input value={version} placeholder={project.sourceVersion} onChange={(e) => setVersion(e.detail.value.trim())} /></FormField>
       <FormField label={t('environment')} stretch><VariableEditor list={variables} onChange={setVariables} /></FormField>
       <FormField label={t('timeoutMinutes')}><Input type="number" value={minutes} placeholder={String(project.timeoutInMinutes ?? '')} onChange={(e) => setMinutes(e.detail.value)} /></FormField>
-      <FormField label={t('buildspec')} stretch><Textarea rows={6} value={buildspec} spellcheck={false} onChange={(e) => setBuildspec(e.detail.value)} /></FormField>
+      <FormField label={t('buildspec')} stretch><Textarea className="mono" rows={6} value={buildspec} spellcheck={false} onChange={(e) => setBuildspec(e.detail.value)} /></FormField>
     </FormModal>
   );
 }

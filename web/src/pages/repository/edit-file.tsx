@@ -15,6 +15,7 @@ import { Waiting } from '../../components/waiting';
 import { say } from '../../flash';
 import { useCodeWords } from '../../i18n/code';
 import { useDefaultRef } from './ref-picker';
+import '../../code/code.css';
 import { tipOf } from './write';
 
 /** A file that is written here and becomes a commit. */
@@ -76,7 +77,7 @@ function Editor(p: Props) {
       <SpaceBetween size="m">
         {error !== undefined && <ErrorBox error={error} />}
         {!p.path && <FormField label={t('filePath')}><Input value={path} placeholder="docs/guide.md" onChange={(e) => setPath(e.detail.value.replace(/^\/+/, ''))} /></FormField>}
-        <FormField label={t('fileContent')} stretch><Textarea className="editor" value={text} rows={24} spellcheck={false} onChange={(e) => setText(e.detail.value)} /></FormField>
+        <FormField label={t('fileContent')} stretch><Textarea className="mono" value={text} rows={24} spellcheck={false} onChange={(e) => setText(e.detail.value)} /></FormField>
         <FormField label={t('commitMessage')} stretch><Input value={message} placeholder={standard} onChange={(e) => setMessage(e.detail.value)} /></FormField>
         <SpaceBetween direction="horizontal" size="xs">
           <Button variant="primary" loading={busy} disabled={!ready} onClick={() => void commit()}>{t('saveFile')}</Button>
