@@ -59,7 +59,7 @@ async function photograph(axe, name, path) {
   await page.setViewportSize({ width: widths[0], height: 900 });
   await page.goto(url + path);
   await page.getByRole('heading', { level: 1 }).or(page.locator('h1')).first().waitFor();
-  await page.waitForFunction(() => !document.querySelector('[class*="awsui_spinner"]'));
+  await page.waitForFunction(() => !document.querySelector('[class*="awsui_circle-left"]'));
   for (const width of widths) {
     await page.setViewportSize({ width, height: width === 390 ? 844 : 900 });
     await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));

@@ -21,7 +21,8 @@ export function Approvals({ pull, onChange }: { pull: PullRequest; onChange: () 
   const [adding, setAdding] = useState(false);
   const id = { pullRequestId: pull.pullRequestId ?? '', revisionId: pull.revisionId ?? '' };
   const state = useQuery(approvalsQ(id.pullRequestId, id.revisionId));
-  const given = (state.data?.approvals ?? []).filter((a) => a.approvalState === 'APPROVE').map((a) => a.userArn ?? '');
+  // Pipelines approve, too: what they say stands in a list of its own.
+  const given = (state.data?.approvals ?? []).filter((a) => a.approvalState === 'APPROVE').map((a) => a.userArn ?? '').filter((arn) => !arn.includes(':codepipeline:'));
   const { evaluation } = state.data ?? {};
   const satisfied = new Set(evaluation?.approvalRulesSatisfied);
   const rules = pull.approvalRules ?? [];
