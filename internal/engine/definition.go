@@ -77,7 +77,7 @@ func Timeout(a *pipeline.Action) time.Duration {
 		return time.Duration(a.TimeoutInMinutes) * time.Minute
 	case isApproval(a):
 		return approvalTimeout
-	case id.Owner == "Custom":
+	case id.Owner == "Custom", id.Owner == "ThirdParty" && !isSource(a):
 		return customTimeout
 	}
 	switch id.Category + "/" + id.Provider {

@@ -161,7 +161,7 @@ func (e *effects) CancelAction(c engine.CancelAction) error {
 		return err
 	}
 	declared := d.Stage(c.Stage).Action(c.Action)
-	if c.Cause == engine.CancelAbandon && (declared == nil || declared.ActionTypeID.Owner != ownerCustom) {
+	if c.Cause == engine.CancelAbandon && (declared == nil || !byWorkers(declared.ActionTypeID)) {
 		return nil // a job worker has to be told: it could not hand in its result
 	}
 	if err := e.s.jobs.Cancel(e.ctx, e.tx, jobStartAction, c.ID); err != nil {

@@ -42,7 +42,7 @@ func (c *catalog) facts(id pipeline.ActionTypeID) (pipeline.ActionTypeFacts, boo
 }
 
 func (c *catalog) custom(id pipeline.ActionTypeID) *CustomType {
-	if id.Owner != ownerCustom || c.err != nil {
+	if !byWorkers(id) || c.err != nil {
 		return nil
 	}
 	t, read := c.known[id]
@@ -50,10 +50,15 @@ func (c *catalog) custom(id pipeline.ActionTypeID) *CustomType {
 		t, c.err = customTypeOf(c.ctx, c.r, id)
 		c.known[id] = t
 	}
-	if t == nil || t.deleted && !c.deleted {
+	if t == nil || (t.deleted || !t.open(c.s.account)) && !c.deleted {
 		return nil
 	}
 	return t
+}
+
+// byWorkers tells the types of actions that job workers may do.
+func byWorkers(id pipeline.ActionTypeID) bool {
+	return id.Owner == ownerCustom || id.Owner == ownerPartner
 }
 
 // provider finds who does the work of an action type; nil when nobody does.

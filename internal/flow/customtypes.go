@@ -22,20 +22,21 @@ const (
 	maxCustomTypeArt = 5 // artifacts in and out
 )
 
-// CustomType is an action type that job workers of the account's owner do the work of.
+// CustomType is an action type that job workers do the work of: those of the account's owner, or of a partner.
 type CustomType struct {
 	action.Type
 	row     int64
 	deleted bool
+	partner *PartnerType // nil: the owner is Custom
 }
 
 // customTypeOf finds a custom action type, also one that was deleted; nil when there never was one.
 func customTypeOf(ctx context.Context, r store.Reader, id pipeline.ActionTypeID) (*CustomType, error) {
 	t := new(CustomType)
-	var text string
+	var text, declaration string
 	var deleted int
-	err := r.QueryRow(ctx, `SELECT id, definition, deleted FROM custom_action_types WHERE category = $1 AND provider = $2 AND version = $3`,
-		id.Category, id.Provider, id.Version).Scan(&t.row, &text, &deleted)
+	err := r.QueryRow(ctx, `SELECT id, definition, deleted, declaration FROM custom_action_types WHERE category = $1 AND provider = $2 AND version = $3 AND owner = $4`,
+		id.Category, id.Provider, id.Version, id.Owner).Scan(&t.row, &text, &deleted, &declaration)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
@@ -43,11 +44,18 @@ func customTypeOf(ctx context.Context, r store.Reader, id pipeline.ActionTypeID)
 		return nil, err
 	}
 	t.deleted = deleted == 1
-	return t, decodeType(text, &t.Type)
+	return t, t.decode(text, declaration)
 }
 
-func decodeType(text string, t *action.Type) error {
-	if err := json.Unmarshal([]byte(text), t); err != nil {
+func (t *CustomType) decode(definition, declaration string) error {
+	err := json.Unmarshal([]byte(definition), &t.Type)
+	if declaration != "" && err == nil {
+		err = json.Unmarshal([]byte(declaration), &t.partner)
+		if t.partner.function() == "" {
+			t.Type = withClient(t.Type)
+		}
+	}
+	if err != nil {
 		return fmt.Errorf("a custom action type is unreadable: %w", err)
 	}
 	return nil
@@ -69,7 +77,7 @@ func (s *Service) CreateCustomType(ctx context.Context, t action.Type, tags map[
 	if t.Properties == nil {
 		t.Properties = []action.Property{}
 	}
-	if problem := customTypeProblem(t); problem != "" {
+	if problem := typeProblem(t); problem != "" {
 		return pipeline.Errorf(pipeline.Validation, "%s", problem)
 	}
 	return s.store.InTx(ctx, func(tx store.Tx) error {
@@ -97,7 +105,7 @@ func (s *Service) saveCustomType(ctx context.Context, tx store.Tx, old *CustomTy
 			"used again. Give the new one another version", t.ID.Version, t)
 	}
 	var count int
-	if err := tx.QueryRow(ctx, `SELECT COUNT(*) FROM custom_action_types WHERE deleted = 0`).Scan(&count); err != nil {
+	if err := tx.QueryRow(ctx, `SELECT COUNT(*) FROM custom_action_types WHERE deleted = 0 AND owner = 'Custom'`).Scan(&count); err != nil {
 		return 0, err
 	}
 	if count >= maxCustomTypes {
@@ -111,7 +119,7 @@ func (s *Service) saveCustomType(ctx context.Context, tx store.Tx, old *CustomTy
 		ON CONFLICT (category, provider, version) DO NOTHING RETURNING id`,
 		t.ID.Category, t.ID.Provider, t.ID.Version, mustJSON(t)).Scan(&id)
 	if errors.Is(err, sql.ErrNoRows) {
-		err = pipeline.Errorf(pipeline.ConcurrentModification, "The action type %s is being made by another request", t)
+		err = pipeline.Errorf(pipeline.ConcurrentModification, "The action type %s is being made by another request, or is a partner's. Give the new one another version", t)
 	}
 	return id, err
 }
@@ -121,18 +129,18 @@ func sameType(a, b action.Type) bool {
 	return json.Unmarshal([]byte(mustJSON(a)), &x) == nil && json.Unmarshal([]byte(mustJSON(b)), &y) == nil && reflect.DeepEqual(x, y)
 }
 
-// customTypeProblem says what is wrong with a definition whose shapes have been checked, or "" (api.md section 2).
-func customTypeProblem(t action.Type) string {
+// typeProblem says what is wrong with a definition whose shapes have been checked, or "" (api.md section 2).
+func typeProblem(t action.Type) string {
 	if err := t.Check(); err != nil {
 		return capital(err.Error())
 	}
 	switch t.ID.Category {
 	case "Source", "Build", "Deploy", "Test", "Invoke":
 	default:
-		return fmt.Sprintf("Custom actions cannot be of the category %s; it must be Source, Build, Deploy, Test or Invoke", t.ID.Category)
+		return fmt.Sprintf("%s actions cannot be of the category %s; it must be Source, Build, Deploy, Test or Invoke", t.ID.Owner, t.ID.Category)
 	}
 	if t.Inputs.Max > maxCustomTypeArt || t.Outputs.Max > maxCustomTypeArt {
-		return fmt.Sprintf("A custom action can have at most %d input and %d output artifacts", maxCustomTypeArt, maxCustomTypeArt)
+		return fmt.Sprintf("A %s action can have at most %d input and %d output artifacts", t.ID.Owner, maxCustomTypeArt, maxCustomTypeArt)
 	}
 	queryable := ""
 	for _, p := range t.Properties {
@@ -237,22 +245,22 @@ func (s *Service) DeleteCustomType(ctx context.Context, id pipeline.ActionTypeID
 	})
 }
 
-// CustomTypes lists the custom action types that were not deleted, in the order in which they were made.
+// CustomTypes lists the action types of job workers, custom and partners', that were not deleted, in the order in which they were made.
 func (s *Service) CustomTypes(ctx context.Context) ([]CustomType, error) {
 	var list []CustomType
 	err := s.store.Read(ctx, func(r store.Reader) error {
-		rows, err := r.Query(ctx, `SELECT id, definition FROM custom_action_types WHERE deleted = 0 ORDER BY id`)
+		rows, err := r.Query(ctx, `SELECT id, definition, declaration FROM custom_action_types WHERE deleted = 0 ORDER BY id`)
 		if err != nil {
 			return err
 		}
 		defer rows.Close()
 		for rows.Next() {
 			var t CustomType
-			var text string
-			if err := rows.Scan(&t.row, &text); err != nil {
+			var text, declaration string
+			if err := rows.Scan(&t.row, &text, &declaration); err != nil {
 				return err
 			}
-			if err := decodeType(text, &t.Type); err != nil {
+			if err := t.decode(text, declaration); err != nil {
 				return err
 			}
 			list = append(list, t)

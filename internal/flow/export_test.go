@@ -56,3 +56,19 @@ func (s *Service) MarkTimerRunning(ctx context.Context, timer engine.Timer) erro
 		return err
 	})
 }
+
+// EndSilence runs the job now that ends a job whose worker is silent.
+func (s *Service) EndSilence(ctx context.Context, id string) error {
+	var payload string
+	err := s.store.Read(ctx, func(r store.Reader) error {
+		return r.QueryRow(ctx, `SELECT payload FROM jobs WHERE kind = $1 AND key = $2`, jobSilence, id).Scan(&payload)
+	})
+	if err != nil {
+		return err
+	}
+	complete, err := s.endSilence(ctx, queue.Job{Payload: []byte(payload)})
+	if err != nil {
+		return err
+	}
+	return s.store.InTx(ctx, func(tx store.Tx) error { return complete(ctx, tx) })
+}

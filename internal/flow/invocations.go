@@ -47,6 +47,7 @@ type invocationRef struct {
 	Job      string `json:"job"`
 	Function string `json:"function"`
 	Failures int    `json:"failures,omitempty"`
+	Seconds  int    `json:"seconds,omitempty"` // of a silence, where it is not the usual one
 }
 
 func (s *Service) handleInvocations(workers int) {
@@ -74,6 +75,10 @@ func (s *Service) addInvocation(ctx context.Context, tx store.Tx, job action.Job
 	if err != nil || n == 0 {
 		return err
 	}
+	limit, err := s.patience(ctx, tx, job)
+	if err != nil {
+		return err
+	}
 	ref := invocationRef{Job: id, Function: function}
 	call := queue.Job{Kind: jobInvocation, Group: job.Pipeline}
 	if part > 1 {
@@ -82,7 +87,8 @@ func (s *Service) addInvocation(ctx context.Context, tx store.Tx, job action.Job
 	if err := s.enqueue(ctx, tx, call, ref); err != nil {
 		return err
 	}
-	return s.enqueue(ctx, tx, queue.Job{Kind: jobSilence, Key: id, RunAt: tx.Now().Add(silence)}, ref)
+	ref.Seconds = int(limit / time.Second)
+	return s.enqueue(ctx, tx, queue.Job{Kind: jobSilence, Key: id, RunAt: tx.Now().Add(limit)}, ref)
 }
 
 // DropInvocation takes the jobs of an action or a rule back.
@@ -97,7 +103,7 @@ func (s *Service) callFunction(ctx context.Context, job queue.Job) (queue.Comple
 	if err := json.Unmarshal(job.Payload, &ref); err != nil {
 		return nil, queue.Permanent(err)
 	}
-	j, err := s.JobDetails(ctx, ref.Job)
+	j, err := s.JobDetails(ctx, ref.Job, Claim{})
 	if isJobNotFound(err) { // it has ended, or was taken back
 		return nil, nil
 	}
@@ -144,10 +150,21 @@ func (s *Service) endSilence(_ context.Context, job queue.Job) (queue.Completion
 		return nil, queue.Permanent(err)
 	}
 	return func(ctx context.Context, tx store.Tx) error {
-		return s.endInvocation(ctx, tx, ref.Job, JobTimedOut, action.Fail(pipeline.ActionTimeOut,
-			"The function %s did not report a result within %d minutes. It must call PutJobSuccessResult or PutJobFailureResult with the id of its job.",
-			ref.Function, int(silence.Minutes())))
+		return s.endInvocation(ctx, tx, ref.Job, JobTimedOut, ref.silent())
 	}, nil
+}
+
+// silent is the failure of a job that nobody reported on in time.
+func (ref invocationRef) silent() action.Failed {
+	limit := silence
+	if ref.Seconds > 0 {
+		limit = time.Duration(ref.Seconds) * time.Second
+	}
+	if ref.Function == "" {
+		return action.Fail(pipeline.ActionTimeOut, "The partner's job worker did not hand in a result within %g minutes, the jobTimeout of the action type.", limit.Minutes())
+	}
+	return action.Fail(pipeline.ActionTimeOut,
+		"The function %s did not report a result within %g minutes. It must call PutJobSuccessResult or PutJobFailureResult with the id of its job.", ref.Function, limit.Minutes())
 }
 
 func (s *Service) endInvocation(ctx context.Context, tx store.Tx, id, state string, result action.Result) error {

@@ -38,6 +38,9 @@ func (w workers) Start(ctx context.Context, job action.Job) (action.Result, erro
 		if err != nil || !waits {
 			return err
 		}
+		if f := w.t.partner.function(); f != "" {
+			return w.s.addInvocation(ctx, tx, job, f, 1, "")
+		}
 		return addWorkerJob(ctx, tx, w.t, job, 1, "")
 	})
 	if err != nil {
@@ -107,6 +110,10 @@ func (s *Service) PollForJobs(ctx context.Context, id pipeline.ActionTypeID, mos
 	if id.Owner != ownerCustom {
 		return nil, pipeline.Errorf(pipeline.Validation, "Jobs can be polled for custom action types only; the owner is '%s'. Use owner Custom", id.Owner)
 	}
+	return s.poll(ctx, id, most, query)
+}
+
+func (s *Service) poll(ctx context.Context, id pipeline.ActionTypeID, most int, query map[string]string) ([]WorkerJob, error) {
 	if most <= 0 {
 		most = 1
 	}
@@ -121,6 +128,9 @@ func (s *Service) PollForJobs(ctx context.Context, id pipeline.ActionTypeID, mos
 		if t == nil || t.deleted {
 			return pipeline.Errorf(pipeline.ActionTypeNotFound, "ActionType (Category: '%s', Provider: '%s', Owner: '%s', Version: '%s') is not available in region %s",
 				id.Category, id.Provider, id.Owner, id.Version, s.region)
+		}
+		if err := t.mayPoll(s.account); err != nil {
+			return err
 		}
 		if value, err = queried(t, query); err != nil {
 			return err
@@ -224,10 +234,13 @@ func workerJob(ctx context.Context, r store.Reader, id string) (*WorkerJob, erro
 }
 
 // AcknowledgeJob takes a job that was handed out with a nonce, and returns its state: InProgress is the worker's to do.
-func (s *Service) AcknowledgeJob(ctx context.Context, id, nonce string) (string, error) {
+func (s *Service) AcknowledgeJob(ctx context.Context, id, nonce string, claim Claim) (string, error) {
 	var state string
 	err := s.store.InTx(ctx, func(tx store.Tx) error {
 		j, err := workerJob(ctx, tx, id)
+		if err == nil {
+			err = claim.check(j)
+		}
 		if err != nil {
 			return err
 		}
@@ -238,14 +251,16 @@ func (s *Service) AcknowledgeJob(ctx context.Context, id, nonce string) (string,
 			return nil
 		}
 		state = JobInProgress
-		_, err = tx.Exec(ctx, `UPDATE worker_jobs SET state = 'InProgress' WHERE seq = $1`, j.seq)
-		return err
+		if _, err = tx.Exec(ctx, `UPDATE worker_jobs SET state = 'InProgress' WHERE seq = $1`, j.seq); err != nil {
+			return err
+		}
+		return s.limitJob(ctx, tx, j)
 	})
 	return state, err
 }
 
 // JobDetails reads a job that has not ended.
-func (s *Service) JobDetails(ctx context.Context, id string) (*WorkerJob, error) {
+func (s *Service) JobDetails(ctx context.Context, id string, claim Claim) (*WorkerJob, error) {
 	var j *WorkerJob
 	err := s.store.Read(ctx, func(r store.Reader) (err error) {
 		j, err = workerJob(ctx, r, id)
@@ -253,6 +268,9 @@ func (s *Service) JobDetails(ctx context.Context, id string) (*WorkerJob, error)
 	})
 	if err == nil && j.Job.ActionExecutionID == "" {
 		err = pipeline.Errorf(pipeline.JobNotFound, "The job with the id '%s' has ended (%s)", id, j.State)
+	}
+	if err == nil {
+		err = claim.check(j)
 	}
 	return j, err
 }
@@ -269,7 +287,7 @@ type JobResult struct {
 
 // PutJobResult ends a job that a worker has acknowledged, and with it its action or, with a continuation, lets another job
 // follow.
-func (s *Service) PutJobResult(ctx context.Context, id string, r JobResult) error {
+func (s *Service) PutJobResult(ctx context.Context, id string, claim Claim, r JobResult) error {
 	size := variablesSize(r.Variables)
 	switch {
 	case size > variables.MaxOutput:
@@ -279,6 +297,9 @@ func (s *Service) PutJobResult(ctx context.Context, id string, r JobResult) erro
 	}
 	return s.store.InTx(ctx, func(tx store.Tx) error {
 		j, err := workerJob(ctx, tx, id)
+		if err == nil {
+			err = claim.check(j)
+		}
 		if err != nil {
 			return err
 		}
@@ -353,10 +374,8 @@ func (s *Service) closeJob(ctx context.Context, tx store.Tx, j *WorkerJob, state
 	if _, err := tx.Exec(ctx, `UPDATE worker_jobs SET state = $1, ended = $2, job = '' WHERE seq = $3`, state, store.Micros(s.at(tx)), j.seq); err != nil {
 		return err
 	}
-	if j.typeID == functionJobs {
-		if err := s.jobs.Cancel(ctx, tx, jobSilence, j.ID); err != nil {
-			return err
-		}
+	if err := s.jobs.Cancel(ctx, tx, jobSilence, j.ID); err != nil {
+		return err
 	}
 	return s.applyResult(ctx, tx, report)
 }
@@ -366,13 +385,14 @@ func (s *Service) typeOfJob(ctx context.Context, tx store.Tx, j *WorkerJob) (*Cu
 	if j.typeID == functionJobs {
 		return t, nil
 	}
-	var text string
+	var text, declaration string
 	var deleted int
-	if err := tx.QueryRow(ctx, `SELECT definition, deleted FROM custom_action_types WHERE id = $1`, j.typeID).Scan(&text, &deleted); err != nil {
+	err := tx.QueryRow(ctx, `SELECT definition, deleted, declaration FROM custom_action_types WHERE id = $1`, j.typeID).Scan(&text, &deleted, &declaration)
+	if err != nil {
 		return nil, err
 	}
 	t.deleted = deleted == 1
-	return t, decodeType(text, &t.Type)
+	return t, t.decode(text, declaration)
 }
 
 // dropWaitingJobs fails the actions whose jobs nobody can poll for any more, since their type was deleted. A job that a

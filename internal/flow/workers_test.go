@@ -61,16 +61,16 @@ func TestAJobNobodyAcknowledged(t *testing.T) {
 		if second.ID != first.ID || second.Nonce == first.Nonce {
 			t.Errorf("handed out %s with %s, then %s with %s", first.ID, first.Nonce, second.ID, second.Nonce)
 		}
-		_, err := b.AcknowledgeJob(t.Context(), first.ID, first.Nonce)
+		_, err := b.AcknowledgeJob(t.Context(), first.ID, first.Nonce, flow.Claim{})
 		wantKind(t, err, pipeline.InvalidNonce)
-		if state, err := b.AcknowledgeJob(t.Context(), second.ID, second.Nonce); err != nil || state != flow.JobInProgress {
+		if state, err := b.AcknowledgeJob(t.Context(), second.ID, second.Nonce, flow.Claim{}); err != nil || state != flow.JobInProgress {
 			t.Fatal(state, err)
 		}
 		b.clock.advance(time.Hour)
 		if again := b.poll(1); len(again) != 0 {
 			t.Error("an acknowledged job is handed out")
 		}
-		if err := b.PutJobResult(t.Context(), second.ID, flow.JobResult{Summary: "ground"}); err != nil {
+		if err := b.PutJobResult(t.Context(), second.ID, flow.Claim{}, flow.JobResult{Summary: "ground"}); err != nil {
 			t.Fatal(err)
 		}
 		b.await("web", id, pipeline.StatusSucceeded)
@@ -122,7 +122,7 @@ func TestAJobWhoseTimeIsOver(t *testing.T) {
 		b := newBelt(t, st)
 		id := b.create(b.byWorkers())
 		job := b.handedOut()
-		if _, err := b.AcknowledgeJob(t.Context(), job.ID, job.Nonce); err != nil {
+		if _, err := b.AcknowledgeJob(t.Context(), job.ID, job.Nonce, flow.Claim{}); err != nil {
 			t.Fatal(err)
 		}
 		deadline := b.actions("web", id)[1].Action.Deadline
@@ -131,12 +131,12 @@ func TestAJobWhoseTimeIsOver(t *testing.T) {
 			t.Fatal(err)
 		}
 		b.await("web", id, pipeline.StatusFailed)
-		wantKind(t, b.PutJobResult(t.Context(), job.ID, flow.JobResult{}), pipeline.InvalidJobState)
+		wantKind(t, b.PutJobResult(t.Context(), job.ID, flow.Claim{}, flow.JobResult{}), pipeline.InvalidJobState)
 		b.until(func() bool {
 			return b.count(`SELECT COUNT(*) FROM worker_jobs WHERE state = 'TimedOut' AND job = ''`) == 1
 		},
 			func() string { return "the job is not given up" })
-		if state, err := b.AcknowledgeJob(t.Context(), job.ID, job.Nonce); err != nil || state != flow.JobTimedOut {
+		if state, err := b.AcknowledgeJob(t.Context(), job.ID, job.Nonce, flow.Claim{}); err != nil || state != flow.JobTimedOut {
 			t.Errorf("acknowledged: %s, %v", state, err)
 		}
 		b.clock.advance(31 * 24 * time.Hour)
@@ -172,11 +172,11 @@ func TestADeletedType(t *testing.T) {
 		if want := "The custom action type Build/Custom/Mill/1 was deleted"; !strings.Contains(e.Reason, want) {
 			t.Errorf("the reason is %q", e.Reason)
 		}
-		if err := b.PutJobResult(t.Context(), taken.ID, flow.JobResult{Summary: "ground"}); err != nil {
+		if err := b.PutJobResult(t.Context(), taken.ID, flow.Claim{}, flow.JobResult{Summary: "ground"}); err != nil {
 			t.Fatal(err)
 		}
 		b.await("other", working, pipeline.StatusSucceeded)
-		if err := b.PutJobResult(t.Context(), longer.ID, flow.JobResult{Continuation: "more"}); err != nil {
+		if err := b.PutJobResult(t.Context(), longer.ID, flow.Claim{}, flow.JobResult{Continuation: "more"}); err != nil {
 			t.Fatal(err)
 		}
 		b.await("third", going, pipeline.StatusFailed)
@@ -199,7 +199,7 @@ func (b *belt) another(d pipeline.Definition, name string) string {
 
 func (b *belt) acknowledge(j flow.WorkerJob) {
 	b.t.Helper()
-	if state, err := b.AcknowledgeJob(b.t.Context(), j.ID, j.Nonce); err != nil || state != flow.JobInProgress {
+	if state, err := b.AcknowledgeJob(b.t.Context(), j.ID, j.Nonce, flow.Claim{}); err != nil || state != flow.JobInProgress {
 		b.t.Fatal(state, err)
 	}
 }
@@ -224,10 +224,10 @@ func TestAJobNobodyWaitsFor(t *testing.T) {
 				if jobs := b.poll(10); len(jobs) != 0 {
 					t.Errorf("handed out: %+v", jobs)
 				}
-				if state, err := b.AcknowledgeJob(t.Context(), job.ID, job.Nonce); err != nil || state == flow.JobInProgress {
+				if state, err := b.AcknowledgeJob(t.Context(), job.ID, job.Nonce, flow.Claim{}); err != nil || state == flow.JobInProgress {
 					t.Errorf("acknowledged: %s, %v", state, err)
 				}
-				wantKind(t, b.PutJobResult(t.Context(), job.ID, flow.JobResult{}), pipeline.InvalidJobState)
+				wantKind(t, b.PutJobResult(t.Context(), job.ID, flow.Claim{}, flow.JobResult{}), pipeline.InvalidJobState)
 			})
 		})
 	}
@@ -256,7 +256,7 @@ func TestARevisionAWorkerFetched(t *testing.T) {
 			}, func() string { return "no job is handed out" })
 			b.acknowledge(jobs[0])
 			result := flow.JobResult{Revision: &pipeline.Revision{ID: revision}, Variables: map[string]string{"CommitId": revision}}
-			if err := b.PutJobResult(t.Context(), jobs[0].ID, result); err != nil {
+			if err := b.PutJobResult(t.Context(), jobs[0].ID, flow.Claim{}, result); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -58,23 +58,6 @@ func (s *Service) DeleteCustomActionType(ctx context.Context, in *sdk.DeleteCust
 	return &sdk.DeleteCustomActionTypeOutput{}, exception(err)
 }
 
-// GetActionType answers for the action types of other providers, registered through UpdateActionType. There are none here.
-func (s *Service) GetActionType(_ context.Context, in *sdk.GetActionTypeInput) (*sdk.GetActionTypeOutput, error) {
-	return nil, exception(noRegisteredType(string(in.Category), in.Owner, in.Provider, in.Version))
-}
-
-// UpdateActionType answers likewise.
-func (s *Service) UpdateActionType(_ context.Context, in *sdk.UpdateActionTypeInput) (*sdk.UpdateActionTypeOutput, error) {
-	id := in.ActionType.Id
-	return nil, exception(noRegisteredType(string(id.Category), id.Owner, id.Provider, id.Version))
-}
-
-func noRegisteredType(category string, owner, provider, version *string) error {
-	return pipeline.Errorf(pipeline.ActionTypeNotFound, "There is no action type of another provider with category '%s', owner '%s', provider '%s' and "+
-		"version '%s'. Custom and built-in action types are listed by ListActionTypes",
-		category, aws.ToString(owner), aws.ToString(provider), aws.ToString(version))
-}
-
 // ListDeployActionExecutionTargets lists what an action of the EC2 provider deployed to. There is none here, so an action
 // execution that exists has no targets.
 func (s *Service) ListDeployActionExecutionTargets(ctx context.Context, in *sdk.ListDeployActionExecutionTargetsInput) (*sdk.ListDeployActionExecutionTargetsOutput, error) {

@@ -82,7 +82,7 @@ func jobArtifacts(list []pipeline.Artifact) []types.Artifact {
 
 // AcknowledgeJob takes a job that was handed out.
 func (s *Service) AcknowledgeJob(ctx context.Context, in *sdk.AcknowledgeJobInput) (*sdk.AcknowledgeJobOutput, error) {
-	state, err := s.flow.AcknowledgeJob(ctx, aws.ToString(in.JobId), aws.ToString(in.Nonce))
+	state, err := s.flow.AcknowledgeJob(ctx, aws.ToString(in.JobId), aws.ToString(in.Nonce), flow.Claim{})
 	if err != nil {
 		return nil, exception(err)
 	}
@@ -91,7 +91,7 @@ func (s *Service) AcknowledgeJob(ctx context.Context, in *sdk.AcknowledgeJobInpu
 
 // GetJobDetails reads a job.
 func (s *Service) GetJobDetails(ctx context.Context, in *sdk.GetJobDetailsInput) (*sdk.GetJobDetailsOutput, error) {
-	j, err := s.flow.JobDetails(ctx, aws.ToString(in.JobId))
+	j, err := s.flow.JobDetails(ctx, aws.ToString(in.JobId), flow.Claim{})
 	if err != nil {
 		return nil, exception(err)
 	}
@@ -104,26 +104,34 @@ func (s *Service) GetJobDetails(ctx context.Context, in *sdk.GetJobDetailsInput)
 
 // PutJobSuccessResult ends a job well.
 func (s *Service) PutJobSuccessResult(ctx context.Context, in *sdk.PutJobSuccessResultInput) (*sdk.PutJobSuccessResultOutput, error) {
-	r := flow.JobResult{Variables: in.OutputVariables, Continuation: aws.ToString(in.ContinuationToken)}
-	if d := in.ExecutionDetails; d != nil {
+	r := success(in.ContinuationToken, in.ExecutionDetails, in.CurrentRevision)
+	r.Variables = in.OutputVariables
+	return &sdk.PutJobSuccessResultOutput{}, exception(s.flow.PutJobResult(ctx, aws.ToString(in.JobId), flow.Claim{}, r))
+}
+
+func success(continuation *string, d *types.ExecutionDetails, c *types.CurrentRevision) flow.JobResult {
+	r := flow.JobResult{Continuation: aws.ToString(continuation)}
+	if d != nil {
 		r.Summary, r.ExternalID, r.Percent = aws.ToString(d.Summary), aws.ToString(d.ExternalExecutionId), int(aws.ToInt32(d.PercentComplete))
 	}
-	if c := in.CurrentRevision; c != nil {
+	if c != nil {
 		r.Revision = &pipeline.Revision{
 			ID: aws.ToString(c.Revision), Change: aws.ToString(c.ChangeIdentifier), Summary: aws.ToString(c.RevisionSummary), Created: aws.ToTime(c.Created),
 		}
 	}
-	return &sdk.PutJobSuccessResultOutput{}, exception(s.flow.PutJobResult(ctx, aws.ToString(in.JobId), r))
+	return r
+}
+
+func failure(f *types.FailureDetails) flow.JobResult {
+	return flow.JobResult{
+		ExternalID: aws.ToString(f.ExternalExecutionId),
+		Failure:    &pipeline.ErrorDetails{Code: string(f.Type), Message: aws.ToString(f.Message)},
+	}
 }
 
 // PutJobFailureResult ends a job that failed.
 func (s *Service) PutJobFailureResult(ctx context.Context, in *sdk.PutJobFailureResultInput) (*sdk.PutJobFailureResultOutput, error) {
-	f := in.FailureDetails
-	r := flow.JobResult{
-		ExternalID: aws.ToString(f.ExternalExecutionId),
-		Failure:    &pipeline.ErrorDetails{Code: string(f.Type), Message: aws.ToString(f.Message)},
-	}
-	return &sdk.PutJobFailureResultOutput{}, exception(s.flow.PutJobResult(ctx, aws.ToString(in.JobId), r))
+	return &sdk.PutJobFailureResultOutput{}, exception(s.flow.PutJobResult(ctx, aws.ToString(in.JobId), flow.Claim{}, failure(in.FailureDetails)))
 }
 
 // PutActionRevision tells of a revision of a source, and starts the pipeline when it is new.

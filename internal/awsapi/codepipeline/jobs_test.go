@@ -335,7 +335,7 @@ func TestWhatThisServerHasNone(t *testing.T) {
 		_, err = do[sdk.GetActionTypeOutput](s, &sdk.GetActionTypeInput{Category: "Build", Owner: aws.String("AWS"), Provider: aws.String("CodeBuild"), Version: aws.String("1")})
 		wantCode(t, "GetActionType", err, "ActionTypeNotFoundException")
 		_, err = do[sdk.UpdateActionTypeOutput](s, &sdk.UpdateActionTypeInput{ActionType: &types.ActionTypeDeclaration{
-			Id:                   &types.ActionTypeIdentifier{Category: "Test", Owner: aws.String("ThirdParty"), Provider: aws.String("P"), Version: aws.String("1")},
+			Id:                   &types.ActionTypeIdentifier{Category: "Test", Owner: aws.String("AWS"), Provider: aws.String("P"), Version: aws.String("1")},
 			Executor:             &types.ActionTypeExecutor{Type: types.ExecutorTypeLambda, Configuration: &types.ExecutorConfiguration{}},
 			InputArtifactDetails: &types.ActionTypeArtifactDetails{}, OutputArtifactDetails: &types.ActionTypeArtifactDetails{},
 		}})

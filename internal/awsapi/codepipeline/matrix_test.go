@@ -43,13 +43,8 @@ func isDeclared(operation, code string) bool {
 var unprovoked = map[string]string{
 	"ConcurrentModificationException": "requests that meet wait for each other here",
 	"ConflictException":               "likewise",
-	"InvalidClientTokenException":     "there are no third-party jobs whose token could be wrong",
-	"InvalidJobException":             "likewise",
-	"RequestFailedException":          "no action type of another provider is registered here",
+	"RequestFailedException":          "what fails here without being anybody's mistake is a fault of the server",
 
-	"AcknowledgeThirdPartyJob/InvalidNonceException":                            "there are no third-party jobs",
-	"PutThirdPartyJobFailureResult/InvalidJobStateException":                    "likewise",
-	"PutThirdPartyJobSuccessResult/InvalidJobStateException":                    "likewise",
 	"ListRuleTypes/InvalidNextTokenException":                                   "it takes no token",
 	"UpdatePipeline/LimitExceededException":                                     "an update adds nothing to a quota",
 	"UntagResource/InvalidTagsException":                                        "keys that break the shape are a ValidationException, and others are ignored",

@@ -214,7 +214,7 @@ func sdkMethod(operation string) reflect.Type {
 }
 
 // tellsSecrets are the operations that hand a job to the worker who needs its secrets.
-var tellsSecrets = map[string]bool{"PollForJobs": true, "GetJobDetails": true}
+var tellsSecrets = map[string]bool{"PollForJobs": true, "GetJobDetails": true, "GetThirdPartyJobDetails": true}
 
 // secrets are what the cases keep in secret configuration and in webhooks.
 var secrets = regexp.MustCompile("hunter2|s3cret")
