@@ -6,6 +6,7 @@ import (
 
 	"github.com/conveyor-cd/conveyor/internal/approvallink"
 	"github.com/conveyor-cd/conveyor/internal/awsapi/codeconnections"
+	"github.com/conveyor-cd/conveyor/internal/build/remote"
 	"github.com/conveyor-cd/conveyor/internal/console"
 	"github.com/conveyor-cd/conveyor/internal/eventhost"
 	"github.com/conveyor-cd/conveyor/internal/explain"
@@ -28,6 +29,7 @@ type front struct {
 	git         http.Handler             // /v1/repos/
 	webhooks    http.Handler             // below hookhost.Prefix
 	forges      http.Handler             // what forges post, below forgehost.Prefix
+	buildHooks  http.Handler             // what forges post that starts builds, below remote.Prefix
 	connections http.Handler             // below codeconnections.Prefix
 	topics      http.Handler             // see topichost.Wants
 	approvals   http.Handler             // below approvallink.Prefix
@@ -71,6 +73,8 @@ func (f *front) pick(r *http.Request) http.Handler {
 		return f.webhooks
 	case r.Method == http.MethodPost && strings.HasPrefix(path, forgehost.Prefix) && !isClient(r):
 		return f.forges
+	case r.Method == http.MethodPost && strings.HasPrefix(path, remote.Prefix) && !isClient(r):
+		return f.buildHooks
 	case topichost.Wants(r, isSigned(r)):
 		return f.topics
 	case strings.HasPrefix(path, approvallink.Prefix) && !isClient(r):

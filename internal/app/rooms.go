@@ -152,6 +152,7 @@ func openRooms(ctx context.Context, c config.Config, o options, seat *seat, db s
 	r.openPulls(db)
 	r.triggers = repotrigger.New(db, r.queue, triggerSender{r}, repotrigger.Options{Region: place.Region, Log: log.With("room", "triggers")})
 	r.builds.Register(r.queue)
+	r.remotes.Serve(r.builds, r.queue)
 	codebuildaction.Register(r.queue, r.builds, r.flow)
 	deploymentwindow.Register(r.queue, r.flow, nil)
 	r.alarmRule.Register(r.queue, r.flow)
@@ -383,7 +384,7 @@ func (r *rooms) sweep(ctx context.Context) {
 			r.elsewhere.sweep(ctx), r.secrets.vault.Sweep(ctx),
 			r.alarms.Prune(ctx, time.Now().Add(-keepAlarms)), r.alarmRule.Prune(ctx, time.Now().Add(-keepAlarms)),
 			r.pulls.Prune(ctx, time.Now().Add(-keepPullStatuses)), r.events.Prune(ctx, time.Now().Add(-keepEvents)), r.functions.Prune(ctx, time.Now().Add(-keepCode)),
-			r.topics.Prune(ctx))
+			r.topics.Prune(ctx), r.remotes.Prune(ctx, time.Now()))
 		if err != nil && ctx.Err() == nil {
 			r.log.Error("clearing away failed; it is tried again later", "error", err)
 		}
@@ -417,7 +418,7 @@ func closeWithin(limit time.Duration, closeRoom func(context.Context) error) fun
 
 func (r *rooms) front(h *health) http.Handler {
 	return &front{
-		health: h, connections: r.elsewhere.handler, forges: r.elsewhere.host, explain: r.explain, events: r.eventHost, api: r.api, isAPI: r.api.Matches, git: r.git, webhooks: r.webhooks,
+		health: h, connections: r.elsewhere.handler, forges: r.elsewhere.host, explain: r.explain, events: r.eventHost, api: r.api, isAPI: r.api.Matches, git: r.git, webhooks: r.webhooks, buildHooks: r.remotes,
 		topics: r.topicPages, approvals: r.approvals, websites: sandboxed(r.websites), isWebsite: r.websites.Wants,
 		console: r.console, s3: sandboxed(r.s3),
 	}

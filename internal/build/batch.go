@@ -45,9 +45,11 @@ type batchSettings struct {
 	Input    codebuild.StartBuildInput `json:"input"`
 	OnFinish *queue.Job                `json:"onFinish,omitempty"`
 	Pipeline *Pipeline                 `json:"pipeline,omitempty"`
-	Groups   []buildspec.Group         `json:"groups,omitempty"` // once the buildspec has been read
-	FastFail bool                      `json:"fastFail,omitempty"`
-	Deadline int64                     `json:"deadline"` // microseconds
+	// Variables are Request.Variables, for every build.
+	Variables []buildspec.Variable `json:"variables,omitempty"`
+	Groups    []buildspec.Group    `json:"groups,omitempty"` // once the buildspec has been read
+	FastFail  bool                 `json:"fastFail,omitempty"`
+	Deadline  int64                `json:"deadline"` // microseconds
 	// Broken says why the batch cannot go on; what runs is stopped then.
 	Broken   string `json:"broken,omitempty"`
 	TimedOut bool   `json:"timedOut,omitempty"`
@@ -97,7 +99,7 @@ func (s *Service) StartBatch(ctx context.Context, tx store.Tx, r BatchRequest) (
 	}
 	now := tx.Now()
 	rec := batchRecord{ID: uuid.NewString(), Batch: batchOf(&b, st.Logs, config)}
-	rec.Settings = batchSettings{Project: p, Input: r.Input, OnFinish: r.OnFinish, Pipeline: r.Pipeline, Deadline: store.Micros(now.Add(s.batchLife(config)))}
+	rec.Settings = batchSettings{Project: p, Input: r.Input, OnFinish: r.OnFinish, Pipeline: r.Pipeline, Variables: r.Variables, Deadline: store.Micros(now.Add(s.batchLife(config)))}
 	bb := &rec.Batch
 	bb.Id = aws.String(name + ":" + rec.ID)
 	bb.Arn, bb.BuildBatchNumber, bb.StartTime = aws.String(s.cfg.Place.BatchARN(*bb.Id)), aws.Int64(number), aws.Time(now)

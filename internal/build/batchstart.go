@@ -18,6 +18,7 @@ func (s *Service) startGroup(ctx context.Context, tx store.Tx, rec *batchRecord,
 	combine := aws.ToBool(bb.BuildBatchConfig.CombineArtifacts)
 	b, st, err := effective(rec.Settings.Project, Request{
 		Input: groupInput(rec, g), Initiator: aws.ToString(bb.Initiator), Pipeline: groupPipeline(rec.Settings.Pipeline, g.Identifier, combine),
+		Variables: rec.Settings.Variables,
 	})
 	if err != nil {
 		return err

@@ -36,7 +36,7 @@ func effective(p types.Project, r Request) (types.Build, settings, error) {
 		Initiator:               aws.String(r.Initiator),
 		BuildStatus:             types.StatusTypeInProgress,
 	}
-	st := settings{OnFinish: r.OnFinish, Pipeline: r.Pipeline, Commands: r.Commands, Logs: orPtr(in.LogsConfigOverride, p.LogsConfig)}
+	st := settings{OnFinish: r.OnFinish, Pipeline: r.Pipeline, Commands: r.Commands, Variables: r.Variables, Logs: orPtr(in.LogsConfigOverride, p.LogsConfig)}
 	if r.Pipeline != nil {
 		return b, st, pipelineSources(&b, r.Pipeline)
 	}

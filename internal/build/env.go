@@ -74,6 +74,7 @@ func (r *run) ownVariables() []buildspec.Variable {
 			set("CODEBUILD_SHARD_COUNT", strconv.Itoa(part.Shards))
 		}
 	}
+	out = append(out, r.rec.Settings.Variables...)
 	set("CODEBUILD_LOG_PATH", aws.ToString(b.Logs.StreamName))
 	if r.s.cfg.BuildURL != nil {
 		set("CODEBUILD_BUILD_URL", r.s.cfg.BuildURL(*b.Id))

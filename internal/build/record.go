@@ -9,6 +9,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/codebuild/types"
 
+	"github.com/conveyor-cd/conveyor/internal/buildspec"
 	"github.com/conveyor-cd/conveyor/internal/pipeline"
 	"github.com/conveyor-cd/conveyor/internal/queue"
 	"github.com/conveyor-cd/conveyor/internal/store"
@@ -32,6 +33,7 @@ type settings struct {
 	Artifacts []types.ProjectArtifacts `json:"artifacts,omitempty"` // primary first; the shape of a build lacks path, name and packaging
 	Logs      *types.LogsConfig        `json:"logs,omitempty"`
 	Batch     *BatchPart               `json:"batch,omitempty"`
+	Variables []buildspec.Variable     `json:"variables,omitempty"`
 }
 
 // Pipeline is what a pipeline's action adds to a build: its artifacts take the place of the project's own source and

@@ -90,6 +90,8 @@ type Request struct {
 	OnFinish *queue.Job
 	// Pipeline, when set, gives the build a pipeline's artifacts instead of the project's own source and artifacts.
 	Pipeline *Pipeline
+	// Variables are the build service's own about what started the build: nothing replaces them.
+	Variables []buildspec.Variable
 	// Commands, when set, is what to run instead of a project's buildspec: Input names no project then, Pipeline is the
 	// one that the build belongs to, and Key must be set.
 	Commands *Commands

@@ -14,6 +14,7 @@ type bitbucketEvent struct {
 	Actor struct {
 		Nickname    string `json:"nickname"`
 		DisplayName string `json:"display_name"`
+		AccountID   string `json:"account_id"`
 	} `json:"actor"`
 	Push struct {
 		Changes []struct {
@@ -71,7 +72,8 @@ func receiveBitbucket(event string, body []byte) (Delivery, error) {
 	return Delivery{Events: []Event{{
 		Kind: kind, Repository: e.Repository.FullName, Name: p.Destination.Branch.Name, Before: p.Destination.Commit.Hash,
 		After: p.Source.Commit.Hash, Actor: e.actor(), PullRequest: strconv.FormatInt(p.ID, 10), Source: p.Source.Branch.Name,
-		Fork: p.Source.Repository == nil || p.Source.Repository.FullName != e.Repository.FullName,
+		Fork:    p.Source.Repository == nil || p.Source.Repository.FullName != e.Repository.FullName,
+		ActorID: e.Actor.AccountID, Merged: kind == trigger.PullRequestClosed,
 	}}}, nil
 }
 
@@ -94,6 +96,7 @@ func (e bitbucketEvent) push() Delivery {
 			before = c.Old.Target.Hash
 		}
 		if p, ok := pushed(e.Repository.FullName, ref, before, c.New.Target.Hash, e.actor()); ok {
+			p.ActorID = e.Actor.AccountID
 			d.Events = append(d.Events, p)
 		}
 	}

@@ -67,7 +67,7 @@ func receiveBitbucketServer(event string, body []byte) (Delivery, error) {
 	return Delivery{Events: []Event{{
 		Kind: kind, Repository: p.To.Repository.name(), Name: p.To.Name, Before: p.To.Commit, After: p.From.Commit, Actor: e.Actor.Name,
 		PullRequest: strconv.FormatInt(p.ID, 10), Source: p.From.Name, HeadRef: fmt.Sprintf("refs/pull-requests/%d/from", p.ID),
-		Fork: p.From.Repository.name() != p.To.Repository.name(),
+		Fork: p.From.Repository.name() != p.To.Repository.name(), Merged: kind == trigger.PullRequestClosed,
 	}}}, nil
 }
 

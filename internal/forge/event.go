@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/conveyor-cd/conveyor/internal/trigger"
@@ -25,11 +26,15 @@ type Event struct {
 	Before string `json:"before,omitempty"`
 	After  string `json:"after,omitempty"`
 	Actor  string `json:"actor,omitempty"` // the user's name at the forge
+	// ActorID is what the forge calls the user for good.
+	ActorID string `json:"actorId,omitempty"`
 
 	PullRequest string `json:"pullRequest,omitempty"` // its number
 	Source      string `json:"source,omitempty"`      // the branch a pull request comes from
 	HeadRef     string `json:"headRef,omitempty"`     // the ref at the forge that leads to its newest commit; "" when there is none
 	Fork        bool   `json:"fork,omitempty"`        // it comes from another repository
+	Reopened    bool   `json:"reopened,omitempty"`    // rather than opened
+	Merged      bool   `json:"merged,omitempty"`      // rather than closed without
 }
 
 // Delivery is one request of a forge.
@@ -148,6 +153,14 @@ func orNone(id string) string {
 		return ""
 	}
 	return id
+}
+
+// numbered is the text of a number that stands for something; "" when there is none.
+func numbered(id int64) string {
+	if id == 0 {
+		return ""
+	}
+	return strconv.FormatInt(id, 10)
 }
 
 // pushed is the event of a ref that moved; ok is false for refs that are neither branch nor tag, and for deletions, which

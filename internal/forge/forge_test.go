@@ -281,11 +281,13 @@ func events(kind forge.Kind) []forge.Event {
 	pull := func(k trigger.Kind, fork bool) forge.Event {
 		return forge.Event{Kind: k, Repository: name, Name: "main", Before: before, After: after, Actor: "ada", PullRequest: "7", Source: "feature/x", HeadRef: head, Fork: fork}
 	}
+	closed := pull(trigger.PullRequestClosed, false)
+	closed.Merged = true
 	return []forge.Event{
 		{Kind: trigger.BranchPushed, Repository: name, Name: "feature/x", Before: older, After: tip, Actor: "ada"},
 		{Kind: trigger.BranchPushed, Repository: name, Name: "new", After: tip, Actor: "ada"},
 		{Kind: trigger.TagPushed, Repository: name, Name: "v1", After: tip, Actor: "ada"},
-		pull(trigger.PullRequestOpened, false), pull(trigger.PullRequestUpdated, false), pull(trigger.PullRequestClosed, false), pull(trigger.PullRequestOpened, true),
+		pull(trigger.PullRequestOpened, false), pull(trigger.PullRequestUpdated, false), closed, pull(trigger.PullRequestOpened, true),
 	}
 }
 

@@ -15,14 +15,20 @@ type githubPush struct {
 	Repository struct {
 		FullName string `json:"full_name"`
 	} `json:"repository"`
-	Sender struct {
-		Login string `json:"login"`
-	} `json:"sender"`
+	Sender githubUser `json:"sender"`
 }
+
+type githubUser struct {
+	Login string `json:"login"`
+	ID    int64  `json:"id"`
+}
+
+func (u githubUser) id() string { return numbered(u.ID) }
 
 func (p githubPush) delivery() Delivery {
 	var d Delivery
 	if e, ok := pushed(p.Repository.FullName, p.Ref, p.Before, p.After, p.Sender.Login); ok {
+		e.ActorID = p.Sender.id()
 		d.Events = []Event{e}
 	}
 	return d
@@ -33,15 +39,14 @@ type githubPull struct {
 	Action      string `json:"action"`
 	Number      int64  `json:"number"`
 	PullRequest struct {
-		Head githubSide `json:"head"`
-		Base githubSide `json:"base"`
+		Head   githubSide `json:"head"`
+		Base   githubSide `json:"base"`
+		Merged bool       `json:"merged"`
 	} `json:"pull_request"`
 	Repository struct {
 		FullName string `json:"full_name"`
 	} `json:"repository"`
-	Sender struct {
-		Login string `json:"login"`
-	} `json:"sender"`
+	Sender githubUser `json:"sender"`
 }
 
 type githubSide struct {
@@ -68,7 +73,8 @@ func (p githubPull) delivery() Delivery {
 	return Delivery{Events: []Event{{
 		Kind: kind, Repository: p.Repository.FullName, Name: base.Ref, Before: base.SHA, After: head.SHA, Actor: p.Sender.Login,
 		PullRequest: strconv.FormatInt(p.Number, 10), Source: head.Ref, HeadRef: fmt.Sprintf("refs/pull/%d/head", p.Number),
-		Fork: head.Repo == nil || head.Repo.FullName != p.Repository.FullName,
+		Fork:    head.Repo == nil || head.Repo.FullName != p.Repository.FullName,
+		ActorID: p.Sender.id(), Reopened: p.Action == "reopened", Merged: p.PullRequest.Merged,
 	}}}
 }
 

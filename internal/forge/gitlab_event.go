@@ -15,11 +15,13 @@ type gitlabEvent struct {
 	After   string `json:"after"`
 	Commit  string `json:"checkout_sha"` // of an annotated tag: the commit it names
 	User    string `json:"user_username"`
+	UserID  int64  `json:"user_id"`
 	Project struct {
 		Path string `json:"path_with_namespace"`
 	} `json:"project"`
 	UserOf struct {
 		Name string `json:"username"`
+		ID   int64  `json:"id"`
 	} `json:"user"`
 	Attributes struct {
 		IID           int64  `json:"iid"`
@@ -47,6 +49,7 @@ func receiveGitLab(body []byte) (Delivery, error) {
 			after = e.Commit
 		}
 		if p, ok := pushed(e.Project.Path, e.Ref, e.Before, after, e.User); ok {
+			p.ActorID = numbered(e.UserID)
 			return Delivery{Events: []Event{p}}, nil
 		}
 	case "merge_request":
@@ -71,6 +74,7 @@ func (e gitlabEvent) mergeRequest() Delivery {
 	return Delivery{Events: []Event{{
 		Kind: kind, Repository: e.Project.Path, Name: a.Target, After: a.LastCommit.ID, Actor: e.UserOf.Name,
 		PullRequest: strconv.FormatInt(a.IID, 10), Source: a.Source, HeadRef: fmt.Sprintf("refs/merge-requests/%d/head", a.IID),
-		Fork: a.SourceProject != a.TargetProject,
+		Fork:    a.SourceProject != a.TargetProject,
+		ActorID: numbered(e.UserOf.ID), Reopened: a.Action == "reopen", Merged: a.Action == "merge",
 	}}}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codebuild/types"
 
 	"github.com/conveyor-cd/conveyor/internal/build"
+	"github.com/conveyor-cd/conveyor/internal/build/remote"
 )
 
 // CreateProject makes a build project.
@@ -187,7 +188,11 @@ func completeLogs(p *types.Project) {
 
 // DeleteProject forgets a project, by name or ARN. Its builds stay.
 func (s *Service) DeleteProject(ctx context.Context, in *sdk.DeleteProjectInput) (*sdk.DeleteProjectOutput, error) {
-	if err := s.builds.DeleteProject(ctx, build.ProjectName(*in.Name)); err != nil {
+	name := build.ProjectName(*in.Name)
+	if err := s.Remotes.DeleteWebhook(ctx, name); err != nil && !errors.Is(err, remote.ErrNoWebhook) {
+		return nil, exception(err)
+	}
+	if err := s.builds.DeleteProject(ctx, name); err != nil {
 		return nil, exception(err)
 	}
 	return &sdk.DeleteProjectOutput{}, nil
@@ -198,6 +203,9 @@ func (s *Service) BatchGetProjects(ctx context.Context, in *sdk.BatchGetProjects
 	out := &sdk.BatchGetProjectsOutput{Projects: []types.Project{}, ProjectsNotFound: []string{}}
 	for _, name := range in.Names {
 		p, err := s.builds.Project(ctx, build.ProjectName(name))
+		if err == nil {
+			err = s.hooked(ctx, &p)
+		}
 		switch {
 		case errors.Is(err, build.ErrNoProject):
 			out.ProjectsNotFound = append(out.ProjectsNotFound, name)

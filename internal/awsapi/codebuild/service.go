@@ -60,6 +60,9 @@ func (s *Service) API() awsapi.API {
 		awsapi.Handle(s.BatchGetBuildBatches),
 		awsapi.Handle(s.ListBuildBatches),
 		awsapi.Handle(s.ListBuildBatchesForProject),
+		awsapi.Handle(s.CreateWebhook),
+		awsapi.Handle(s.UpdateWebhook),
+		awsapi.Handle(s.DeleteWebhook),
 		awsapi.Handle(s.ImportSourceCredentials),
 		awsapi.Handle(s.ListSourceCredentials),
 		awsapi.Handle(s.DeleteSourceCredentials),
@@ -90,6 +93,9 @@ func exception(err error) error {
 	if e, ok := errors.AsType[*build.LimitError](err); ok {
 		return &types.AccountLimitExceededException{Message: aws.String(e.Message)}
 	}
+	if e, ok := errors.AsType[*remote.ForgeError](err); ok {
+		return &types.OAuthProviderException{Message: aws.String(e.Message)}
+	}
 	switch {
 	case errors.Is(err, build.ErrNoProject):
 		return &types.ResourceNotFoundException{Message: aws.String("Project cannot be found: " + detail(err))}
@@ -99,6 +105,10 @@ func exception(err error) error {
 		return &types.ResourceNotFoundException{Message: aws.String("Build batch cannot be found: " + detail(err))}
 	case errors.Is(err, build.ErrProjectExists):
 		return &types.ResourceAlreadyExistsException{Message: aws.String("Project already exists: " + detail(err))}
+	case errors.Is(err, remote.ErrNoWebhook):
+		return &types.ResourceNotFoundException{Message: aws.String("Webhook cannot be found: the project has none")}
+	case errors.Is(err, remote.ErrWebhookExists):
+		return &types.ResourceAlreadyExistsException{Message: aws.String("Webhook already exists for the project " + detail(err))}
 	case errors.Is(err, remote.ErrCredentialExists):
 		return &types.ResourceAlreadyExistsException{Message: aws.String("Source credentials exist already for " + detail(err) + "; give shouldOverwrite to replace them")}
 	case errors.Is(err, remote.ErrNoCredential):

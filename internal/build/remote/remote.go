@@ -1,10 +1,12 @@
-// Package remote is what builds have to do with forges and other Git servers: the credentials they sign in with, and the
-// repositories they clone, by way of mirrors that are kept.
+// Package remote is what builds have to do with forges and other Git servers: the credentials they sign in with, the
+// repositories they clone, by way of mirrors that are kept, and the webhooks that start them.
 package remote
 
 import (
 	"context"
 	"log/slog"
+
+	"golang.org/x/sync/semaphore"
 
 	"github.com/conveyor-cd/conveyor/internal/build"
 	"github.com/conveyor-cd/conveyor/internal/connection"
@@ -30,12 +32,21 @@ type Options struct {
 	Box         secret.Sealer
 	Secrets     build.Secrets
 	Roles       Permitter
+	PublicURL   string
 	Forge       forge.Options
 	Log         *slog.Logger // nil discards
 }
 
-// Service signs in and fetches. Its methods may be called from many goroutines.
-type Service struct{ o Options }
+// Service signs in, fetches, and starts builds of what forges post. It is the HTTP handler of that. Its methods may be called
+// from many goroutines.
+type Service struct {
+	o      Options
+	builds Builds
+	jobs   Jobs
+	bodies *semaphore.Weighted // how many are read at one time
+}
+
+const maxBodies = 4
 
 var _ build.Remotes = (*Service)(nil)
 
@@ -44,5 +55,5 @@ func New(o Options) *Service {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Service{o}
+	return &Service{o: o, bodies: semaphore.NewWeighted(maxBodies)}
 }

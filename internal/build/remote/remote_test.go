@@ -32,6 +32,7 @@ import (
 // world is a forge with the repository acme/site, whose git asks for the password t0ken.
 type world struct {
 	t           *testing.T
+	st          store.Store
 	dir         string
 	connections *connection.Store
 	remotes     *remote.Service
@@ -59,7 +60,7 @@ func (everybody) Permit(context.Context, string, string) error { return nil }
 
 func newWorld(t *testing.T, st store.Store) *world {
 	t.Helper()
-	w := &world{t: t, dir: t.TempDir()}
+	w := &world{t: t, st: st, dir: t.TempDir()}
 	data := t.TempDir()
 	must := func(err error) {
 		t.Helper()
@@ -88,7 +89,8 @@ func newWorld(t *testing.T, st store.Store) *world {
 	w.connections = connection.New(st, box, connection.Options{})
 	w.remotes = remote.New(remote.Options{
 		Store: st, Connections: w.connections, Mirrors: mirrors, Runner: runner, Box: box, Roles: everybody{},
-		Secrets: secretTexts{"arn:aws:secretsmanager:us-east-1:000000000000:secret:git": `{"ServerType":"GITHUB_ENTERPRISE","AuthType":"PERSONAL_ACCESS_TOKEN","Token":"t0ken"}`},
+		PublicURL: "http://127.0.0.1:4566",
+		Secrets:   secretTexts{"arn:aws:secretsmanager:us-east-1:000000000000:secret:git": `{"ServerType":"GITHUB_ENTERPRISE","AuthType":"PERSONAL_ACCESS_TOKEN","Token":"t0ken"}`},
 	})
 	return w
 }
