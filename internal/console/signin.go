@@ -102,12 +102,14 @@ type person struct {
 	Root    bool   `json:"root"`
 	Region  string `json:"region"`
 	Account string `json:"account"`
-	URL     string `json:"url"`
+	// Database is the kind of database the server keeps its state in.
+	Database string `json:"database"`
+	URL      string `json:"url"`
 }
 
 func (h *Handler) who(w http.ResponseWriter, _ *http.Request, s session) {
 	p := s.key.Principal
-	answer(w, http.StatusOK, person{ARN: p.Arn, Name: p.Name, Root: p.Root, Region: h.Place.Region, Account: h.Place.Account, URL: h.PublicURL})
+	answer(w, http.StatusOK, person{ARN: p.Arn, Name: p.Name, Root: p.Root, Region: h.Place.Region, Account: h.Place.Account, Database: string(h.Store.Dialect()), URL: h.PublicURL})
 }
 
 func (h *Handler) signOut(w http.ResponseWriter, r *http.Request, s session) {

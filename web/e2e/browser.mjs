@@ -9,18 +9,28 @@ export const language = process.env.WALK_LANGUAGE ?? 'en';
 export const pictures = join(process.env.WALK_PICTURES || new URL('../screenshots', import.meta.url).pathname, language);
 const patience = 30_000;
 
-/** The texts of a language, from the very files the console has them from. */
+/** The texts of a language, from the very files the console has them from. Parts may use the same name for texts of their
+ * own: such a name is of no use to the walk. */
 function texts() {
   const folder = new URL('../src/i18n/', import.meta.url);
   const read = (name) => readFileSync(new URL(name, folder), 'utf8');
   const evaluate = (text, pattern) => Function(`return ${pattern.exec(text)[1]}`)();
   const common = evaluate(read(`${language}.ts`), /export const \w+[^=]*= (\{[\s\S]*\});/);
   const parts = readdirSync(folder).filter((name) => /^[a-z-]{3,}\.ts$/.test(name));
-  return Object.assign(common, ...parts.map((name) => evaluate(read(name), /vocabulary\((\{[\s\S]*\})\);/)[language]));
+  const all = new Map();
+  for (const part of [common, ...parts.map((name) => evaluate(read(name), /vocabulary\((\{[\s\S]*\})\);/)[language])]) {
+    for (const [name, text] of Object.entries(part)) all.set(name, (all.get(name) ?? new Set()).add(text));
+  }
+  return all;
 }
 
 const words = texts();
-export const t = (key, values = {}) => words[key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
+
+export function t(key, values = {}) {
+  const [text, ...others] = words.get(key) ?? [];
+  assert.ok(text && !others.length, `the name ${key} stands for ${others.length + (text ? 1 : 0)} texts`);
+  return text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
+}
 
 function chromiumPath() {
   const found = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((p) => existsSync(p));

@@ -37,6 +37,10 @@ async function places(site, pull) {
     object: `/conveyor/buckets/${site}?object=index.html`,
     access: `/conveyor/buckets/${site}?tab=access`,
     insights: '/conveyor/insights',
+    settings: '/conveyor/settings',
+    policies: '/conveyor/settings/policies',
+    user: '/conveyor/settings/users/mina',
+    server: '/conveyor/settings/server',
     missing: '/conveyor/no/such/page',
   };
 }

@@ -116,6 +116,23 @@ async function edit() {
   await stage('Approval').locator('.action').nth(1).waitFor();
 }
 
+/** A person gets an access key, whose secret is shown once, and a policy that allows what they need. */
+async function administer() {
+  await nav(t('settings'));
+  await button(t('createUser')).click();
+  await dialog().getByLabel(t('name')).fill('mina');
+  await dialog().getByRole('button', { name: t('create'), exact: true }).click();
+  await page.getByRole('link', { name: 'mina', exact: true }).click();
+  await button(t('createKey')).click();
+  await dialog().getByText(t('secretOnce')).waitFor();
+  await dialog().getByRole('button', { name: t('close'), exact: true }).last().click();
+  await button(t('attachPolicy'), false).click();
+  await page.getByRole('option', { name: 'AWSCodePipeline_ReadOnlyAccess', exact: true }).click();
+  await page.getByRole('row').filter({ hasText: 'AWSCodePipeline_ReadOnlyAccess' }).waitFor();
+  await button(t('decide')).click();
+  await page.getByRole('row').filter({ hasText: 's3:GetObject' }).getByText(t('implicitDeny')).waitFor();
+}
+
 async function openPipeline() {
   await nav(t('pipelines'));
   await page.getByRole('link', { name: site, exact: true }).click();
@@ -187,6 +204,9 @@ async function theScenario() {
 
   step('edit');
   await edit();
+
+  step('administer');
+  await administer();
 }
 
 try {

@@ -16,6 +16,7 @@ import { say, useFlash } from './flash';
 import { useWords } from './i18n';
 import { remember, remembered } from './remember';
 
+const Settings = lazy(() => import('./pages/settings'));
 const SignIn = lazy(() => import('./pages/sign-in'));
 const Pipelines = lazy(() => import('./pages/pipelines'));
 const Pipeline = lazy(() => import('./pages/pipeline'));
@@ -116,6 +117,9 @@ export function Shell() {
         <Route path="/buckets" element={<Buckets />} />
         <Route path="/buckets/:name" element={<Bucket />} />
         <Route path="/insights" element={<Insights />} />
+        <Route path="/settings" element={<Settings />} />
+        <Route path="/settings/:part" element={<Settings />} />
+        <Route path="/settings/:part/:name" element={<Settings />} />
         <Route path="*" element={<Box variant="h1">{t('notFound')}</Box>} />
       </Routes>
     </Suspense>
@@ -143,6 +147,7 @@ export function Shell() {
             items={[
               { type: 'section-group', title: t('deliver'), items: [{ type: 'link', text: t('pipelines'), href: '/' }, { type: 'link', text: t('deployments'), href: '/deployments' }, { type: 'link', text: t('buckets'), href: '/buckets' }, { type: 'link', text: t('insights'), href: '/insights' }] },
               { type: 'section-group', title: t('develop'), items: [{ type: 'link', text: t('repositories'), href: '/repositories' }, { type: 'link', text: t('builds'), href: '/builds' }, { type: 'link', text: t('testReports'), href: '/reports' }] },
+              { type: 'section-group', title: t('administer'), items: [{ type: 'link', text: t('settings'), href: '/settings' }] },
             ]}
           />
         }

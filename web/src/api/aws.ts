@@ -69,19 +69,18 @@ export async function refusal(res: Response): Promise<AwsError> {
   }
 }
 
-export async function aws<K extends keyof Services, Op extends OpName<Services[K]> & string>(
-  service: K,
-  op: Op,
-  input: In<Services[K], Op>,
-  signal?: AbortSignal,
-): Promise<Out<Services[K], Op>> {
+/** call sends input to an operation, by its target. */
+export async function call<T>(target: string, input: unknown, signal?: AbortSignal): Promise<T> {
   const res = await fetch(`${here}aws`, {
     method: 'POST',
-    headers: { 'content-type': 'application/x-amz-json-1.1', 'x-amz-target': `${targets[service]}.${op}` },
+    headers: { 'content-type': 'application/x-amz-json-1.1', 'x-amz-target': target },
     body: JSON.stringify(input),
     signal,
   });
   if (!res.ok) throw await refusal(res);
   const text = await res.text();
-  return (text ? JSON.parse(text) : {}) as Out<Services[K], Op>;
+  return (text ? JSON.parse(text) : {}) as T;
 }
+
+export const aws = <K extends keyof Services, Op extends OpName<Services[K]> & string>(service: K, op: Op, input: In<Services[K], Op>, signal?: AbortSignal) =>
+  call<Out<Services[K], Op>>(`${targets[service]}.${op}`, input, signal);

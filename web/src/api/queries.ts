@@ -1,4 +1,4 @@
-import { keepPreviousData, queryOptions } from '@tanstack/react-query';
+import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query';
 import { aws, here, refusal } from './aws';
 import { get } from './early';
 import { listBuckets } from './s3';
@@ -52,11 +52,14 @@ export const definitionQ = (name: string) =>
 export const stateQ = (name: string) =>
   queryOptions({ queryKey: ['pipeline', name, 'state'], queryFn: ({ signal }) => aws('codepipeline', 'GetPipelineState', { name }, signal) });
 
+/** The executions of a pipeline, newest first, as many pages of them as were asked for. */
 export const executionsQ = (pipelineName: string) =>
-  queryOptions({
+  infiniteQueryOptions({
     queryKey: ['pipeline', pipelineName, 'executions'],
-    queryFn: async ({ signal }) =>
-      (await aws('codepipeline', 'ListPipelineExecutions', { pipelineName, maxResults: 50 }, signal)).pipelineExecutionSummaries ?? [],
+    initialPageParam: undefined as string | undefined,
+    queryFn: ({ signal, pageParam }) => aws('codepipeline', 'ListPipelineExecutions', { pipelineName, maxResults: 50, nextToken: pageParam }, signal),
+    getNextPageParam: (page) => page.nextToken,
+    select: ({ pages }) => pages.flatMap((page) => page.pipelineExecutionSummaries ?? []),
   });
 
 export const actionsQ = (pipelineName: string, pipelineExecutionId?: string) =>

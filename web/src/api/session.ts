@@ -8,6 +8,7 @@ export interface Person {
   root: boolean;
   region: string;
   account: string;
+  database: string;
   url: string;
 }
 

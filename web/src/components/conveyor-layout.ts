@@ -43,3 +43,12 @@ function statusOf(a?: ActionState): string {
   if (latest?.token && latest.status === 'InProgress') return 'Waiting';
   return latest?.status ?? 'Idle';
 }
+
+/** unmet is the condition of a stage that holds an execution up, if one does: it can be overridden. */
+export function unmet(stage: StageState): { type: 'BEFORE_ENTRY' | 'ON_SUCCESS'; execution: string } | undefined {
+  const holds = (status?: string) => status === 'InProgress' || status === 'Failed';
+  const entering = stage.inboundExecution ?? stage.latestExecution;
+  if (holds(stage.beforeEntryConditionState?.latestExecution?.status)) return { type: 'BEFORE_ENTRY', execution: entering?.pipelineExecutionId ?? '' };
+  if (holds(stage.onSuccessConditionState?.latestExecution?.status)) return { type: 'ON_SUCCESS', execution: stage.latestExecution?.pipelineExecutionId ?? '' };
+  return undefined;
+}

@@ -3,7 +3,7 @@ import ButtonDropdown from '@cloudscape-design/components/button-dropdown';
 import Icon from '@cloudscape-design/components/icon';
 import { Fragment } from 'react';
 import { useWords } from '../i18n';
-import { layout, type ActionState, type Card, type Definition, type State, type Station } from './conveyor-layout';
+import { layout, unmet, type ActionState, type Card, type Definition, type State, type Station } from './conveyor-layout';
 import { LinkTo } from './link-to';
 import { Status } from './status';
 import './conveyor.css';
@@ -14,6 +14,7 @@ export interface Wishes {
   gate: (stage: string, open: boolean) => void;
   retry: (stage: string, execution: string, all: boolean) => void;
   rollback: (stage: string) => void;
+  override: (stage: string, execution: string, condition: 'BEFORE_ENTRY' | 'ON_SUCCESS') => void;
 }
 
 /** The stages of a pipeline from left to right, on a phone from top to bottom, with gates between them. */
@@ -50,6 +51,12 @@ function Stage({ station, wishes }: { station: Station; wishes: Wishes }) {
   const { name, status, state } = station;
   const execution = state.latestExecution?.pipelineExecutionId ?? '';
   const shut = state.inboundTransitionState?.enabled === false ? state.inboundTransitionState : undefined;
+  const condition = unmet(state);
+  const does: Record<string, () => void> = {
+    all: () => wishes.retry(name, execution, true),
+    rollback: () => wishes.rollback(name),
+    override: () => condition && wishes.override(name, condition.execution, condition.type),
+  };
   return (
     <li className={`stage stage-${status}`}>
       <div className="stage-head">
@@ -64,8 +71,9 @@ function Stage({ station, wishes }: { station: Station; wishes: Wishes }) {
           items={[
             { id: 'all', text: t('retryAll'), disabled: status !== 'Failed' },
             { id: 'rollback', text: t('rollback'), disabled: !execution },
+            { id: 'override', text: t('overrideCondition'), disabled: !condition },
           ]}
-          onItemClick={(e) => (e.detail.id === 'all' ? wishes.retry(name, execution, true) : wishes.rollback(name))}
+          onItemClick={(e) => does[e.detail.id]?.()}
         />
       </div>
       {shut && <div className="small warn">{t('closedBecause', { reason: shut.disabledReason ?? '–' })}</div>}

@@ -54,9 +54,9 @@ function Variables({ value, onChange }: Props) {
   const list = value.variables ?? [];
   const set = (i: number, part: Partial<(typeof list)[number]>) => onChange({ ...value, variables: list.map((v, n) => (n === i ? { ...v, ...part } : v)) });
   return (
-    <Container header={<Header variant="h2" actions={<Button onClick={() => onChange({ ...value, variables: [...list, { name: '' }] })}>{t('addVariable')}</Button>}>{t('pipelineVariables')}</Header>}>
+    <Container header={<Header variant="h2" actions={<Button onClick={() => onChange({ ...value, variables: [...list, { name: '' }] })}>{t('declareVariable')}</Button>}>{t('pipelineVariables')}</Header>}>
       <SpaceBetween size="s">
-        {!list.length && <span>{t('noVariables')}</span>}
+        {!list.length && <span>{t('noneDeclared')}</span>}
         {list.map((v, i) => (
           <div className="row" key={i}>
             <FormField label={t('name')}><Input value={v.name ?? ''} onChange={(e) => set(i, { name: e.detail.value.trim() })} /></FormField>

@@ -84,12 +84,12 @@ function Rules(p: { condition: Condition; results: readonly ('FAIL' | 'SKIP' | '
   }
   return (
     <SpaceBetween size="s">
-      {!rules.length && <span>{t('noRules')}</span>}
+      {!rules.length && <span>{t('withoutRules')}</span>}
       {rules.length > 0 && <FormField label={t('result')}><Select selectedOption={results.find((o) => o.value === p.condition.result) ?? null} options={results} onChange={(e) => p.onChange({ ...p.condition, result: e.detail.selectedOption.value as Result })} /></FormField>}
       {rules.map((rule, i) => (
         <RuleFields key={i} rule={rule} types={p.types} onChange={(r) => p.onChange({ ...p.condition, rules: r ? rules.with(i, r) : rules.toSpliced(i, 1) })} />
       ))}
-      <Button iconName="add-plus" onClick={add}>{t('addRule')}</Button>
+      <Button iconName="add-plus" onClick={add}>{t('newRule')}</Button>
     </SpaceBetween>
   );
 }
@@ -102,7 +102,7 @@ function RuleFields({ rule, types, onChange }: { rule: Rule; types: RuleType[]; 
     <Container header={<Header variant="h3" actions={<Button variant="icon" iconName="remove" ariaLabel={`${t('remove')}: ${rule.name}`} onClick={() => onChange()} />}>{rule.name}</Header>}>
       <SpaceBetween size="s">
         <div className="pair">
-          <FormField label={t('ruleName')}><Input value={rule.name ?? ''} onChange={(e) => onChange({ ...rule, name: e.detail.value.trim() })} /></FormField>
+          <FormField label={t('nameOfRule')}><Input value={rule.name ?? ''} onChange={(e) => onChange({ ...rule, name: e.detail.value.trim() })} /></FormField>
           <FormField label={t('rule')}>
             <Select selectedOption={{ value: typeName(rule.ruleTypeId), label: rule.ruleTypeId?.provider }} options={options} onChange={(e) => onChange({ ...rule, ruleTypeId: types.find((x) => typeName(x.id) === e.detail.selectedOption.value)?.id, configuration: {} })} />
           </FormField>

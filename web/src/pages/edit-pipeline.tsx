@@ -83,7 +83,7 @@ function Editor({ name, arn, newest, onReopen }: Props) {
           </SpaceBetween>
         }
       >
-        {t('editTitle', { name })}
+        {t('editorTitle', { name })}
       </Header>
       {!may('codepipeline:UpdatePipeline') && <Alert type="info">{t('readOnly', { action: 'codepipeline:UpdatePipeline' })}</Alert>}
       {overtaken && <Alert type="warning">{t('changed', { n: newest.version ?? 0 })}</Alert>}

@@ -11,7 +11,7 @@ import SpaceBetween from '@cloudscape-design/components/space-between';
 import Spinner from '@cloudscape-design/components/spinner';
 import Table from '@cloudscape-design/components/table';
 import Tabs from '@cloudscape-design/components/tabs';
-import { useQuery } from '@tanstack/react-query';
+import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useNavigate, useParams } from 'react-router';
 import { aws, type Out } from '../api/aws';
@@ -42,7 +42,7 @@ export default function Pipeline() {
   const go = useNavigate();
   const definition = useQuery(definitionQ(name));
   const state = useQuery(stateQ(name));
-  const runs = useQuery(executionsQ(name));
+  const runs = useInfiniteQuery(executionsQ(name));
   const [picked, setPicked] = useState<string[]>([]);
   const [asked, setAsked] = useState<Asked>();
   const current = picked.at(-1) ?? runs.data?.[0]?.pipelineExecutionId;
@@ -65,6 +65,8 @@ export default function Pipeline() {
     retry: (stageName, pipelineExecutionId, all) =>
       void aws('codepipeline', 'RetryStageExecution', { pipelineName: name, stageName, pipelineExecutionId, retryMode: all ? 'ALL_ACTIONS' : 'FAILED_ACTIONS' }).catch(complain),
     rollback: (stage) => setAsked({ kind: 'rollback', stage }),
+    override: (stageName, pipelineExecutionId, conditionType) =>
+      void aws('codepipeline', 'OverrideStageCondition', { pipelineName: name, stageName, pipelineExecutionId, conditionType }).catch(complain),
   };
   const closing = { pipeline: name, onClose: () => setAsked(undefined) };
   return (
@@ -101,7 +103,7 @@ export default function Pipeline() {
       <Tabs
         ariaLabel={name}
         tabs={[
-          { id: 'executions', label: t('executions'), content: <Runs runs={runs.data} picked={picked} current={current} onPick={setPicked} pipeline={name} /> },
+          { id: 'executions', label: t('executions'), content: <Runs runs={runs.data} more={runs.hasNextPage ? () => void runs.fetchNextPage() : undefined} loading={runs.isFetchingNextPage} picked={picked} current={current} onPick={setPicked} pipeline={name} /> },
           { id: 'why', label: t('why'), content: <Why explanation={explanation.data} /> },
           { id: 'timeline', label: t('timeline'), content: <Timeline items={actions.data ?? []} /> },
           { id: 'variables', label: t('variables'), content: <Variables actions={actions.data ?? []} /> },
@@ -126,7 +128,7 @@ const triggers: Record<string, 'manual' | 'created' | 'rolledBack'> = {
   AutomatedRollback: 'rolledBack',
 };
 
-function Runs(p: { runs: Run[]; picked: string[]; current?: string; pipeline: string; onPick: (ids: string[]) => void }) {
+function Runs(p: { runs: Run[]; more?: () => void; loading: boolean; picked: string[]; current?: string; pipeline: string; onPick: (ids: string[]) => void }) {
   const { t, at, duration } = useWords();
   const chosen = p.runs.filter((r) => p.picked.includes(r.pipelineExecutionId ?? ''));
   const [later, earlier] = chosen.map((r) => r.pipelineExecutionId ?? '');
@@ -151,6 +153,7 @@ function Runs(p: { runs: Run[]; picked: string[]; current?: string; pipeline: st
           { id: 'duration', header: t('duration'), cell: (r) => duration((r.lastUpdateTime ?? 0) - (r.startTime ?? 0)) },
         ]}
       />
+      {p.more && <Box textAlign="center"><Button loading={p.loading} onClick={p.more}>{t('olderRuns')}</Button></Box>}
       {earlier && later ? <Differences pipeline={p.pipeline} earlier={earlier} later={later} /> : p.runs.length > 1 && <Box color="text-body-secondary">{t('compareHint')}</Box>}
     </SpaceBetween>
   );
