@@ -141,7 +141,7 @@ func connectionListCommand() *cobra.Command {
 		names := map[string]string{}
 		for _, n := range o.Connections {
 			names[n.ID] = n.Name
-			fmt.Fprintf(w, "connection\t%s\t%s\t%s %s\t%s\n", n.Name, n.Status, n.Software, n.Endpoint, n.ARN)
+			fmt.Fprintf(w, "connection\t%s\t%s\t%s %s\t%s\n", n.Name, n.Status, n.Software, n.Endpoint, strings.TrimSpace(n.ARN+" "+n.Problem))
 		}
 		for _, h := range o.Webhooks {
 			state := map[bool]string{true: "registered", false: "not registered"}[h.Registered]

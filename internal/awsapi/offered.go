@@ -80,7 +80,7 @@ var nothing = map[string][]string{
 	"events": {"ListApiDestinations", "ListConnections", "ListEventBuses", "TestEventPattern"},
 	"iam": {
 		"CreateAccountAlias", "DeleteAccountAlias", "GetAccessKeyLastUsed", "GetAccountSummary", "GetContextKeysForCustomPolicy", "ListAccountAliases",
-		"ListGroups", "ListPolicies", "ListRoles", "ListUsers", "SimulateCustomPolicy",
+		"ListGroups", "ListPolicies", "ListRoles", "ListUsers", "ListVirtualMFADevices", "SimulateCustomPolicy",
 	},
 	"lambda":         {"ListFunctions"},
 	"logs":           {"DescribeLogGroups", "StartLiveTail"},

@@ -28,6 +28,8 @@ type Status string
 const (
 	Pending   Status = "PENDING"
 	Available Status = "AVAILABLE"
+	// Errored: the forge takes its credentials no more. It is used all the same, and AVAILABLE again once it works.
+	Errored Status = "ERROR"
 )
 
 // Errors of Store; test with errors.Is.
@@ -51,6 +53,7 @@ type Connection struct {
 	Software forge.Kind `json:"software,omitempty"`
 	Endpoint string     `json:"endpoint,omitempty"`
 	Login    string     `json:"login,omitempty"`
+	Problem  string     `json:"problem,omitempty"` // why it is ERROR
 	Created  time.Time  `json:"created"`
 }
 
@@ -104,12 +107,12 @@ type row struct {
 	sealed string
 }
 
-const selectConnection = `SELECT id, service, name, provider, host_id, status, software, endpoint, login, credentials, created FROM connections `
+const selectConnection = `SELECT id, service, name, provider, host_id, status, software, endpoint, login, problem, credentials, created FROM connections `
 
 func scan(r interface{ Scan(...any) error }) (row, error) {
 	var c row
 	var created int64
-	err := r.Scan(&c.ID, &c.Service, &c.Name, &c.Provider, &c.HostID, &c.Status, &c.Software, &c.Endpoint, &c.Login, &c.sealed, &created)
+	err := r.Scan(&c.ID, &c.Service, &c.Name, &c.Provider, &c.HostID, &c.Status, &c.Software, &c.Endpoint, &c.Login, &c.Problem, &c.sealed, &created)
 	c.Created = store.FromMicros(created)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = ErrNotFound
@@ -253,9 +256,9 @@ func (s *Store) Authorize(ctx context.Context, id string, a Authorization) (Conn
 	if c.sealed, err = s.box.Seal(text, connectionTags(id)); err != nil {
 		return Connection{}, err
 	}
-	c.Status, c.Software, c.Endpoint, c.Login = Available, a.Software, a.Endpoint, login
+	c.Status, c.Software, c.Endpoint, c.Login, c.Problem = Available, a.Software, a.Endpoint, login, ""
 	err = s.db.InTx(ctx, func(tx store.Tx) error {
-		n, err := tx.Exec(ctx, `UPDATE connections SET status = $2, software = $3, endpoint = $4, login = $5, credentials = $6 WHERE id = $1`,
+		n, err := tx.Exec(ctx, `UPDATE connections SET status = $2, software = $3, endpoint = $4, login = $5, credentials = $6, problem = '' WHERE id = $1`,
 			id, string(c.Status), string(c.Software), c.Endpoint, c.Login, c.sealed)
 		if err == nil && n == 0 {
 			err = ErrNotFound
@@ -319,7 +322,8 @@ func (s *Store) softwareTags(ctx context.Context, c Connection) (string, error) 
 	return "", nil
 }
 
-// Forge opens the forge of a connection. ErrNotFound, ErrPending.
+// Forge opens the forge of a connection. Its methods report ErrRefused, and the connection is ERROR then, when it does not take
+// the credentials. ErrNotFound, ErrPending.
 func (s *Store) Forge(ctx context.Context, id string) (forge.Forge, error) {
 	c, err := s.read(ctx, id)
 	if err != nil {
@@ -328,6 +332,16 @@ func (s *Store) Forge(ctx context.Context, id string) (forge.Forge, error) {
 	if c.sealed == "" {
 		return nil, ErrPending
 	}
+	f, err := s.open(c)
+	if err != nil {
+		return nil, err
+	}
+	return watched{f, s, c}, nil
+}
+
+// open opens the forge of a connection, or finds it open.
+func (s *Store) open(c row) (forge.Forge, error) {
+	id := c.ID
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if o := s.known[id]; o.sealed == c.sealed {

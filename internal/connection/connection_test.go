@@ -93,3 +93,67 @@ func TestIDOf(t *testing.T) {
 		}
 	}
 }
+
+// TestCredentialsThatEnd: a connection whose token was revoked is ERROR and says why, and AVAILABLE again when the token is
+// taken again, or another one is given.
+func TestCredentialsThatEnd(t *testing.T) {
+	sqltest.Each(t, func(t *testing.T, st store.Store) {
+		for _, kind := range forge.Kinds() {
+			d := forgetest.New(kind, "t0ken")
+			defer d.Server.Close()
+			d.Add("acme/site", d.Server.URL+"/acme/site.git", map[string]string{"main": strings.Repeat("a", 40)})
+			ctx, s := t.Context(), newStore(t, st, t.TempDir())
+			c, err := s.Create(ctx, connection.Connection{Service: "codeconnections", Name: "x", Provider: "GitHub"}, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			authorize := func(token string) {
+				t.Helper()
+				a := connection.Authorization{Endpoint: d.Server.URL, Software: kind, Credentials: forge.Credentials{Token: token}}
+				if _, err := s.Authorize(ctx, c.ID, a); err != nil {
+					t.Fatal(err)
+				}
+			}
+			takes := func(token string) {
+				d.Lock()
+				defer d.Unlock()
+				d.Token = token
+			}
+			uses := func(repository string) error {
+				t.Helper()
+				f, err := s.Forge(ctx, c.ID)
+				if err != nil {
+					t.Fatal(err)
+				}
+				_, err = f.Head(ctx, repository, "main")
+				return err
+			}
+			is := func(status connection.Status) {
+				t.Helper()
+				if got, err := s.Get(ctx, c.ID); err != nil || got.Status != status || (got.Problem != "") != (status == connection.Errored) {
+					t.Errorf("%s: %+v, %v, want %s", kind, got, err, status)
+				}
+			}
+			authorize("t0ken")
+			if err := uses("acme/other"); !errors.Is(err, forge.ErrNotFound) || errors.Is(err, connection.ErrRefused) {
+				t.Errorf("%s: %v", kind, err)
+			}
+			is(connection.Available)
+			takes("another")
+			if err := uses("acme/site"); !errors.Is(err, connection.ErrRefused) || !errors.Is(err, forge.ErrDenied) {
+				t.Errorf("%s: %v", kind, err)
+			}
+			is(connection.Errored)
+			takes("t0ken")
+			if err := uses("acme/site"); err != nil {
+				t.Errorf("%s: %v", kind, err)
+			}
+			is(connection.Available)
+			takes("another")
+			_ = uses("acme/site")
+			is(connection.Errored)
+			authorize("another")
+			is(connection.Available)
+		}
+	})
+}

@@ -67,7 +67,7 @@ func (s *Store) MoveHost(ctx context.Context, id, endpoint string) error {
 			return ErrNotFound
 		}
 		// Credentials go where they were meant to go, never to another host.
-		_, err = tx.Exec(ctx, `UPDATE connections SET status = $2, credentials = '', software = '', endpoint = '', login = '' WHERE host_id = $1 AND endpoint <> $3`,
+		_, err = tx.Exec(ctx, `UPDATE connections SET status = $2, credentials = '', software = '', endpoint = '', login = '', problem = '' WHERE host_id = $1 AND endpoint <> $3`,
 			id, string(Pending), endpoint)
 		return err
 	})

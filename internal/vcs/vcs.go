@@ -121,6 +121,15 @@ type ClientError struct{ Program, Said string }
 
 func (e *ClientError) Error() string { return e.Program + " says: " + e.Said }
 
+// transient is what clients say, in the C locale, when a server was not there, was too busy, or cut them off. A name that is
+// not known is not among it: most often it is misspelt.
+var transient = regexp.MustCompile(`(?i)connection (refused|reset|timed out)|operation timed out|network is unreachable|no route to host|` +
+	`couldn't connect to server|empty reply from server|early eof|unexpected disconnect|transfer closed|recv failure|` +
+	`returned error: (429|5\d\d)|http error (429|5\d\d)|\b(e000111|e120108|e175012)\b|http/2 stream .* was not closed cleanly`)
+
+// Transient tells whether trying again later may help.
+func (e *ClientError) Transient() bool { return transient.MatchString(e.Said) }
+
 // ErrTooLarge says that a repository is larger than it may be.
 var ErrTooLarge = errors.New("it is larger than this server takes")
 

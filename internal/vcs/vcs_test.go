@@ -220,3 +220,26 @@ func TestClientsThatAreMissingSlowOrGreedy(t *testing.T) {
 		t.Errorf("greedy: %v", err)
 	}
 }
+
+// TestTransient: what clients say when trying again helps, and what they say when it does not.
+func TestTransient(t *testing.T) {
+	for said, want := range map[string]bool{
+		"fatal: unable to access 'http://127.0.0.1:9/x/': Failed to connect to 127.0.0.1 port 9 after 0 ms: Couldn't connect to server":       true,
+		"fatal: unable to access 'https://git.example.com/x/': The requested URL returned error: 503":                                         true,
+		"error: RPC failed; HTTP 429 curl 22 The requested URL returned error: 429":                                                           true,
+		"fatal: unable to access 'https://git.example.com/x/': Recv failure: Connection reset by peer":                                        true,
+		"ssh: connect to host git.example.com port 22: Connection timed out":                                                                  true,
+		"fetch-pack: unexpected disconnect while reading sideband packet\nfatal: early EOF":                                                   true,
+		"svn: E170013: Unable to connect to a repository at URL 'svn://127.0.0.1:9'\nsvn: E000111: Can't connect to host: Connection refused": true,
+		"abort: HTTP Error 502: Bad Gateway": true,
+		"fatal: unable to access 'https://git.exmaple.com/x/': Could not resolve host: git.exmaple.com": false,
+		"remote: Repository not found.\nfatal: repository 'https://git.example.com/x/' not found":       false,
+		"fatal: Authentication failed for 'https://git.example.com/x/'":                                 false,
+		"fatal: unable to access 'https://git.example.com/x/': The requested URL returned error: 403":   false,
+		"abort: HTTP Error 404: Not Found":                                                              false,
+	} {
+		if got := (&vcs.ClientError{Program: "git", Said: said}).Transient(); got != want {
+			t.Errorf("%q: %v", said, got)
+		}
+	}
+}

@@ -160,6 +160,8 @@ func (s *Sources) failure(err error, what string) (action.Result, error) {
 		return action.Fail(pipeline.PermissionError, "Could not fetch %s. %s", what, hosts), nil
 	case errors.Is(err, gitrepo.ErrNoRef) || errors.Is(err, vcs.ErrNoRevision):
 		return action.Fail(pipeline.RevisionUnavailable, "Could not find the revision in %s: %v.", what, err), nil
+	case isClient && client.Transient():
+		return nil, fmt.Errorf("fetch %s: %w", what, client)
 	case isClient:
 		return action.Fail(pipeline.JobFailed, "Could not fetch %s: %v", what, client), nil
 	case errors.Is(err, vcs.ErrTooLarge):

@@ -50,6 +50,9 @@ func (p connectionSource) Start(ctx context.Context, job action.Job) (action.Res
 			c[keyConnection], c[keyConnection]), nil
 	case errors.Is(err, connection.ErrNotFound):
 		return action.Fail(pipeline.ConfigurationError, "The connection %s does not exist. Make one with aws codeconnections create-connection, or name another in %s.", c[keyConnection], keyConnection), nil
+	case errors.Is(err, connection.ErrRefused):
+		return action.Fail(pipeline.PermissionError, "Could not fetch %s: %v. Give the connection new credentials: conveyor connection authorize %s --token-file FILE",
+			what, err, c[keyConnection]), nil
 	case err != nil:
 		return p.failure(err, what)
 	}

@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"io"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -321,6 +322,40 @@ func TestAPendingConnectionSaysWhatToDo(t *testing.T) {
 }
 
 // Nothing of a login is ever on a command line, where every user of the machine can read it.
+func TestARevokedTokenSaysWhatToDo(t *testing.T) {
+	w := newWorld(t)
+	w.double.Lock()
+	w.double.Token = "another"
+	w.double.Unlock()
+	job := w.job("CodeStarSourceConnection", map[string]string{"ConnectionArn": w.arn, "FullRepositoryId": "acme/site", "BranchName": "main"})
+	result, err := w.provider("CodeStarSourceConnection").Start(t.Context(), job)
+	failed, ok := result.(action.Failed)
+	if err != nil || !ok || failed.Code != pipeline.PermissionError || !strings.Contains(failed.Message, "conveyor connection authorize "+w.arn) {
+		t.Errorf("%+v, %v", result, err)
+	}
+}
+
+// TestAServerThatIsAwayIsTriedAgain: an error makes the queue run the action again; a result would be its end.
+func TestAServerThatIsAwayIsTriedAgain(t *testing.T) {
+	w := newWorld(t)
+	away := httptest.NewServer(http.NotFoundHandler())
+	away.Close()
+	result, err := w.provider("ConveyorGit").Start(t.Context(), w.job("ConveyorGit", map[string]string{"ConveyorUrl": away.URL + "/site.git", "BranchName": "main"}))
+	if err == nil || result != nil {
+		t.Errorf("%+v, %v", result, err)
+	}
+	w.double.Lock()
+	w.double.Broken = 1
+	w.double.Unlock()
+	job := w.job("CodeStarSourceConnection", map[string]string{"ConnectionArn": w.arn, "FullRepositoryId": "acme/site", "BranchName": "main"})
+	if result, err := w.provider("CodeStarSourceConnection").Start(t.Context(), job); err == nil || result != nil {
+		t.Errorf("%+v, %v", result, err)
+	}
+	if result, err := w.provider("CodeStarSourceConnection").Start(t.Context(), job); err != nil {
+		t.Errorf("%+v, %v", result, err)
+	}
+}
+
 func TestCredentialsAreNotOnCommandLines(t *testing.T) {
 	w := newWorld(t)
 	bin, log := t.TempDir(), filepath.Join(t.TempDir(), "log")

@@ -38,7 +38,10 @@ var services = map[string]func(op string) bool{
 		return true
 	},
 	"iam": func(op string) bool {
-		for _, noun := range []string{"User", "Role", "AccessKey", "InstanceProfilesForRole", "Policy", "Policies", "Group", "AccountSummary"} {
+		if op == "ListServiceSpecificCredentials" {
+			return true
+		}
+		for _, noun := range []string{"User", "Role", "AccessKey", "InstanceProfilesForRole", "Policy", "Policies", "Group", "AccountSummary", "SSHPublicKeys", "MFADevices", "SigningCertificates", "DeleteLoginProfile"} {
 			if strings.Contains(op, noun) && !strings.Contains(op, "Service") && !strings.Contains(op, "SAML") {
 				return true
 			}

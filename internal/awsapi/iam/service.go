@@ -60,6 +60,8 @@ func (s *Service) API() awsapi.QueryAPI {
 		awsapi.Handle(s.SimulatePrincipalPolicy), awsapi.Handle(s.SimulateCustomPolicy),
 		awsapi.Handle(s.GetContextKeysForPrincipalPolicy), awsapi.Handle(s.GetContextKeysForCustomPolicy),
 		awsapi.Handle(s.GetAccessKeyLastUsed), awsapi.Handle(s.GetAccountSummary),
+		awsapi.Handle(s.ListSSHPublicKeys), awsapi.Handle(s.ListMFADevices), awsapi.Handle(s.ListVirtualMFADevices), awsapi.Handle(s.DeleteLoginProfile),
+		awsapi.Handle(s.ListSigningCertificates), awsapi.Handle(s.ListServiceSpecificCredentials),
 		awsapi.Handle(s.CreateAccountAlias), awsapi.Handle(s.DeleteAccountAlias), awsapi.Handle(s.ListAccountAliases),
 	).Instead("Passwords, MFA devices, certificates, instance profiles and identity providers do not exist here: give people access keys and roles.").
 		About(awsapi.About{Members: aboutMembers, Resources: s.resources, Conditions: conditions})

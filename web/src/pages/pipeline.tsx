@@ -13,7 +13,7 @@ import Table from '@cloudscape-design/components/table';
 import Tabs from '@cloudscape-design/components/tabs';
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
-import { useNavigate, useParams } from 'react-router';
+import { useNavigate, useParams, useSearchParams } from 'react-router';
 import { aws, type Out } from '../api/aws';
 import { actionsQ, definitionQ, executionsQ, explainQ, stateQ, type Explanation } from '../api/queries';
 import { downloadURL } from '../api/s3';
@@ -43,7 +43,8 @@ export default function Pipeline() {
   const definition = useQuery(definitionQ(name));
   const state = useQuery(stateQ(name));
   const runs = useInfiniteQuery(executionsQ(name));
-  const [picked, setPicked] = useState<string[]>([]);
+  const linked = useSearchParams()[0].get('execution'); // as statuses on commits are
+  const [picked, setPicked] = useState<string[]>(linked ? [linked] : []);
   const [asked, setAsked] = useState<Asked>();
   const current = picked.at(-1) ?? runs.data?.[0]?.pipelineExecutionId;
   const explanation = useQuery(explainQ(name, current));
