@@ -9,7 +9,7 @@ import (
 	"github.com/conveyor-cd/conveyor/internal/store"
 )
 
-// ErrRefused: the forge does not take the connection's credentials any more. It is a forge.ErrDenied, too.
+// ErrRefused says that the forge does not take the connection's credentials any more. It is a forge.ErrDenied, too.
 var ErrRefused = errors.New("the forge does not accept the credentials of the connection any more")
 
 // watched is the forge of a connection. It notes when the forge takes the credentials no more, and when it does again.
