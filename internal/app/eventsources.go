@@ -111,6 +111,9 @@ func (r *rooms) alarmTransition(ctx context.Context, tx store.Tx, before, after 
 
 // buildChanged tells of a build's phases that have ended and of its state.
 func (r *rooms) buildChanged(ctx context.Context, tx store.Tx, c build.Change) error {
+	if err := r.remotes.Changed(ctx, tx, c); err != nil {
+		return err
+	}
 	about := aboutBuild(&c.Build)
 	var list []event.Event
 	add := func(kind string, at *time.Time, detail members) {

@@ -10,6 +10,6 @@ import (
 func (r *rooms) openRemotes(db store.Store, secrets build.Secrets) {
 	r.remotes = remote.New(remote.Options{
 		Store: db, Connections: r.elsewhere.connections, Mirrors: r.elsewhere.mirrors, Runner: r.elsewhere.runner, Box: r.box,
-		Secrets: secrets, Roles: r.identities, PublicURL: r.config.PublicURL, Log: r.log.With("room", "remotes"),
+		Secrets: secrets, Roles: r.identities, PublicURL: r.config.PublicURL, Region: r.config.Region, Log: r.log.With("room", "remotes"),
 	})
 }

@@ -13,6 +13,7 @@ type Change struct {
 	Build types.Build
 	State bool // the build's status is new
 	Ended []types.BuildPhase
+	Group string // the build's identifier in its batch; "" outside one
 }
 
 // tell hands on what is new: the phases after the first told ones that have ended, and whether the status changed.
@@ -22,6 +23,9 @@ func (s *Service) tell(ctx context.Context, tx store.Tx, st settings, b *types.B
 	}
 	n := ended(b)
 	c := Change{Build: *b, State: state, Ended: b.Phases[min(told, n):n]}
+	if st.Batch != nil {
+		c.Group = st.Batch.Identifier
+	}
 	if !c.State && len(c.Ended) == 0 {
 		return nil
 	}

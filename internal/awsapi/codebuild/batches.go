@@ -59,6 +59,9 @@ func checkBatchConfig(field string, c *types.ProjectBuildBatchConfig) error {
 	if n := c.TimeoutInMins; n != nil && (*n < 5 || *n > 2160) {
 		return build.Invalidf("%s: timeoutInMins must be from 5 to 2160, not %d", field, *n)
 	}
+	if c.BatchReportMode == types.BatchReportModeTypeReportAggregatedBatch {
+		return build.Invalidf("%s: batchReportMode REPORT_AGGREGATED_BATCH is not supported by this server, where every build of a batch reports; use REPORT_INDIVIDUAL_BUILDS", field)
+	}
 	r := c.Restrictions
 	switch {
 	case r == nil:

@@ -57,15 +57,16 @@ func serve(t *testing.T, st store.Store) (*sdk.Client, string) {
 		Store: st, Queue: q, Runner: runner, Place: build.Place{Region: "us-east-1", Account: "000000000000"}, Log: log,
 	})
 	builds.Register(q)
-	if err := q.Start(ctx); err != nil {
-		t.Fatal(err)
-	}
-	mux := awsapi.NewMux(awsapi.MuxOptions{Verifier: awsapi.NewVerifier(oneKey{}, awsapi.Place{})})
 	box, err := secret.Open(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
 	remotes := remote.New(remote.Options{Store: st, Box: box, Connections: connection.New(st, box, connection.Options{})})
+	remotes.Serve(builds, q)
+	if err := q.Start(ctx); err != nil {
+		t.Fatal(err)
+	}
+	mux := awsapi.NewMux(awsapi.MuxOptions{Verifier: awsapi.NewVerifier(oneKey{}, awsapi.Place{})})
 	mux.Add(codebuild.New(st, builds, codebuild.Options{Remotes: remotes}).API())
 	server := httptest.NewServer(mux)
 	t.Cleanup(func() {
@@ -592,4 +593,35 @@ func TestBatches(t *testing.T) {
 		_, err = c.StopBuildBatch(ctx, &sdk.StopBuildBatchInput{Id: &id})
 		is(t, "stop what is gone", err, "ResourceNotFoundException", id)
 	})
+}
+
+func TestWhatIsNotThere(t *testing.T) {
+	ctx := context.Background()
+	c, _ := serve(t, sqltest.SQLite(t))
+	made, err := c.CreateProject(ctx, project("site"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := &sdk.UpdateProjectVisibilityInput{ProjectArn: made.Project.Arn, ProjectVisibility: types.ProjectVisibilityTypePrivate}
+	if out, err := c.UpdateProjectVisibility(ctx, seen); err != nil || out.ProjectVisibility != types.ProjectVisibilityTypePrivate {
+		t.Errorf("%+v, %v", out, err)
+	}
+	seen.ProjectVisibility = types.ProjectVisibilityTypePublicRead
+	_, err = c.UpdateProjectVisibility(ctx, seen)
+	is(t, "a public project", err, "InvalidInputException", "PUBLIC_READ is not supported")
+	_, err = c.CreateFleet(ctx, &sdk.CreateFleetInput{Name: aws.String("f1"), BaseCapacity: aws.Int32(1), ComputeType: types.ComputeTypeBuildGeneral1Small, EnvironmentType: types.EnvironmentTypeLinuxContainer})
+	is(t, "a fleet", err, "InvalidInputException", "fleets are not supported")
+	if list, err := c.ListFleets(ctx, &sdk.ListFleetsInput{}); err != nil || len(list.Fleets) != 0 {
+		t.Errorf("%+v, %v", list, err)
+	}
+	if got, err := c.BatchGetFleets(ctx, &sdk.BatchGetFleetsInput{Names: []string{"f1"}}); err != nil || len(got.FleetsNotFound) != 1 {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if list, err := c.ListSharedProjects(ctx, &sdk.ListSharedProjectsInput{}); err != nil || len(list.Projects) != 0 {
+		t.Errorf("%+v, %v", list, err)
+	}
+	_, err = c.CreateWebhook(ctx, &sdk.CreateWebhookInput{ProjectName: aws.String("site")})
+	is(t, "a webhook of nothing", err, "InvalidInputException", "needs a source at a forge")
+	_, err = c.UpdateWebhook(ctx, &sdk.UpdateWebhookInput{ProjectName: aws.String("site")})
+	is(t, "no webhook", err, "ResourceNotFoundException", "Webhook cannot be found")
 }

@@ -33,6 +33,7 @@ type Options struct {
 	Secrets     build.Secrets
 	Roles       Permitter
 	PublicURL   string
+	Region      string // in the names of statuses
 	Forge       forge.Options
 	Log         *slog.Logger // nil discards
 }

@@ -25,6 +25,7 @@ type Builds interface {
 	Project(ctx context.Context, name string) (types.Project, error)
 	Start(ctx context.Context, tx store.Tx, r build.Request) (types.Build, error)
 	StartBatch(ctx context.Context, tx store.Tx, r build.BatchRequest) (types.BuildBatch, error)
+	Get(ctx context.Context, idOrARN string) (types.Build, error)
 }
 
 // Jobs is what webhooks need of the queue. Implemented by *queue.Queue.
@@ -45,6 +46,7 @@ const (
 // Serve gives webhooks the builds they start. Call it before the queue starts.
 func (s *Service) Serve(b Builds, q Jobs) {
 	s.builds, s.jobs = b, q
+	q.Handle(jobStatus, s.tellStatus, queue.Options{Workers: 2, MaxAttempts: statusTries})
 	q.Handle(jobEvents, s.takeEvents, queue.Options{Workers: 2, MaxAttempts: endlessly})
 }
 

@@ -124,7 +124,11 @@ func (s *Service) CreateWebhook(ctx context.Context, project string, w types.Web
 	if !build.IsRemote(p.Source.Type) {
 		return w, build.Invalidf("a webhook needs a source at a forge, and that of %s is of type %s; to build a hosted repository's pushes make a rule of EventBridge whose target is the project", project, p.Source.Type)
 	}
-	f, at, err := s.forge(ctx, p.Source)
+	find := s.forge
+	if aws.ToBool(w.ManualCreation) { // whoever registers it sees to it that it can be reached
+		find = s.signedIn
+	}
+	f, at, err := find(ctx, p.Source)
 	if err != nil {
 		return w, err
 	}
@@ -291,16 +295,21 @@ var kinds = map[types.SourceType]forge.Kind{
 	types.SourceTypeGithub: forge.GitHub, types.SourceTypeGitlab: forge.GitLab, types.SourceTypeGitlabSelfManaged: forge.GitLab, types.SourceTypeBitbucket: forge.Bitbucket,
 }
 
-// forge is the forge that a source lies at, nil when there is nothing to sign in there with, and where the source is there.
+// forge is signedIn for a forge that is to post to this server.
 func (s *Service) forge(ctx context.Context, src *types.ProjectSource) (forge.Forge, place, error) {
+	if location := aws.ToString(src.Location); isLoopback(s.o.PublicURL) && !isLoopback(location) {
+		return nil, place{}, &ForgeError{fmt.Sprintf("The server of %s cannot reach this one at %s: set --public-url to an address that it can reach", location, s.o.PublicURL)}
+	}
+	return s.signedIn(ctx, src)
+}
+
+// signedIn is the forge that a source lies at, nil when there is nothing to sign in there with, and where the source is there.
+func (s *Service) signedIn(ctx context.Context, src *types.ProjectSource) (forge.Forge, place, error) {
 	location := aws.ToString(src.Location)
 	at := place{Kind: kinds[src.Type], Repository: RepositoryName(location)}
 	u, err := url.Parse(location)
 	if err != nil || !strings.HasPrefix(u.Scheme, "http") {
 		return nil, at, build.Invalidf("a webhook needs a source with an https:// address, and %s has none", location)
-	}
-	if isLoopback(s.o.PublicURL) && !isLoopback(location) {
-		return nil, at, &ForgeError{fmt.Sprintf("%s cannot reach this server at %s: set --public-url to an address that it can reach", u.Host, s.o.PublicURL)}
 	}
 	g, ok, err := s.auth(ctx, src)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -27,6 +28,7 @@ import (
 type started struct {
 	w       *world
 	batches int
+	build   atomic.Pointer[types.Build]
 	builds  chan build.Request
 }
 
@@ -48,6 +50,8 @@ func (s *started) StartBatch(ctx context.Context, tx store.Tx, r build.BatchRequ
 	_, err := s.Start(ctx, tx, r.Request)
 	return types.BuildBatch{}, err
 }
+
+func (s *started) Get(context.Context, string) (types.Build, error) { return *s.build.Load(), nil }
 
 // hooked is a world whose webhooks start builds.
 func hooked(t *testing.T, st store.Store) (*world, *started) {
@@ -213,4 +217,35 @@ func TestWebhookMistakes(t *testing.T) {
 	if made, err := w.remotes.CreateWebhook(ctx, "site", types.Webhook{ManualCreation: aws.Bool(true)}); err != nil || made.Secret == nil {
 		t.Errorf("registered by hand: %+v, %v", made, err)
 	}
+}
+
+func TestCommitsShowHowBuildsStand(t *testing.T) {
+	w, s := hooked(t, sqltest.SQLite(t))
+	src := w.source(types.SourceTypeGithubEnterprise, nil)
+	src.ReportBuildStatus = aws.Bool(true)
+	b := types.Build{Id: aws.String("site:1"), ProjectName: aws.String("site"), Source: &src, ResolvedSourceVersion: aws.String(w.main), BuildStatus: types.StatusTypeInProgress}
+	tell := func(change build.Change, want string) {
+		t.Helper()
+		now := b
+		s.build.Store(&now)
+		change.Build = b
+		err := w.st.InTx(t.Context(), func(tx store.Tx) error { return w.remotes.Changed(t.Context(), tx, change) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		for end := time.Now().Add(60 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+			w.double.Lock()
+			list := w.double.Repos["acme/site"].Statuses
+			w.double.Unlock()
+			if n := len(list); n > 0 && list[n-1].State == want && list[n-1].Commit == w.main {
+				return
+			}
+			if time.Now().After(end) {
+				t.Fatalf("the commit shows %+v, want %s", list, want)
+			}
+		}
+	}
+	tell(build.Change{Ended: []types.BuildPhase{{PhaseType: types.BuildPhaseTypeDownloadSource}}}, "pending")
+	b.BuildStatus, b.BuildComplete = types.StatusTypeSucceeded, true
+	tell(build.Change{State: true}, "success")
 }
