@@ -37,7 +37,8 @@ WHAT IT RUNS ON
   nothing in the working tree is touched. --git hands the repository itself over, too, for git describe and the like.
 
 WHAT IS DIFFERENT FROM A SERVER
-  Manual approvals ask in the terminal; --yes approves them. S3 deploy actions write to buckets that exist for this run.
+  Commands run on this machine, with the tools it has; --build-runner container runs them in the project's image, when a
+  Docker or Podman engine answers. Manual approvals ask in the terminal; --yes approves them. S3 deploy actions write to buckets that exist for this run.
   Roles, regions, encryption keys and triggers of the pipeline are left out. Parameters and secrets do not exist: give
   their variables with --env. --env counts for every build and every Commands action, over the project's variables.
 
@@ -73,6 +74,7 @@ const (
 type runFlags struct {
 	localrun.Options
 	env, variables, parameters, sources []string
+	runner                              string
 	asJSON, verbose                     bool
 }
 
@@ -100,6 +102,7 @@ func runCommand() *cobra.Command {
 	flags.StringArrayVar(&f.parameters, "parameter", nil, "template parameter `NAME=VALUE` (may be repeated)")
 	flags.StringArrayVar(&f.Only, "only", nil, "run only this `stage`, after the sources (may be repeated)")
 	flags.BoolVar(&f.Yes, "yes", false, "approve what waits for approval")
+	flags.StringVar(&f.runner, "build-runner", config.RunnerHost, "`place` where builds run: host, container, or auto, as the server's setting of that name")
 	flags.BoolVar(&f.History, "git", false, "hand .git over to builds, too")
 	flags.BoolVar(&f.asJSON, "json", false, "print what happens as JSON, one object a line")
 	flags.BoolVar(&f.verbose, "verbose", false, "print what the rooms of the server log, too")
@@ -194,12 +197,10 @@ func (f *runFlags) withServer(ctx context.Context, plan *localrun.Plan) (err err
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(temp)) }()
-	c, err := config.Defaults()
+	c, err := config.Of(map[string]string{"data": filepath.Join(temp, "data"), "listen": "127.0.0.1:0", "build-runner": f.runner})
 	if err != nil {
 		return err
 	}
-	c.MoveTo(filepath.Join(temp, "data"))
-	c.Listen, c.PublicURL = "127.0.0.1:0", "http://127.0.0.1:0"
 	log := slog.New(slog.DiscardHandler)
 	if f.verbose {
 		log = c.Logger()

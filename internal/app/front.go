@@ -16,6 +16,7 @@ import (
 	"github.com/conveyor-cd/conveyor/internal/topichost"
 	"github.com/conveyor-cd/conveyor/internal/webpage"
 	"github.com/conveyor-cd/conveyor/internal/website"
+	"github.com/conveyor-cd/conveyor/internal/workerhost"
 )
 
 // front shares the one public port among everything that is served. Requests are told apart by what each kind of client
@@ -31,6 +32,7 @@ type front struct {
 	forges      http.Handler             // what forges post, below forgehost.Prefix
 	buildHooks  http.Handler             // what forges post that starts builds, below remote.Prefix
 	connections http.Handler             // below codeconnections.Prefix
+	workers     http.Handler             // see workerhost.Matches
 	topics      http.Handler             // see topichost.Wants
 	approvals   http.Handler             // below approvallink.Prefix
 	websites    http.Handler             // by host, or below website.Prefix
@@ -69,6 +71,8 @@ func (f *front) pick(r *http.Request) http.Handler {
 		return f.connections
 	case eventhost.Matches(r, isClient(r)):
 		return f.events
+	case workerhost.Matches(r, isClient(r)):
+		return f.workers
 	case isWebhook(r):
 		return f.webhooks
 	case r.Method == http.MethodPost && strings.HasPrefix(path, forgehost.Prefix) && !isClient(r):

@@ -55,6 +55,7 @@ import (
 	"github.com/conveyor-cd/conveyor/internal/topic/post"
 	"github.com/conveyor-cd/conveyor/internal/topichost"
 	"github.com/conveyor-cd/conveyor/internal/website"
+	"github.com/conveyor-cd/conveyor/internal/workerhost"
 )
 
 // rooms are the opened services of one server.
@@ -92,6 +93,7 @@ type rooms struct {
 	topics       *topic.Store
 	signer       *post.Signer
 	topicPages   *topichost.Host
+	workers      *workerhost.Handler
 	links        *approvallink.Links
 	approvals    *approvalhost.Host
 	watching     sync.WaitGroup     // what runs beside the queue
@@ -190,6 +192,7 @@ func openRooms(ctx context.Context, c config.Config, o options, seat *seat, db s
 	r.webhooks = hookhost.New(r.flow, hookhost.Options{Log: log.With("room", "webhooks")})
 	r.topicPages = &topichost.Host{Topics: r.topics, Signer: r.signer, Verifier: verifier, Authorizer: authorizer, Log: log.With("room", "topics")}
 	r.approvals = &approvalhost.Host{Links: r.links, Approvals: r.flow, Users: identities, Authorizer: authorizer, Log: log.With("room", "approvals")}
+	r.workers = workerhost.New(workerhost.Options{Builds: r.builds, Store: db, Verifier: verifier, Authorizer: authorizer, Place: place, Log: log.With("room", "workers")})
 	r.console, err = console.New(console.Options{
 		Store: db, Keys: identities, Verifier: verifier, Authorizer: authorizer, Pipelines: r.flow, Events: r.events, Logs: r.logs, Repositories: r.repositories,
 		API: r.api, Explain: r.explain, ExplainAt: explain.Prefix, S3: r.s3, Place: place, PublicURL: c.PublicURL, Log: log.With("room", "console"),
@@ -344,6 +347,7 @@ func (r *rooms) begin(ctx context.Context) error {
 	r.endWatching = cancel
 	r.identities.Watch(watching)
 	r.watching.Go(func() { r.builds.Watch(watching) })
+	r.workers.Watch(watching)
 	r.watching.Go(func() { r.sweep(watching) })
 	if _, alone := r.config.SQLite(); !alone {
 		r.watching.Go(func() { r.look(watching) })
@@ -419,7 +423,7 @@ func closeWithin(limit time.Duration, closeRoom func(context.Context) error) fun
 func (r *rooms) front(h *health) http.Handler {
 	return &front{
 		health: h, connections: r.elsewhere.handler, forges: r.elsewhere.host, explain: r.explain, events: r.eventHost, api: r.api, isAPI: r.api.Matches, git: r.git, webhooks: r.webhooks, buildHooks: r.remotes,
-		topics: r.topicPages, approvals: r.approvals, websites: sandboxed(r.websites), isWebsite: r.websites.Wants,
+		topics: r.topicPages, workers: r.workers, approvals: r.approvals, websites: sandboxed(r.websites), isWebsite: r.websites.Wants,
 		console: r.console, s3: sandboxed(r.s3),
 	}
 }

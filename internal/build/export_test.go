@@ -13,3 +13,6 @@ func (s *Service) WatchOnce(ctx context.Context) error { return s.watch(ctx) }
 
 // SetDiskEvery has the disks of builds watched more often.
 func (s *Service) SetDiskEvery(d time.Duration) { s.diskEvery = d }
+
+// SetLease changes how long a worker may be out of reach.
+func (s *Service) SetLease(d time.Duration) { s.lease = d }

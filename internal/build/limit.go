@@ -44,13 +44,16 @@ func mustWait(ctx context.Context, tx store.Tx, p types.Project, number int64) (
 	return waiting > 0 || admitted >= int64(*p.ConcurrentBuildLimit), nil
 }
 
-// enqueue gives a build its job.
-func (s *Service) enqueue(ctx context.Context, tx store.Tx, project, id string) error {
+// enqueue gives a build its job, or offers it to the workers whose labels it asks for.
+func (s *Service) enqueue(ctx context.Context, tx store.Tx, b *types.Build, id string) error {
+	if labels := remoteLabels(b); len(labels) > 0 {
+		return s.offer(ctx, tx, id, labels)
+	}
 	payload, err := json.Marshal(runPayload{ID: id})
 	if err != nil {
 		return err
 	}
-	_, err = s.cfg.Queue.Enqueue(ctx, tx, queue.Job{Kind: JobKind, Payload: payload, Group: project, Key: id})
+	_, err = s.cfg.Queue.Enqueue(ctx, tx, queue.Job{Kind: JobKind, Payload: payload, Group: *b.ProjectName, Key: id})
 	return err
 }
 
@@ -97,8 +100,12 @@ func (s *Service) admit(ctx context.Context, tx store.Tx, name string, p *types.
 		if err != nil {
 			break
 		}
-		if _, err = tx.Exec(ctx, `UPDATE builds SET waiting = 0 WHERE id = $1`, id); err == nil {
-			err = s.enqueue(ctx, tx, name, id)
+		if _, err = tx.Exec(ctx, `UPDATE builds SET waiting = 0 WHERE id = $1`, id); err != nil {
+			break
+		}
+		var rec record
+		if rec, err = load(ctx, tx, id); err == nil {
+			err = s.enqueue(ctx, tx, &rec.Build, id)
 		}
 	}
 	return err

@@ -23,13 +23,15 @@ type Roles interface {
 }
 
 // role is what the build works under: the project's service role, or, for a pipeline's commands, that of their action.
-func (r *run) role() iam.Service {
-	s := iam.Service{Role: aws.ToString(r.rec.Build.ServiceRole), Name: "codebuild.amazonaws.com"}
-	if OfPipeline(r.rec.ID) {
+func (r *run) role() iam.Service { return roleOf(r.s.cfg.Place, r.rec) }
+
+func roleOf(place Place, rec record) iam.Service {
+	s := iam.Service{Role: aws.ToString(rec.Build.ServiceRole), Name: "codebuild.amazonaws.com"}
+	if OfPipeline(rec.ID) {
 		s.Name = "codepipeline.amazonaws.com"
 	}
 	if s.Role != "" && !strings.HasPrefix(s.Role, "arn:") {
-		s.Role = "arn:aws:iam::" + r.s.cfg.Place.Account + ":role/" + s.Role
+		s.Role = "arn:aws:iam::" + place.Account + ":role/" + s.Role
 	}
 	return s
 }

@@ -177,7 +177,7 @@ func (r *run) provision(ctx context.Context) error {
 	n := r.needs()
 	r.log.Printf("%s", r.s.cfg.Runner.Notice(n))
 	if r.attempt > 1 {
-		r.log.Printf("The server stopped while this build was running; the build starts again from the beginning (attempt %d)", r.attempt)
+		r.log.Printf("The server or worker stopped that this build was running on; the build starts again from the beginning (attempt %d)", r.attempt)
 	}
 	// Preparing ends other attempts of the build, so it must be for the attempt that counts.
 	if err := r.again(ctx, func() error { return store.CheckGuard(ctx, r.s.cfg.Store) }); err != nil {

@@ -56,6 +56,8 @@ type Config struct {
 	// Roles, when set, gives builds credentials of their service role for the server at Endpoint.
 	Roles    Roles
 	Endpoint string
+	// Away is set on a worker, whose store is not the one that others look at.
+	Away bool
 	// Env, when set, is given to every build below all other variables, for example this server's endpoint.
 	Env []buildspec.Variable
 }
@@ -63,9 +65,10 @@ type Config struct {
 // Service keeps projects and builds. All methods may be called from many goroutines.
 type Service struct {
 	cfg Config
-	// Both are shorter in tests.
+	// All are shorter in tests.
 	minute    time.Duration
 	diskEvery time.Duration
+	lease     time.Duration // RemoteLease
 
 	mu   sync.Mutex
 	live map[string]*run // by uuid: the builds running here
@@ -76,7 +79,7 @@ func New(cfg Config) *Service {
 	if cfg.Slots <= 0 {
 		cfg.Slots = 4
 	}
-	return &Service{cfg: cfg, minute: time.Minute, diskEvery: diskEvery, live: map[string]*run{}}
+	return &Service{cfg: cfg, minute: time.Minute, diskEvery: diskEvery, lease: RemoteLease, live: map[string]*run{}}
 }
 
 // Request asks for a build.
@@ -163,11 +166,12 @@ func (s *Service) store(ctx context.Context, tx store.Tx, p types.Project, b typ
 	if waits {
 		return b, nil
 	}
-	return b, s.enqueue(ctx, tx, *b.ProjectName, id)
+	return b, s.enqueue(ctx, tx, &b, id)
 }
 
 type runPayload struct {
-	ID string `json:"id"`
+	ID      string `json:"id"`
+	Attempt int    `json:"attempt,omitempty"` // of a worker's build: how many workers have had it
 }
 
 // nextNumber counts the project's builds up. It also locks the project, so that two requests with one token meet.

@@ -90,7 +90,7 @@ func (s *Service) watch(ctx context.Context) error {
 			s.forget(id, r) // its end was stored, but the answer of the database was lost
 		}
 	}
-	return errors.Join(s.expire(ctx), s.admitAll(ctx))
+	return errors.Join(s.expire(ctx), s.admitAll(ctx), s.loseWorkers(ctx))
 }
 
 // expire ends builds that waited too long.
@@ -134,7 +134,7 @@ func (s *Service) handle(ctx context.Context, job queue.Job) (queue.Completion, 
 	if err := json.Unmarshal(job.Payload, &payload); err != nil {
 		return nil, fmt.Errorf("job of a build: %w", err)
 	}
-	r := &run{s: s, job: context.WithoutCancel(ctx), attempt: job.Attempt}
+	r := &run{s: s, job: context.WithoutCancel(ctx), attempt: max(job.Attempt, payload.Attempt)}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	r.cancel = cancel

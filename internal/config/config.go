@@ -65,11 +65,16 @@ func (c *Config) Bind(fs *pflag.FlagSet) {
 	fs.DurationVar(&c.ShutdownTimeout, "shutdown-timeout", 10*time.Second, "`time` SIGTERM waits for requests and builds before they are cut off and left for the next start")
 }
 
-// Defaults are the settings of a server that was told nothing.
-func Defaults() (*Config, error) {
+// Of are the settings of a server that is told no more than these, by the names of its flags.
+func Of(given map[string]string) (*Config, error) {
 	c := &Config{}
-	fs := pflag.NewFlagSet("defaults", pflag.ContinueOnError)
+	fs := pflag.NewFlagSet("settings", pflag.ContinueOnError)
 	c.Bind(fs)
+	for _, name := range sortedKeys(given) {
+		if err := set(fs, name, given[name], "this program"); err != nil {
+			return nil, err
+		}
+	}
 	return c, c.Load(fs, nil)
 }
 
@@ -228,7 +233,7 @@ func (c *Config) Logger() *slog.Logger {
 	return slog.New(slog.NewTextHandler(os.Stderr, options))
 }
 
-func sortedKeys(m map[string]yaml.Node) []string {
+func sortedKeys[V any](m map[string]V) []string {
 	keys := make([]string, 0, len(m))
 	for k := range m {
 		keys = append(keys, k)

@@ -1,0 +1,267 @@
+package away
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"github.com/conveyor-cd/conveyor/internal/build"
+	"github.com/conveyor-cd/conveyor/internal/buildspec"
+	"github.com/conveyor-cd/conveyor/internal/gitrepo"
+	"github.com/conveyor-cd/conveyor/internal/iam"
+)
+
+func hash(body []byte) string {
+	sum := sha256.Sum256(body)
+	return hex.EncodeToString(sum[:])
+}
+
+// Objects is the server's object store as the build may use it.
+func (l *Lease) Objects() build.Objects { return objects{l} }
+
+type objects struct{ l *Lease }
+
+// Open fetches the object into a file that goes when it is closed.
+func (o objects) Open(ctx context.Context, bucket, key, version string) (build.Object, error) {
+	resp, err := o.l.send(ctx, http.MethodGet, "object", url.Values{"bucket": {bucket}, "key": {key}, "version": {version}}, nil, nil)
+	if err != nil {
+		return build.Object{}, err
+	}
+	defer resp.Body.Close()
+	f, err := os.CreateTemp(o.l.dir, "object-*")
+	if err != nil {
+		return build.Object{}, err
+	}
+	size, err := io.Copy(f, resp.Body)
+	if err == nil && size != resp.ContentLength {
+		err = fmt.Errorf("the object %s/%s broke off after %d of %d bytes", bucket, key, size, resp.ContentLength)
+	}
+	if err == nil {
+		_, err = f.Seek(0, io.SeekStart)
+	}
+	if err = errors.Join(err, os.Remove(f.Name())); err != nil { // the open file stays
+		return build.Object{}, errors.Join(err, f.Close())
+	}
+	return build.Object{Size: size, Body: f}, nil
+}
+
+func (o objects) StageDir() string { return o.l.dir }
+
+func (o objects) PutFile(ctx context.Context, bucket, key, path string, a build.Attributes) error {
+	attributes, err := json.Marshal(a)
+	if err != nil {
+		return err
+	}
+	resp, err := o.l.send(ctx, http.MethodPut, "object", url.Values{"bucket": {bucket}, "key": {key}},
+		http.Header{Attributes: {string(attributes)}}, func() (io.ReadCloser, error) { return os.Open(path) })
+	if err != nil {
+		return err
+	}
+	return resp.Body.Close()
+}
+
+// File goes before the content of each file that is published.
+type File struct {
+	Key        string           `json:"key"`
+	Attributes build.Attributes `json:"attributes"`
+}
+
+// Publish sends all files in one request: a line of JSON, then the content in chunks, each after a line with its length, the
+// last of length 0.
+func (o objects) Publish(ctx context.Context, bucket string, files []build.Upload) error {
+	resp, err := o.l.send(ctx, http.MethodPost, "publish", url.Values{"bucket": {bucket}}, nil, func() (io.ReadCloser, error) {
+		r, w := io.Pipe()
+		go func() { w.CloseWithError(writeFiles(w, files)) }()
+		return r, nil
+	})
+	if err != nil {
+		return err
+	}
+	return resp.Body.Close()
+}
+
+func writeFiles(w io.Writer, files []build.Upload) error {
+	for _, f := range files {
+		if err := json.NewEncoder(w).Encode(File{Key: f.Key, Attributes: f.Attributes}); err != nil {
+			return err
+		}
+		if err := writeChunks(w, f.Open); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const chunkSize = 256 << 10
+
+func writeChunks(w io.Writer, open func() (io.ReadCloser, error)) error {
+	in, err := open()
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	chunk := make([]byte, chunkSize)
+	for {
+		n, err := io.ReadFull(in, chunk)
+		if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+			return err
+		}
+		if _, werr := fmt.Fprintf(w, "%d\n%s", n, chunk[:n]); werr != nil || n == 0 {
+			return werr
+		}
+		if err != nil { // that was the rest
+			_, werr := io.WriteString(w, "0\n")
+			return werr
+		}
+	}
+}
+
+// Repositories are the server's hosted repositories as the build may clone them.
+func (l *Lease) Repositories() build.Repositories { return repositories{l} }
+
+type repositories struct{ l *Lease }
+
+// Path fetches the whole repository.
+func (r repositories) Path(ctx context.Context, name string) (string, error) {
+	dir := filepath.Join(r.l.dir, "repository-"+hash([]byte(name)))
+	if _, err := os.Stat(dir); err == nil {
+		return dir, nil
+	}
+	resp, err := r.l.send(ctx, http.MethodGet, "repository", url.Values{"name": {name}}, nil, nil)
+	if err != nil {
+		return "", err
+	}
+	defer resp.Body.Close()
+	bundle := dir + ".bundle"
+	f, err := os.Create(bundle)
+	if err != nil {
+		return "", err
+	}
+	_, err = io.Copy(f, resp.Body)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return "", err
+	}
+	cmd := exec.CommandContext(ctx, "git", "clone", "--quiet", "--mirror", bundle, dir)
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + r.l.dir, "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=" + os.DevNull, "LC_ALL=C"}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", errors.Join(fmt.Errorf("the repository %s cannot be unpacked: %w: %s", name, err, bytes.TrimSpace(out)), os.RemoveAll(dir))
+	}
+	return dir, os.Remove(bundle)
+}
+
+func (repositories) CloneRef(artifact []byte) (build.CloneRef, bool, error) {
+	ref, ok, err := gitrepo.ParseCloneRef(artifact)
+	if ok && ref.Mirror != "" {
+		err = errors.New("the artifact stands for a copy of a repository elsewhere, which only builds on the server can clone; use CODE_ZIP")
+	}
+	return build.CloneRef{Repository: ref.Repository, Branch: ref.Branch, Commit: ref.Commit, URL: ref.CloneURL}, ok, err
+}
+
+// Secrets are the parameters and secrets that the build's role allows.
+func (l *Lease) Secrets() build.Secrets { return secrets{l} }
+
+type secrets struct{ l *Lease }
+
+// Wanted names a parameter or a secret; Value is the answer.
+type (
+	Wanted struct {
+		Parameter string               `json:"parameter,omitempty"`
+		Secret    *buildspec.SecretRef `json:"secret,omitempty"`
+	}
+	Value struct {
+		Value string `json:"value"`
+	}
+)
+
+func (s secrets) Parameter(ctx context.Context, name string) (string, error) {
+	return s.get(ctx, Wanted{Parameter: name})
+}
+
+func (s secrets) Secret(ctx context.Context, ref buildspec.SecretRef) (string, error) {
+	return s.get(ctx, Wanted{Secret: &ref})
+}
+
+func (s secrets) get(ctx context.Context, w Wanted) (string, error) {
+	var v Value
+	err := s.l.call(ctx, "secret", w, &v)
+	return v.Value, err
+}
+
+// Roles gives the build's commands credentials for the server.
+func (l *Lease) Roles() build.Roles { return roles{l} }
+
+type roles struct{ l *Lease }
+
+// Access asks for credentials, or ends those with the id End.
+type Access struct {
+	Name    string `json:"name,omitempty"`
+	Seconds int64  `json:"seconds,omitempty"`
+	End     string `json:"end,omitempty"`
+}
+
+func (r roles) ServiceCredentials(ctx context.Context, _ iam.Service, name string, life time.Duration) (iam.AccessKey, error) {
+	var key iam.AccessKey
+	err := r.l.call(ctx, "credentials", Access{Name: name, Seconds: int64(life / time.Second)}, &key)
+	return key, err
+}
+
+func (r roles) EndSession(ctx context.Context, id string) error {
+	return r.l.call(ctx, "credentials", Access{End: id}, nil)
+}
+
+// Permitted asks whether the build's role allows something.
+type Permitted struct {
+	Action   string `json:"action"`
+	Resource string `json:"resource"`
+}
+
+func (r roles) Permit(ctx context.Context, action, resource string) error {
+	return r.l.call(ctx, "permitted", Permitted{Action: action, Resource: resource}, nil)
+}
+
+// Logs takes the build's log.
+func (l *Lease) Logs() build.Logs { return logs{l} }
+
+type logs struct{ l *Lease }
+
+func (l logs) Stream(context.Context, string, string) (build.LogStream, error) {
+	return &logStream{l: l.l}, nil
+}
+
+type logStream struct {
+	l    *Lease
+	sent int64
+}
+
+// Lines are lines of a log. First is how many came before them.
+type Lines struct {
+	First int64    `json:"first"`
+	Lines []string `json:"lines"`
+}
+
+// Append returns when the server has the lines. What the build writes meanwhile gathers in its log, and when that is full
+// the build waits.
+func (s *logStream) Append(ctx context.Context, lines []build.LogLine) error {
+	m := Lines{First: s.sent}
+	for _, line := range lines {
+		m.Lines = append(m.Lines, line.Text)
+	}
+	if err := s.l.call(ctx, "log", m, nil); err != nil {
+		return err
+	}
+	s.sent += int64(len(lines))
+	return nil
+}
+
+func (*logStream) Close(context.Context) error { return nil }

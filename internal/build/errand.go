@@ -1,0 +1,209 @@
+package build
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/codebuild/types"
+
+	"github.com/conveyor-cd/conveyor/internal/buildspec"
+	"github.com/conveyor-cd/conveyor/internal/iam"
+	"github.com/conveyor-cd/conveyor/internal/store"
+)
+
+// Errand is what the worker that has a build may do on this server: read the build's sources, store its artifacts, write
+// its log, and fetch what its role allows. Everything is done as the build's role.
+type Errand struct {
+	s   *Service
+	rec record
+}
+
+// Errand finds the build that a worker's token is for. ErrNotLeased.
+func (s *Service) Errand(ctx context.Context, id, token string) (*Errand, error) {
+	e := &Errand{s: s}
+	err := s.cfg.Store.Read(ctx, func(r store.Reader) error {
+		var found string
+		err := r.QueryRow(ctx, `SELECT id FROM remote_builds WHERE id = $1 AND lease = $2`, id, hashed(token)).Scan(&found)
+		if errors.Is(err, sql.ErrNoRows) {
+			return ErrNotLeased
+		}
+		if err == nil {
+			e.rec, err = load(ctx, r, id)
+		}
+		return err
+	})
+	if err == nil && e.rec.Build.BuildComplete {
+		err = ErrNotLeased
+	}
+	return e, err
+}
+
+// Acting is ctx for what is done on the errand.
+func (e *Errand) Acting(ctx context.Context) context.Context {
+	return iam.ActingFor(ctx, roleOf(e.s.cfg.Place, e.rec))
+}
+
+// Open opens an object that is a source of the build or holds its buildspec.
+func (e *Errand) Open(ctx context.Context, bucket, key, version string) (Object, error) {
+	if !e.reads(bucket, key) {
+		return Object{}, clientFailure("the object %s/%s is no source of this build", bucket, key)
+	}
+	return e.s.cfg.Objects.Open(e.Acting(ctx), bucket, key, version)
+}
+
+func (e *Errand) reads(bucket, key string) bool {
+	b := &e.rec.Build
+	is := func(location string) bool {
+		ownBucket, ownKey, err := bucketAndKey(location)
+		return err == nil && ownBucket == bucket && ownKey == key
+	}
+	for _, src := range append([]types.ProjectSource{*b.Source}, b.SecondarySources...) {
+		version := secondaryVersion(b, aws.ToString(src.SourceIdentifier))
+		if aws.ToString(src.SourceIdentifier) == "" {
+			version = aws.ToString(b.SourceVersion)
+		}
+		if src.Type == types.SourceTypeS3 && is(aws.ToString(src.Location)) || src.Type == types.SourceTypeCodepipeline && is(version) {
+			return true
+		}
+	}
+	kind, spec := buildspec.Locate(aws.ToString(b.Source.Buildspec))
+	return kind == buildspec.S3 && is(spec)
+}
+
+// Writes reports whether the build stores artifacts at a place: exactly its outputs in a pipeline, and elsewhere in the
+// buckets and below the paths of its artifacts.
+func (e *Errand) Writes(bucket, key string) bool {
+	if p := e.rec.Settings.Pipeline; p != nil {
+		for _, out := range p.Outputs {
+			if out.Bucket == bucket && out.Key == key {
+				return true
+			}
+		}
+		return false
+	}
+	return slices.ContainsFunc(e.rec.Settings.Artifacts, func(a types.ProjectArtifacts) bool {
+		own, prefix, _ := strings.Cut(strings.TrimPrefix(aws.ToString(a.Location), "arn:aws:s3:::"), "/")
+		prefix = strings.Trim(prefix+"/"+aws.ToString(a.Path), "/")
+		return a.Type == types.ArtifactsTypeS3 && own == bucket && (prefix == "" || strings.HasPrefix(key, prefix+"/") || a.NamespaceType == types.ArtifactNamespaceBuildId)
+	})
+}
+
+// Objects is where artifacts are staged and stored; what is stored must be checked with Writes first.
+func (e *Errand) Objects() Objects { return e.s.cfg.Objects }
+
+// Repository is the directory of a repository that the build clones. ErrNoRepository.
+func (e *Errand) Repository(ctx context.Context, name string) (string, error) {
+	ctx = e.Acting(ctx)
+	b := &e.rec.Build
+	for _, src := range append([]types.ProjectSource{*b.Source}, b.SecondarySources...) {
+		if own, err := repositoryOf(aws.ToString(src.Location)); err == nil && src.Type == types.SourceTypeCodecommit && own == name {
+			return e.s.cfg.Repositories.Path(ctx, name)
+		}
+	}
+	if p := e.rec.Settings.Pipeline; p != nil {
+		for _, in := range p.Inputs {
+			if e.refersTo(ctx, in.Bucket, in.Key, name) {
+				return e.s.cfg.Repositories.Path(ctx, name)
+			}
+		}
+	}
+	return "", clientFailure("the repository %s is no source of this build", name)
+}
+
+// refersTo reports whether an artifact stands for a clone of a repository.
+func (e *Errand) refersTo(ctx context.Context, bucket, key, name string) bool {
+	o, err := e.s.cfg.Objects.Open(ctx, bucket, key, "")
+	if err != nil {
+		return false
+	}
+	defer o.Body.Close()
+	if o.Size > CloneRefLimit {
+		return false
+	}
+	doc := make([]byte, o.Size)
+	if _, err := o.Body.ReadAt(doc, 0); err != nil && int64(len(doc)) != o.Size {
+		return false
+	}
+	ref, ok, err := e.s.cfg.Repositories.CloneRef(doc)
+	return ok && err == nil && ref.Repository == name
+}
+
+// Parameter and Secret fetch what the build's role allows.
+func (e *Errand) Parameter(ctx context.Context, name string) (string, error) {
+	if e.s.cfg.Secrets == nil {
+		return "", ErrNoSecret
+	}
+	return e.s.cfg.Secrets.Parameter(e.Acting(ctx), name)
+}
+
+// Secret is described at Parameter.
+func (e *Errand) Secret(ctx context.Context, ref buildspec.SecretRef) (string, error) {
+	if e.s.cfg.Secrets == nil {
+		return "", ErrNoSecret
+	}
+	return e.s.cfg.Secrets.Secret(e.Acting(ctx), ref)
+}
+
+// Credentials are temporary ones of the build's role; the zero AccessKey when no role limits it.
+func (e *Errand) Credentials(ctx context.Context, name string, life time.Duration) (iam.AccessKey, error) {
+	if e.s.cfg.Roles == nil {
+		return iam.AccessKey{}, nil
+	}
+	longest := time.Duration(aws.ToInt32(e.rec.Build.TimeoutInMinutes))*time.Minute + afterwards
+	return e.s.cfg.Roles.ServiceCredentials(ctx, roleOf(e.s.cfg.Place, e.rec), name, min(life, longest))
+}
+
+// EndCredentials ends those that Credentials made.
+func (e *Errand) EndCredentials(ctx context.Context, id string) error {
+	if e.s.cfg.Roles == nil {
+		return nil
+	}
+	return e.s.cfg.Roles.EndSession(ctx, id)
+}
+
+// Permit is nil when the build's role allows action on resource.
+func (e *Errand) Permit(ctx context.Context, action, resource string) error {
+	if e.s.cfg.Roles == nil {
+		return nil
+	}
+	return denied(e.s.cfg.Roles.Permit(e.Acting(ctx), action, resource))
+}
+
+// AppendLog writes lines of the build's log. first is how many lines the worker has handed in before; those that it hands
+// in again, because the answer was lost, are written once.
+func (e *Errand) AppendLog(ctx context.Context, token string, first int64, lines []string) error {
+	if e.s.cfg.Logs == nil || aws.ToString(e.rec.Build.Logs.GroupName) == "" {
+		return nil
+	}
+	var have int64
+	err := e.s.cfg.Store.Read(ctx, func(r store.Reader) error {
+		return r.QueryRow(ctx, `SELECT log_lines FROM remote_builds WHERE id = $1 AND lease = $2`, e.rec.ID, hashed(token)).Scan(&have)
+	})
+	if err != nil {
+		return err
+	}
+	end := first + int64(len(lines))
+	if end <= have {
+		return nil
+	}
+	stream, err := e.s.cfg.Logs.Stream(ctx, *e.rec.Build.Logs.GroupName, *e.rec.Build.Logs.StreamName)
+	if err != nil {
+		return err
+	}
+	var out []LogLine
+	for _, text := range lines[max(0, have-first):] {
+		out = append(out, LogLine{Time: time.Now(), Text: strings.ToValidUTF8(text, "\uFFFD")})
+	}
+	if err := errors.Join(stream.Append(ctx, out), stream.Close(ctx)); err != nil {
+		return err
+	}
+	return e.s.cfg.Store.InTx(ctx, func(tx store.Tx) error {
+		_, err := tx.Exec(ctx, `UPDATE remote_builds SET log_lines = $3 WHERE id = $1 AND lease = $2 AND log_lines < $3`, e.rec.ID, hashed(token), end)
+		return err
+	})
+}
