@@ -54,6 +54,7 @@ func run(ctx context.Context, only string) error {
 		{"history", measureHistory},
 		{"pipelines", measurePipelines},
 		{"artifact", measureArtifact},
+		{"builds", measureBuilds},
 		{"webhooks", measureWebhooks},
 		{"fanout", measureFanOut},
 	} {

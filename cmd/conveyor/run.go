@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 
@@ -13,6 +14,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/conveyor-cd/conveyor/internal/app"
+	"github.com/conveyor-cd/conveyor/internal/build"
 	"github.com/conveyor-cd/conveyor/internal/config"
 	"github.com/conveyor-cd/conveyor/internal/iam"
 	"github.com/conveyor-cd/conveyor/internal/localrun"
@@ -47,7 +49,8 @@ WHAT COMES OUT
   where the artifact without an identifier is called Artifact. What the last run left there under that name is replaced.
   --only STAGE runs that stage alone; the artifacts it needs are those of the last run, or those given with --source. The
   output variables it needs of other stages are given with --variable NAMESPACE.NAME=VALUE.
-  A failed build ends with the command that failed, its exit status and its last lines.
+  A failed build ends with the command that failed, its exit status and its last lines. With --shell a shell opens in its
+  workspace first, with its environment, as its commands left it; the run goes on when the shell ends.
 
   Exit status: 0 everything succeeded, 1 the build or pipeline did not, 2 it could not be run, 130 interrupted.
   Ctrl-C ends the build and everything it started, and leaves nothing behind.
@@ -75,7 +78,8 @@ type runFlags struct {
 	localrun.Options
 	env, variables, parameters, sources []string
 	runner                              string
-	asJSON, verbose                     bool
+	asJSON, verbose, shell              bool
+	terminal                            bool
 }
 
 func runCommand() *cobra.Command {
@@ -105,6 +109,7 @@ func runCommand() *cobra.Command {
 	flags.StringVar(&f.runner, "build-runner", config.RunnerHost, "`place` where builds run: host, container, or auto, as the server's setting of that name")
 	flags.BoolVar(&f.History, "git", false, "hand .git over to builds, too")
 	flags.BoolVar(&f.asJSON, "json", false, "print what happens as JSON, one object a line")
+	flags.BoolVar(&f.shell, "shell", false, "open a shell in the workspace of a build that fails")
 	flags.BoolVar(&f.verbose, "verbose", false, "print what the rooms of the server log, too")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		f.File = strings.Join(args, "")
@@ -149,13 +154,20 @@ func (f *runFlags) complete(cmd *cobra.Command) error {
 		f.Env = append(f.Env, localrun.Variable{Name: name, Value: value})
 	}
 	if f.asJSON {
+		if f.shell {
+			return errors.New("--shell and --json do not go together")
+		}
 		f.View = localrun.JSONView{Out: cmd.OutOrStdout()}
 		return nil
 	}
 	width, _, err := term.GetSize(int(os.Stdout.Fd()))
+	f.terminal = err == nil && term.IsTerminal(int(os.Stdin.Fd()))
 	view := &localrun.TextView{Out: cmd.OutOrStdout(), Live: err == nil, Width: width}
 	f.View = view
-	if view.Live && term.IsTerminal(int(os.Stdin.Fd())) {
+	if f.shell && !f.terminal {
+		return errors.New("--shell needs a terminal")
+	}
+	if f.terminal {
 		f.Ask = func(ctx context.Context, question string) (bool, error) { return ask(ctx, view, question) }
 	}
 	return nil
@@ -190,6 +202,33 @@ func ask(ctx context.Context, view *localrun.TextView, question string) (bool, e
 	}
 }
 
+// inspect has a failed build shown, and returns when the user has seen enough.
+func (f *runFlags) inspect(ctx context.Context, to chan<- localrun.Inspection, b build.Failed) {
+	done := make(chan struct{})
+	select {
+	case <-ctx.Done():
+	case to <- localrun.Inspection{Show: func() { f.openShell(ctx, b) }, Done: done}:
+		select {
+		case <-ctx.Done():
+		case <-done:
+		}
+	}
+}
+
+// openShell lets the user look around in a failed build.
+func (f *runFlags) openShell(ctx context.Context, b build.Failed) {
+	if view, ok := f.View.(*localrun.TextView); ok {
+		view.Question(fmt.Sprintf("\nThe build %s has failed. This is a shell in its workspace; exit goes on.\n", b.ID))
+	}
+	shell := exec.CommandContext(ctx, "sh", "-i")
+	if bash, err := exec.LookPath("bash"); err == nil {
+		shell = exec.CommandContext(ctx, bash, "--norc", "-i")
+	}
+	shell.Dir, shell.Stdin, shell.Stdout, shell.Stderr = b.Dir, os.Stdin, os.Stdout, os.Stderr
+	shell.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "TERM=" + os.Getenv("TERM"), "PS1=build$ "}, b.Env...)
+	_ = shell.Run() // its status is that of the user's last command
+}
+
 // withServer runs the plan on a server of its own, which leaves nothing behind.
 func (f *runFlags) withServer(ctx context.Context, plan *localrun.Plan) (err error) {
 	temp, err := os.MkdirTemp("", "conveyor-run-")
@@ -205,7 +244,13 @@ func (f *runFlags) withServer(ctx context.Context, plan *localrun.Plan) (err err
 	if f.verbose {
 		log = c.Logger()
 	}
-	server, err := app.Open(ctx, *c, log, app.FromDirectories)
+	with := []app.Option{app.FromDirectories}
+	if f.shell {
+		to := make(chan localrun.Inspection)
+		f.Inspections = to
+		with = append(with, app.OnFailed(func(_ context.Context, b build.Failed) { f.inspect(ctx, to, b) }))
+	}
+	server, err := app.Open(ctx, *c, log, with...)
 	if err != nil {
 		return err
 	}

@@ -244,8 +244,8 @@ func (r *rooms) openBuilds(ctx context.Context, db store.Store, place awsapi.Pla
 		Objects: backing.Objects(r.limitedObjects()), Repositories: backing.RepositoriesAndMirrors(r.limitedRepositories(), r.elsewhere.sources.MirrorPath), Logs: backing.Logs(r.logs),
 		Remotes:  r.remotes,
 		Secrets:  secrets,
-		OnChange: r.buildChanged,
-		Roles:    r.identities, Endpoint: r.config.PublicURL,
+		OnChange: r.buildChanged, OnFailed: r.options.failed,
+		Roles: r.identities, Endpoint: r.config.PublicURL,
 		Place: build.Place{Region: place.Region, Account: place.Account}, Log: r.log.With("room", "builds"),
 	})
 	return nil

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -49,7 +50,10 @@ type Worker struct {
 func OpenWorker(ctx context.Context, c config.Config, o WorkerOptions, log *slog.Logger) (*Worker, error) {
 	w := &Worker{
 		options: o, rooms: &rooms{config: c, log: log}, log: log.With("room", "worker"),
-		client: &away.Client{URL: o.Server, Region: o.Region, Credentials: o.Credentials, HTTP: &http.Client{}},
+		client: &away.Client{URL: o.Server, Region: o.Region, Credentials: o.Credentials, HTTP: &http.Client{Transport: &http.Transport{
+			Proxy: http.ProxyFromEnvironment, DialContext: (&net.Dialer{Timeout: connectLimit}).DialContext,
+			TLSHandshakeTimeout: connectLimit, MaxIdleConnsPerHost: 2 * c.BuildSlots, IdleConnTimeout: time.Minute,
+		}}},
 	}
 	if err := w.open(ctx); err != nil {
 		return nil, errors.Join(err, w.rooms.closers.close())
@@ -87,9 +91,10 @@ func (w *Worker) open(ctx context.Context) error {
 func (w *Worker) errands() string { return filepath.Join(w.rooms.config.Data, "errands") }
 
 const (
-	heartbeat = build.RemoteLease / 6 // several may be lost before the lease is
-	takePause = time.Second           // after a server could not be asked; doubling up to takeLimit
-	takeLimit = 15 * time.Second
+	connectLimit = 10 * time.Second
+	heartbeat    = build.RemoteLease / 6 // several may be lost before the lease is
+	takePause    = time.Second           // after a server could not be asked; doubling up to takeLimit
+	takeLimit    = 15 * time.Second
 )
 
 // Run takes builds and runs them until ctx ends; then it takes no more and lets those that run end within the drain time.

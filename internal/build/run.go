@@ -33,6 +33,7 @@ type run struct {
 	ws          Workspace
 	access      string // the id of the credentials that the build's commands have
 	session     Session
+	env         []string // of the session
 	spec        *buildspec.Spec
 	succeeding  bool
 	gathered    bool             // what the commands left behind
@@ -224,6 +225,7 @@ func (r *run) downloadSource(ctx context.Context) error {
 		r.log.Printf("Phases found in YAML: %d", len(r.spec.Phases))
 	}
 	user, others := users(r.spec)
+	r.env = list
 	r.session, err = r.ws.Start(ctx, SessionOptions{
 		Shell: shell, Dir: r.ws.Path(srcDir), Env: list, User: user, Others: others, Output: r.log, Grace: killGrace,
 	})
@@ -366,6 +368,7 @@ func (r *run) finalize(ctx context.Context) error {
 	var err error
 	if r.session != nil {
 		err = r.session.Close()
+		r.showFailed(ctx)
 	}
 	return errors.Join(err, r.ws.Cleanup(ctx))
 }

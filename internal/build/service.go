@@ -56,6 +56,8 @@ type Config struct {
 	// Roles, when set, gives builds credentials of their service role for the server at Endpoint.
 	Roles    Roles
 	Endpoint string
+	// OnFailed, when set, is told of a build that has failed while its workspace is still there. The build ends when it returns.
+	OnFailed func(ctx context.Context, f Failed)
 	// Away is set on a worker, whose store is not the one that others look at.
 	Away bool
 	// Env, when set, is given to every build below all other variables, for example this server's endpoint.

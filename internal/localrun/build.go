@@ -149,7 +149,7 @@ func (r *run) followBuild(ctx context.Context, id, name string, follow bool) (*t
 		if b.BuildComplete || !follow {
 			return b, nil
 		}
-		if err := pause(ctx, refresh(began)); err != nil {
+		if err := r.pause(ctx, refresh(began)); err != nil {
 			return nil, err
 		}
 	}

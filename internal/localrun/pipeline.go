@@ -108,7 +108,7 @@ func (f *following) follow(ctx context.Context) (*types.PipelineExecution, error
 		default:
 			return out.PipelineExecution, nil
 		}
-		if err := pause(ctx, refresh(began)); err != nil {
+		if err := f.pause(ctx, refresh(began)); err != nil {
 			return nil, err
 		}
 	}

@@ -30,8 +30,16 @@ type Options struct {
 	Out        string            // where artifacts go
 
 	View View
+	// Inspections are shown one at a time, when what the build wrote before has been.
+	Inspections <-chan Inspection
 	// Ask answers an approval; nil when nobody can be asked.
 	Ask func(ctx context.Context, question string) (approved bool, err error)
+}
+
+// Inspection is a look at a failed build, which ends once Done is closed.
+type Inspection struct {
+	Show func()
+	Done chan<- struct{}
 }
 
 // Variable is an environment variable.
@@ -110,6 +118,8 @@ type run struct {
 	server Server
 	api    clients
 	began  time.Time
+	held   *Inspection
+	rounds int // before it is shown
 }
 
 // leaveOut are the paths below dir that are this run's own.
@@ -142,15 +152,32 @@ func refresh(since time.Time) time.Duration {
 	return min(max(time.Since(since)/50, 15*time.Millisecond), 200*time.Millisecond)
 }
 
-func pause(ctx context.Context, d time.Duration) error {
+// settle is how often the log is read before a failed build is shown: its last lines are on their way then.
+const settle = 3
+
+// pause waits until it is time to look again, and shows the build that is to be inspected.
+func (r *run) pause(ctx context.Context, d time.Duration) error {
+	if r.held != nil {
+		if r.rounds--; r.rounds == 0 {
+			r.held.Show()
+			close(r.held.Done)
+			r.held = nil
+		}
+	}
 	timer := time.NewTimer(d)
 	defer timer.Stop()
+	inspections := r.Inspections
+	if r.held != nil {
+		inspections = nil
+	}
 	select {
 	case <-ctx.Done():
 		return context.Cause(ctx)
+	case i := <-inspections:
+		r.held, r.rounds = &i, settle
 	case <-timer.C:
-		return nil
 	}
+	return nil
 }
 
 // headline is the first line of a message.

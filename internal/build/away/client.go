@@ -155,20 +155,27 @@ const (
 	patience = 2 * time.Minute
 )
 
-// send sends a request, again and again while the server is out of reach. body, which may be nil, opens its body anew.
-func (l *Lease) send(ctx context.Context, method, what string, query url.Values, header http.Header, body func() (io.ReadCloser, error)) (*http.Response, error) {
+// request is what is sent for a build. body, when set, opens its body anew for every try; read, when set, reads the answer.
+type request struct {
+	method, what string
+	query        url.Values
+	header       http.Header
+	body         func() (io.ReadCloser, error)
+	read         func(*http.Response) error
+	limit        time.Duration // of one try; 0: none, because what is sent may be large
+}
+
+// send sends a request, again and again while the server is out of reach.
+func (l *Lease) send(ctx context.Context, q request) error {
 	began := time.Now()
 	for wait := againPause; ; wait = min(2*wait, maxPause) {
-		resp, err := l.once(ctx, method, what, query, header, body)
-		if err == nil {
-			return resp, nil
-		}
-		if final(err) || ctx.Err() != nil || time.Since(began) > patience {
-			return nil, err
+		err := l.once(ctx, q)
+		if err == nil || final(err) || ctx.Err() != nil || time.Since(began) > patience {
+			return err
 		}
 		select {
 		case <-ctx.Done():
-			return nil, context.Cause(ctx)
+			return context.Cause(ctx)
 		case <-time.After(wait):
 		}
 	}
@@ -181,52 +188,71 @@ func final(err error) bool {
 	return refused || failed || errors.Is(err, build.ErrNoSecret)
 }
 
-func (l *Lease) once(ctx context.Context, method, what string, query url.Values, header http.Header, body func() (io.ReadCloser, error)) (*http.Response, error) {
+func (l *Lease) once(ctx context.Context, q request) error {
+	if q.limit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, q.limit)
+		defer cancel()
+	}
 	var content io.ReadCloser
-	if body != nil {
+	if q.body != nil {
 		var err error
-		if content, err = body(); err != nil {
-			return nil, err
+		if content, err = q.body(); err != nil {
+			return err
 		}
 	}
-	address := l.client.address(Builds) + l.id + "/" + what
-	if len(query) > 0 {
-		address += "?" + query.Encode()
+	address := l.client.address(Builds) + l.id + "/" + q.what
+	if len(q.query) > 0 {
+		address += "?" + q.query.Encode()
 	}
-	req, err := http.NewRequestWithContext(ctx, method, address, content)
+	req, err := http.NewRequestWithContext(ctx, q.method, address, content)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	for name, values := range header {
+	for name, values := range q.header {
 		req.Header[name] = values
 	}
 	req.Header.Set("Authorization", "Bearer "+l.token)
 	resp, err := l.client.HTTP.Do(req)
 	if err != nil {
-		return nil, err
-	}
-	if resp.StatusCode/100 != 2 {
-		defer resp.Body.Close()
-		return nil, refusal(resp)
-	}
-	return resp, nil
-}
-
-// call posts a document and reads the answer's, unless that is nil.
-func (l *Lease) call(ctx context.Context, what string, in, out any) error {
-	text, err := json.Marshal(in)
-	if err != nil {
-		return err
-	}
-	resp, err := l.send(ctx, http.MethodPost, what, nil, nil, func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(text)), nil })
-	if err != nil {
 		return err
 	}
 	defer resp.Body.Close()
-	if out == nil {
+	if resp.StatusCode/100 != 2 {
+		return refusal(resp)
+	}
+	if q.read == nil {
 		return nil
 	}
-	return json.NewDecoder(resp.Body).Decode(out)
+	return q.read(resp)
+}
+
+// document is a request with a JSON body, and one for an answer unless out is nil.
+func document(what string, in, out any, limit time.Duration) (request, error) {
+	text, err := json.Marshal(in)
+	q := request{
+		method: http.MethodPost, what: what, limit: limit,
+		body: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(text)), nil },
+	}
+	if out != nil {
+		q.read = func(resp *http.Response) error { return json.NewDecoder(resp.Body).Decode(out) }
+	}
+	return q, err
+}
+
+// documentLimit is how long one try of a small request may take; renewLimit that of a heartbeat, which the next one follows.
+const (
+	documentLimit = 20 * time.Second
+	renewLimit    = 5 * time.Second
+)
+
+// call posts a document and reads the answer's, unless that is nil.
+func (l *Lease) call(ctx context.Context, what string, in, out any) error {
+	q, err := document(what, in, out, documentLimit)
+	if err != nil {
+		return err
+	}
+	return l.send(ctx, q)
 }
 
 // State is what a worker tells of its build; Stop is what it hears.
@@ -241,17 +267,12 @@ type (
 
 // Renew keeps the build and reports whether it is to be stopped. It is tried once: the next heartbeat is the next try.
 func (l *Lease) Renew(ctx context.Context, b *types.Build) (stop bool, err error) {
-	text, err := json.Marshal(State{b})
-	if err != nil {
-		return false, err
-	}
-	resp, err := l.once(ctx, http.MethodPost, "renew", nil, nil, func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(text)), nil })
-	if err != nil {
-		return false, err
-	}
-	defer resp.Body.Close()
 	var answer Stop
-	return answer.Stop, json.NewDecoder(resp.Body).Decode(&answer)
+	q, err := document("renew", State{b}, &answer, renewLimit)
+	if err == nil {
+		err = l.once(ctx, q)
+	}
+	return answer.Stop, err
 }
 
 // Finish reports the end of the build.

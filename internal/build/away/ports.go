@@ -34,26 +34,37 @@ type objects struct{ l *Lease }
 
 // Open fetches the object into a file that goes when it is closed.
 func (o objects) Open(ctx context.Context, bucket, key, version string) (build.Object, error) {
-	resp, err := o.l.send(ctx, http.MethodGet, "object", url.Values{"bucket": {bucket}, "key": {key}, "version": {version}}, nil, nil)
-	if err != nil {
-		return build.Object{}, err
-	}
-	defer resp.Body.Close()
 	f, err := os.CreateTemp(o.l.dir, "object-*")
 	if err != nil {
 		return build.Object{}, err
 	}
-	size, err := io.Copy(f, resp.Body)
-	if err == nil && size != resp.ContentLength {
-		err = fmt.Errorf("the object %s/%s broke off after %d of %d bytes", bucket, key, size, resp.ContentLength)
-	}
-	if err == nil {
-		_, err = f.Seek(0, io.SeekStart)
-	}
+	query := url.Values{"bucket": {bucket}, "key": {key}, "version": {version}}
+	size, err := o.l.fetch(ctx, request{method: http.MethodGet, what: "object", query: query}, f)
 	if err = errors.Join(err, os.Remove(f.Name())); err != nil { // the open file stays
 		return build.Object{}, errors.Join(err, f.Close())
 	}
 	return build.Object{Size: size, Body: f}, nil
+}
+
+// fetch writes the answer of a request to a file, from its beginning at every try, and leaves the file there.
+func (l *Lease) fetch(ctx context.Context, q request, f *os.File) (size int64, err error) {
+	q.read = func(resp *http.Response) error {
+		if err := f.Truncate(0); err != nil {
+			return err
+		}
+		if _, err := f.Seek(0, io.SeekStart); err != nil {
+			return err
+		}
+		if size, err = io.Copy(f, resp.Body); err == nil && size != resp.ContentLength {
+			err = fmt.Errorf("the answer broke off after %d of %d bytes", size, resp.ContentLength)
+		}
+		return err
+	}
+	if err := l.send(ctx, q); err != nil {
+		return 0, err
+	}
+	_, err = f.Seek(0, io.SeekStart)
+	return size, err
 }
 
 func (o objects) StageDir() string { return o.l.dir }
@@ -63,12 +74,10 @@ func (o objects) PutFile(ctx context.Context, bucket, key, path string, a build.
 	if err != nil {
 		return err
 	}
-	resp, err := o.l.send(ctx, http.MethodPut, "object", url.Values{"bucket": {bucket}, "key": {key}},
-		http.Header{Attributes: {string(attributes)}}, func() (io.ReadCloser, error) { return os.Open(path) })
-	if err != nil {
-		return err
-	}
-	return resp.Body.Close()
+	return o.l.send(ctx, request{
+		method: http.MethodPut, what: "object", query: url.Values{"bucket": {bucket}, "key": {key}},
+		header: http.Header{Attributes: {string(attributes)}}, body: func() (io.ReadCloser, error) { return os.Open(path) },
+	})
 }
 
 // File goes before the content of each file that is published.
@@ -80,15 +89,11 @@ type File struct {
 // Publish sends all files in one request: a line of JSON, then the content in chunks, each after a line with its length, the
 // last of length 0.
 func (o objects) Publish(ctx context.Context, bucket string, files []build.Upload) error {
-	resp, err := o.l.send(ctx, http.MethodPost, "publish", url.Values{"bucket": {bucket}}, nil, func() (io.ReadCloser, error) {
+	return o.l.send(ctx, request{method: http.MethodPost, what: "publish", query: url.Values{"bucket": {bucket}}, body: func() (io.ReadCloser, error) {
 		r, w := io.Pipe()
 		go func() { w.CloseWithError(writeFiles(w, files)) }()
 		return r, nil
-	})
-	if err != nil {
-		return err
-	}
-	return resp.Body.Close()
+	}})
 }
 
 func writeFiles(w io.Writer, files []build.Upload) error {
@@ -138,17 +143,12 @@ func (r repositories) Path(ctx context.Context, name string) (string, error) {
 	if _, err := os.Stat(dir); err == nil {
 		return dir, nil
 	}
-	resp, err := r.l.send(ctx, http.MethodGet, "repository", url.Values{"name": {name}}, nil, nil)
-	if err != nil {
-		return "", err
-	}
-	defer resp.Body.Close()
 	bundle := dir + ".bundle"
 	f, err := os.Create(bundle)
 	if err != nil {
 		return "", err
 	}
-	_, err = io.Copy(f, resp.Body)
+	_, err = r.l.fetch(ctx, request{method: http.MethodGet, what: "repository", query: url.Values{"name": {name}}}, f)
 	if err = errors.Join(err, f.Close()); err != nil {
 		return "", err
 	}
