@@ -9,6 +9,7 @@ import Table from '@cloudscape-design/components/table';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useSearchParams } from 'react-router';
+import { useMay } from '../../api/ask';
 import { listObjects, remove, removeFolder } from '../../api/s3';
 import { Confirm } from '../../components/confirm';
 import { ErrorBox } from '../../components/error-box';
@@ -42,6 +43,7 @@ export function Objects({ bucket }: { bucket: string }) {
   const [picked, setPicked] = useState<Row[]>([]);
   const [deleting, setDeleting] = useState(false);
   const [gone, setGone] = useState(0);
+  const may = useMay([['s3:PutObject', `arn:aws:s3:::${bucket}/*`], ['s3:DeleteObject', `arn:aws:s3:::${bucket}/*`]]);
   const rows: Row[] = (list.data?.pages ?? []).flatMap((p) => [...p.folders.map((key) => ({ key, folder: true })), ...p.objects.filter((o) => o.key !== prefix).map((o) => ({ ...o, folder: false }))]);
   const bytes = new Intl.NumberFormat(locale, { style: 'unit', unit: 'byte', unitDisplay: 'narrow', notation: 'compact' });
   const name = (r: Row) => r.key.slice(prefix.length);
@@ -72,7 +74,7 @@ export function Objects({ bucket }: { bucket: string }) {
             counter={picked.length ? `(${t('selected', { n: picked.length })})` : undefined}
             actions={
               <SpaceBetween direction="horizontal" size="xs">
-                <Button disabled={!picked.length} onClick={() => (setGone(0), setDeleting(true))}>{t('deleteSelected')}</Button>
+                <Button disabled={!picked.length || !may('s3:DeleteObject')} disabledReason={may('s3:DeleteObject') ? undefined : t('denied')} onClick={() => (setGone(0), setDeleting(true))}>{t('deleteSelected')}</Button>
                 <FileInput multiple value={[]} ariaLabel={t('uploadFiles')} onChange={(e) => uploads.add(e.detail.value)}>{t('uploadFiles')}</FileInput>
               </SpaceBetween>
             }

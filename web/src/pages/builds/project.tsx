@@ -8,6 +8,7 @@ import SpaceBetween from '@cloudscape-design/components/space-between';
 import { useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useNavigate, useParams } from 'react-router';
+import { useMay } from '../../api/ask';
 import { aws } from '../../api/aws';
 import { buildPagesQ, buildPath, projectQ, type Build } from '../../api/builds';
 import { Confirm } from '../../components/confirm';
@@ -31,6 +32,9 @@ export default function Project() {
   const project = useQuery(projectQ(name));
   const builds = useInfiniteQuery(buildPagesQ(name));
   const [open, setOpen] = useState<'start' | 'edit' | 'delete'>();
+  const arn = project.data?.arn ?? '*';
+  const may = useMay([['codebuild:StartBuild', arn], ['codebuild:UpdateProject', arn], ['codebuild:StartBuildBatch', arn], ['codebuild:DeleteProject', arn]]);
+  const unless = (action: string) => ({ disabled: !may(action), disabledReason: t('denied') });
   if (project.isError) return <ErrorBox error={project.error} retry={() => void project.refetch()} />;
   if (project.isLoading) return <Waiting />;
   if (!project.data) return <Alert type="info" header={name}>{t('noSuchProject')}</Alert>;
@@ -53,12 +57,12 @@ export default function Project() {
           <SpaceBetween direction="horizontal" size="xs">
             <ButtonDropdown
               onItemClick={(e) => (e.detail.id === 'batch' ? batch() : setOpen(e.detail.id as typeof open))}
-              items={[{ id: 'edit', text: t('editProject') }, { id: 'batch', text: t('startBatch') }, { id: 'delete', text: t('deleteProject') }]}
+              items={[{ id: 'edit', text: t('editProject'), ...unless('codebuild:UpdateProject') }, { id: 'batch', text: t('startBatch'), ...unless('codebuild:StartBuildBatch') }, { id: 'delete', text: t('deleteProject'), ...unless('codebuild:DeleteProject') }]}
             >
               {t('actions')}
             </ButtonDropdown>
-            <Button onClick={() => setOpen('start')}>{t('startWith')}</Button>
-            <Button variant="primary" onClick={start}>{t('startBuild')}</Button>
+            <Button {...unless('codebuild:StartBuild')} onClick={() => setOpen('start')}>{t('startWith')}</Button>
+            <Button variant="primary" {...unless('codebuild:StartBuild')} onClick={start}>{t('startBuild')}</Button>
           </SpaceBetween>
         }
       >

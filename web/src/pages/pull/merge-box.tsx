@@ -5,7 +5,9 @@ import Container from '@cloudscape-design/components/container';
 import SpaceBetween from '@cloudscape-design/components/space-between';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
+import { useMay } from '../../api/ask';
 import { aws } from '../../api/aws';
+import { repositoryQ } from '../../api/code';
 import { approvalsQ, branchOf, mergeQ, target, type PullRequest } from '../../api/pulls';
 import { Confirm } from '../../components/confirm';
 import { ErrorBox } from '../../components/error-box';
@@ -14,6 +16,9 @@ import { Merge } from './merge';
 
 /** What to type to settle conflicts. */
 export const conflictCommands = (source: string, destination: string) => `git fetch origin\ngit switch ${source}\ngit merge origin/${destination}\n# edit the files, then\ngit commit -a\ngit push`;
+
+const merges = ['codecommit:MergePullRequestByFastForward', 'codecommit:MergePullRequestBySquash', 'codecommit:MergePullRequestByThreeWay'];
+const closes = 'codecommit:UpdatePullRequestStatus';
 
 /** Merging a pull request, or what keeps it from that. */
 export function MergeBox({ pull, onChange }: { pull: PullRequest; onChange: () => void }) {
@@ -24,10 +29,12 @@ export function MergeBox({ pull, onChange }: { pull: PullRequest; onChange: () =
   const approvals = useQuery(approvalsQ(pull.pullRequestId ?? '', pull.revisionId ?? ''));
   const [merging, setMerging] = useState(false);
   const [closing, setClosing] = useState(false);
+  const arn = useQuery(repositoryQ(to.repositoryName ?? '')).data?.Arn ?? '*';
+  const may = useMay([...merges.map((action) => [action, arn] as const), [closes, arn]]);
   if (!open) return null;
   const conflicts = ways.data?.conflicts ?? [];
   const unmet = approvals.data?.evaluation.approved === false ? (approvals.data.evaluation.approvalRulesNotSatisfied ?? []) : [];
-  const reason = !ways.data ? t('checkingMerge') : conflicts.length && !ways.data.ways.length ? t('conflictBlocks') : unmet.length ? t('ruleBlocks', { what: unmet.join(', ') }) : undefined;
+  const reason = !merges.some(may) ? t('denied') : !ways.data ? t('checkingMerge') : conflicts.length && !ways.data.ways.length ? t('conflictBlocks') : unmet.length ? t('ruleBlocks', { what: unmet.join(', ') }) : undefined;
   const close = () => aws('codecommit', 'UpdatePullRequestStatus', { pullRequestId: pull.pullRequestId ?? '', pullRequestStatus: 'CLOSED' });
   return (
     <Container>
@@ -35,7 +42,7 @@ export function MergeBox({ pull, onChange }: { pull: PullRequest; onChange: () =
         {ways.isError && <ErrorBox error={ways.error} />}
         <SpaceBetween direction="horizontal" size="xs">
           <Button variant="primary" disabled={!!reason} disabledReason={reason} onClick={() => setMerging(true)}>{t('mergeIt')}</Button>
-          <Button onClick={() => setClosing(true)}>{t('closeIt')}</Button>
+          <Button disabled={!may(closes)} disabledReason={t('denied')} onClick={() => setClosing(true)}>{t('closeIt')}</Button>
         </SpaceBetween>
         {reason && !conflicts.length && <Box color="text-body-secondary" fontSize="body-s">{reason}</Box>}
         {conflicts.length > 0 && (

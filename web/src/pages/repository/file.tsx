@@ -7,8 +7,9 @@ import SpaceBetween from '@cloudscape-design/components/space-between';
 import { useQuery } from '@tanstack/react-query';
 import { lazy, Suspense, useState } from 'react';
 import { useNavigate, useSearchParams } from 'react-router';
+import { useMay } from '../../api/ask';
 import { AwsError } from '../../api/aws';
-import { bytes, codePath, dataURL, fileQ, pictureType, referencesQ, textOf } from '../../api/code';
+import { bytes, codePath, dataURL, fileQ, pictureType, referencesQ, repositoryQ, textOf } from '../../api/code';
 import { CodeView } from '../../code/code-view';
 import { ErrorBox } from '../../components/error-box';
 import { Waiting } from '../../components/waiting';
@@ -35,7 +36,10 @@ export default function File({ repository }: { repository: string }) {
   const content = file.data ? bytes(file.data.fileContent) : undefined;
   const name = path.split('/').pop() ?? '';
   const isBranch = !!references.data?.some((r) => !r.tag && r.name === ref);
-  const reason = isBranch ? undefined : t('editOnBranch');
+  const arn = useQuery(repositoryQ(repository)).data?.Arn ?? '*';
+  const may = useMay([['codecommit:PutFile', arn], ['codecommit:DeleteFile', arn]]);
+  const why = (action: string) => (!may(action) ? t('denied') : isBranch ? undefined : t('editOnBranch'));
+  const [whyNotEdit, whyNotDelete] = [why('codecommit:PutFile'), why('codecommit:DeleteFile')];
   const size = new Intl.NumberFormat(locale, { style: 'unit', unit: 'byte', unitDisplay: 'narrow', notation: 'compact' });
   return (
     <SpaceBetween size="m">
@@ -46,8 +50,8 @@ export default function File({ repository }: { repository: string }) {
         <SpaceBetween direction="horizontal" size="xs">
           <Button onClick={() => void go(codePath(repository, 'commits', { ref, path }))}>{t('history')}</Button>
           <Button iconName="download" variant="icon" ariaLabel={t('raw')} disabled={!content} onClick={() => content && save(name, content)} />
-          <Button iconName="remove" variant="icon" ariaLabel={t('deleteFile')} disabled={!isBranch} disabledReason={reason} onClick={() => setDeleting(true)} />
-          <Button iconName="edit" disabled={!isBranch || !content} disabledReason={reason} onClick={() => void go(codePath(repository, 'edit', { ref, path }))}>{t('editFile')}</Button>
+          <Button iconName="remove" variant="icon" ariaLabel={t('deleteFile')} disabled={!!whyNotDelete} disabledReason={whyNotDelete} onClick={() => setDeleting(true)} />
+          <Button iconName="edit" disabled={!!whyNotEdit || !content} disabledReason={whyNotEdit} onClick={() => void go(codePath(repository, 'edit', { ref, path }))}>{t('editFile')}</Button>
         </SpaceBetween>
       </div>
       {file.isError ? <Unreadable error={file.error} /> : content ? <Shown key={path} repository={repository} gitRef={ref} path={path} content={content} /> : <Waiting />}

@@ -9,6 +9,7 @@ import Textarea from '@cloudscape-design/components/textarea';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useNavigate } from 'react-router';
+import { useMay } from '../../api/ask';
 import { aws } from '../../api/aws';
 import { codePath, repositoryQ } from '../../api/code';
 import { Confirm } from '../../components/confirm';
@@ -24,6 +25,7 @@ export default function Settings({ repository }: { repository: string }) {
   const queries = useQueryClient();
   const about = useQuery(repositoryQ(repository));
   const [deleting, setDeleting] = useState(false);
+  const may = useMay([['codecommit:DeleteRepository', about.data?.Arn ?? '*']]);
   if (!about.data) return null;
   async function remove() {
     await aws('codecommit', 'DeleteRepository', { repositoryName: repository });
@@ -35,7 +37,7 @@ export default function Settings({ repository }: { repository: string }) {
     <SpaceBetween size="l">
       <About key={repository} repository={repository} description={about.data.repositoryDescription ?? ''} />
       <Templates repository={repository} />
-      <Container header={<Header variant="h2" description={t('deleteRepositoryHint')} actions={<Button onClick={() => setDeleting(true)}>{t('deleteRepository')}</Button>}>{t('deleteRepository')}</Header>}>
+      <Container header={<Header variant="h2" description={t('deleteRepositoryHint')} actions={<Button disabled={!may('codecommit:DeleteRepository')} disabledReason={t('denied')} onClick={() => setDeleting(true)}>{t('deleteRepository')}</Button>}>{t('deleteRepository')}</Header>}>
         <KeyValuePairs columns={2} items={[{ label: t('repositoryARN'), value: about.data.Arn ?? '–' }, { label: t('modified'), value: at(about.data.lastModifiedDate) }]} />
       </Container>
       {deleting && <Confirm title={`${t('deleteRepository')}: ${repository}`} hint={t('deleteRepositoryHint')} name={repository} submit={t('del')} onConfirm={remove} onClose={() => setDeleting(false)} />}
