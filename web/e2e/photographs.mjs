@@ -39,7 +39,7 @@ async function places(site, pull) {
     insights: '/conveyor/insights',
     settings: '/conveyor/settings',
     policies: '/conveyor/settings/policies',
-    user: '/conveyor/settings/users/mina',
+    user: `/conveyor/settings/users/mina-${language}`,
     server: '/conveyor/settings/server',
     missing: '/conveyor/no/such/page',
   };

@@ -14,6 +14,7 @@ import { proposal, sending } from './code.mjs';
 import { photographs } from './photographs.mjs';
 
 const site = `site-${language}`;
+const person = `mina-${language}`;
 const work = mkdtempSync(join(tmpdir(), 'walk-'));
 const gate = join(work, 'gate');
 const fixed = join(work, 'fixed');
@@ -120,9 +121,9 @@ async function edit() {
 async function administer() {
   await nav(t('settings'));
   await button(t('createUser')).click();
-  await dialog().getByLabel(t('name')).fill('mina');
+  await dialog().getByLabel(t('name')).fill(person);
   await dialog().getByRole('button', { name: t('create'), exact: true }).click();
-  await page.getByRole('link', { name: 'mina', exact: true }).click();
+  await page.getByRole('link', { name: person, exact: true }).click();
   await button(t('createKey')).click();
   await dialog().getByText(t('secretOnce')).waitFor();
   await dialog().getByRole('button', { name: t('close'), exact: true }).last().click();
