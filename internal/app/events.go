@@ -36,7 +36,7 @@ func (r *rooms) eventTargets(db store.Store) {
 	r.events.Register("codebuild", buildTarget{db, r.builds})
 	r.events.Register("lambda", functionTarget{r.functions})
 	r.events.Register("sns", topicTarget{r.topics})
-	r.events.Register("events", event.NewHTTP(r.events, nil))
+	r.events.Register("events", event.NewHTTP(r.events, r.config.ForbidPrivateAddresses))
 }
 
 // pipelineTarget starts pipelines.

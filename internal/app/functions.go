@@ -27,7 +27,7 @@ func (r *rooms) openFunctions(db store.Store, place awsapi.Place, runner *host.R
 	r.functions, err = function.New(function.Options{
 		Store: db, Jobs: r.queue, Logs: r.logs, Hosts: functionHosts{runner}, Dir: filepath.Join(r.config.Data, "functions"),
 		Region: place.Region, Account: place.Account, Endpoint: r.config.PublicURL,
-		Credentials: r.functionCredentials, Log: r.log.With("room", "functions"),
+		Credentials: r.functionCredentials, Log: r.log.With("room", "functions"), ForbidPrivate: r.config.ForbidPrivateAddresses,
 	})
 	if err == nil {
 		r.closers = append(r.closers, r.functions.Close)

@@ -37,7 +37,7 @@ type Config struct {
 	KnownHosts string // keys of the SSH servers that sources are fetched from; empty: DATA/known_hosts
 	BuildSlots int    // builds that run at once on this server
 	Builds     Builds // where and how builds run
-	// ForbidPrivateAddresses keeps notifications from going to the loopback and to private networks.
+	// ForbidPrivateAddresses keeps what users have the server call from being on the loopback and in private networks.
 	ForbidPrivateAddresses bool
 	Mail                   Mail
 	ApprovalLinkLife       time.Duration // how long the links of an approval's message work at most
@@ -57,7 +57,7 @@ func (c *Config) Bind(fs *pflag.FlagSet) {
 	fs.StringVar(&c.KnownHosts, "ssh-known-hosts", "", "`file` with the keys of SSH servers that sources are fetched from, as ssh-keyscan writes it (default DATA/known_hosts)")
 	fs.IntVar(&c.BuildSlots, "build-slots", 4, "`number` of builds that run at once on this server")
 	c.Builds.bind(fs)
-	fs.BoolVar(&c.ForbidPrivateAddresses, "forbid-private-addresses", false, "keep notifications from going to the loopback and to private networks")
+	fs.BoolVar(&c.ForbidPrivateAddresses, "forbid-private-addresses", false, "keep notifications, API destinations and functions that are URLs from the loopback and private networks")
 	c.Mail.bind(fs)
 	fs.DurationVar(&c.ApprovalLinkLife, "approval-link-life", 7*24*time.Hour, "`time` after which the links in approval messages no longer decide, if the approval still waits")
 	fs.StringVar(&c.LogFormat, "log-format", "text", "`format` of the log: text or json")

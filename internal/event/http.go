@@ -34,13 +34,10 @@ type HTTP struct {
 // sendTimeout is how long an endpoint has to answer; five seconds on AWS.
 const sendTimeout = 10 * time.Second
 
-// NewHTTP makes the target for API destinations. A nil client is one that follows no redirects and never reaches
-// link-local addresses, where clouds keep the credentials of their machines.
-func NewHTTP(events *Service, client *http.Client) *HTTP {
-	if client == nil {
-		client = egress.NewClient(egress.Options{Timeout: sendTimeout})
-	}
-	return &HTTP{events, client}
+// NewHTTP makes the target for API destinations. It follows no redirects and never reaches link-local addresses, where
+// clouds keep the credentials of their machines, nor, when told so, private ones.
+func NewHTTP(events *Service, forbidPrivate bool) *HTTP {
+	return &HTTP{events, egress.NewClient(egress.Options{Timeout: sendTimeout, ForbidPrivate: forbidPrivate})}
 }
 
 // Check refuses what names no API destination. One that does not exist yet may be named.

@@ -34,7 +34,7 @@ func endpoint(t *testing.T, auth string, h http.HandlerFunc) (*event.HTTP, event
 	if err != nil {
 		t.Fatal(err)
 	}
-	return event.NewHTTP(s, nil), event.TargetSpec{ARN: d.ARN, Wire: json.RawMessage(`{}`)}
+	return event.NewHTTP(s, false), event.TargetSpec{ARN: d.ARN, Wire: json.RawMessage(`{}`)}
 }
 
 func TestRequestsToAnEndpoint(t *testing.T) {
@@ -106,7 +106,7 @@ func TestWhereNothingIsSent(t *testing.T) {
 	if err := event.CheckEndpoint("https://example.com/*/in?x=*"); err != nil {
 		t.Error(err)
 	}
-	client := event.NewHTTP(nil, nil).Client()
+	client := event.NewHTTP(nil, false).Client()
 	const refused = "link-local or multicast"
 	for _, address := range []string{"169.254.169.254:80", "[fe80::1]:80", "224.0.0.1:80", "[::ffff:169.254.169.254]:80"} {
 		if _, err := client.Get("http://" + address); err == nil || !strings.Contains(err.Error(), refused) {
@@ -120,4 +120,7 @@ func TestWhereNothingIsSent(t *testing.T) {
 		t.Fatal(err)
 	}
 	answer.Body.Close()
+	if _, err := event.NewHTTP(nil, true).Client().Get(here.URL); err == nil || !strings.Contains(err.Error(), "forbid-private-addresses") {
+		t.Errorf("a private address may be called: %v", err)
+	}
 }

@@ -31,6 +31,7 @@ const (
 	ActionListen     = "events:ConveyorListen"
 	ActionLetters    = "events:ConveyorListDeadLetters"
 	ActionRedeliver  = "events:ConveyorRedeliver"
+	ActionSee        = "codepipeline:GetPipelineState" // on the pipeline of an event
 	busResource      = "event-bus/default"
 	lettersPerAnswer = 100
 )
@@ -123,7 +124,7 @@ func redelivered(r *http.Request) (int64, bool) {
 }
 
 // admit finds out who asks and whether they may.
-func (h *Handler) admit(r *http.Request, action string) error {
+func (h *Handler) admit(r *http.Request, action string) (awsapi.Identity, error) {
 	caller, known, err := awsapi.Identity{}, false, error(nil)
 	if h.Authenticate != nil && r.Header.Get("Authorization") == "" && !r.URL.Query().Has("X-Amz-Signature") {
 		caller, known, err = h.Authenticate(r)
@@ -132,14 +133,14 @@ func (h *Handler) admit(r *http.Request, action string) error {
 		caller, err = h.Verifier.Verify(r, Service, awsapi.HashPayload(nil))
 	}
 	if err != nil {
-		return err
+		return caller, err
 	}
 	ctx := awsapi.WithConditions(awsapi.WithCaller(r.Context(), caller), r)
-	return h.Authorizer.Authorize(ctx, caller, action, []string{h.Place.ARN(Service, busResource)})
+	return caller, h.Authorizer.Authorize(ctx, caller, action, []string{h.Place.ARN(Service, busResource)})
 }
 
 func (h *Handler) letters(w http.ResponseWriter, r *http.Request) error {
-	if err := h.admit(r, ActionLetters); err != nil {
+	if _, err := h.admit(r, ActionLetters); err != nil {
 		return err
 	}
 	after, err := number(r.URL.Query().Get("after"))
@@ -169,7 +170,7 @@ type Problem struct {
 }
 
 func (h *Handler) redeliver(w http.ResponseWriter, r *http.Request, id int64) error {
-	if err := h.admit(r, ActionRedeliver); err != nil {
+	if _, err := h.admit(r, ActionRedeliver); err != nil {
 		return err
 	}
 	err := h.Events.Redeliver(r.Context(), id)

@@ -30,17 +30,27 @@ func (keys) AccessKey(_ context.Context, id string) (iam.AccessKey, error) {
 	switch id {
 	case "AKIAROOT":
 		return iam.AccessKey{ID: id, Secret: "secret", Principal: iam.Principal{Arn: "arn:aws:iam::000000000000:root", Root: true}}, nil
+	case "AKIALISTENER":
+		return iam.AccessKey{ID: id, Secret: "secret", Principal: iam.Principal{Arn: "arn:aws:iam::000000000000:user/listener"}}, nil
 	case "AKIAGUEST":
 		return iam.AccessKey{ID: id, Secret: "secret", Principal: iam.Principal{Arn: "arn:aws:iam::000000000000:user/guest"}}, nil
 	}
 	return iam.AccessKey{}, iam.ErrNoAccessKey
 }
 
-// onlyRoot allows root alone.
-type onlyRoot struct{}
+// rights are those of root, and of a listener who may see one pipeline.
+type rights struct{}
 
-func (onlyRoot) Authorize(_ context.Context, id awsapi.Identity, action string, resources []string) error {
-	if id.Root && len(resources) == 1 && resources[0] == "arn:aws:events:us-east-1:000000000000:event-bus/default" {
+func (rights) Authorize(_ context.Context, id awsapi.Identity, action string, resources []string) error {
+	asked := action + " " + strings.Join(resources, " ")
+	switch asked {
+	case eventhost.ActionListen + " arn:aws:events:us-east-1:000000000000:event-bus/default",
+		"codepipeline:GetPipelineState arn:aws:codepipeline:us-east-1:000000000000:site":
+		if strings.HasSuffix(id.Arn, "user/listener") {
+			return nil
+		}
+	}
+	if id.Root && len(resources) == 1 && (action == "codepipeline:GetPipelineState" || strings.HasSuffix(asked, " arn:aws:events:us-east-1:000000000000:event-bus/default")) {
 		return nil
 	}
 	return &awsapi.Error{Code: "AccessDeniedException", Message: action, Status: http.StatusBadRequest}
@@ -58,7 +68,7 @@ func newWorld(t *testing.T, o eventhost.Options) *world {
 	w := &world{T: t, st: sqltest.SQLite(t)}
 	q := queue.New(w.st, queue.Config{})
 	w.events = event.New(event.Options{Store: w.st, Jobs: q})
-	o.Events, o.Verifier, o.Authorizer = w.events, awsapi.NewVerifier(keys{}, awsapi.Place{}), onlyRoot{}
+	o.Events, o.Verifier, o.Authorizer = w.events, awsapi.NewVerifier(keys{}, awsapi.Place{}), rights{}
 	w.host = eventhost.New(o)
 	server := httptest.NewServer(w.host)
 	t.Cleanup(server.Close)
@@ -150,6 +160,18 @@ func TestStream(t *testing.T) {
 	w.host.Close() // the server stops
 	if _, err := io.Copy(io.Discard, in); err != nil {
 		t.Error(err)
+	}
+}
+
+// Events of pipelines that a listener may not see are left out.
+func TestAListenerHearsOfItsPipelines(t *testing.T) {
+	w := newWorld(t, eventhost.Options{})
+	for n, pipeline := range []string{"secret", "site", "", "secret", "site"} {
+		w.publish("a", pipeline, n)
+	}
+	in := bufio.NewReader(w.do("AKIALISTENER", http.MethodGet, eventhost.Path+"?last-event-id=0").Body)
+	if ids := strings.Join(lines(t, in, "id:", 3), " "); ids != "id: 2 id: 3 id: 5" {
+		t.Error(ids)
 	}
 }
 

@@ -2,6 +2,7 @@ package eventhost
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strconv"
 	"time"
@@ -16,7 +17,8 @@ const writeTimeout = 30 * time.Second
 // stream sends events as they happen. The header Last-Event-ID, or the query's last-event-id, asks for all that followed an
 // event; source, detail-type and pipeline in the query, each of which may be repeated, choose.
 func (h *Handler) stream(w http.ResponseWriter, r *http.Request) error {
-	if err := h.admit(r, ActionListen); err != nil {
+	caller, err := h.admit(r, ActionListen)
+	if err != nil {
 		return err
 	}
 	if h.listeners.Add(1) > h.MaxListeners {
@@ -41,6 +43,7 @@ func (h *Handler) stream(w http.ResponseWriter, r *http.Request) error {
 	w.WriteHeader(http.StatusOK)
 	ctx, cancel := context.WithTimeout(r.Context(), h.MaxAge)
 	defer cancel()
+	ctx = awsapi.WithConditions(awsapi.WithCaller(ctx, caller), r)
 	if err := h.send(ctx, l, s); err != nil {
 		h.Log.DebugContext(r.Context(), "a listener was left", "error", err)
 	}
@@ -85,11 +88,38 @@ func (h *Handler) send(ctx context.Context, l *event.Listener, s *sending) error
 		if ctx.Err() != nil {
 			return nil
 		}
-		if err := s.events(list); err != nil {
+		seen, err := h.visible(ctx, list)
+		if err != nil {
+			return err
+		}
+		if err := s.events(seen); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// visible leaves out the events of pipelines whose state the listener may not see. It asks anew for every batch, so that a
+// right that is taken away ends what is told.
+func (h *Handler) visible(ctx context.Context, list []*event.Entry) ([]*event.Entry, error) {
+	caller, allowed := awsapi.Caller(ctx), map[string]bool{"": true}
+	var seen []*event.Entry
+	for _, e := range list {
+		may, asked := allowed[e.Pipeline]
+		if !asked {
+			err := h.Authorizer.Authorize(ctx, caller, ActionSee, []string{h.Place.ARN("codepipeline", e.Pipeline)})
+			_, refused := errors.AsType[*awsapi.Error](err)
+			if err != nil && !refused {
+				return nil, err
+			}
+			may = err == nil
+			allowed[e.Pipeline] = may
+		}
+		if may {
+			seen = append(seen, e)
+		}
+	}
+	return seen, nil
 }
 
 // sending writes to one listener, who must keep up.

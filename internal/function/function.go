@@ -14,6 +14,7 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -22,6 +23,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/conveyor-cd/conveyor/internal/egress"
 	"github.com/conveyor-cd/conveyor/internal/logstore"
 	"github.com/conveyor-cd/conveyor/internal/queue"
 	"github.com/conveyor-cd/conveyor/internal/store"
@@ -123,6 +125,8 @@ type Options struct {
 	// be good for longer than MaxAge.
 	Credentials func(ctx context.Context, f *Function) (map[string]string, error)
 	Log         *slog.Logger
+	// ForbidPrivate keeps functions that are URLs from being in private networks.
+	ForbidPrivate bool
 	// Concurrency is how many invocations run at once on this server; default 16. Patience is how long one waits for its
 	// turn; default 10 s.
 	Concurrency int
@@ -136,10 +140,14 @@ type Options struct {
 
 // Service keeps functions and runs them. Its methods may be called from many goroutines, on any number of servers.
 type Service struct {
-	o     Options
-	pool  *pool
-	store store.Store
+	o      Options
+	pool   *pool
+	store  store.Store
+	client *http.Client // posts to the URLs of functions
 }
+
+// longestPost is longer than any function may take; each has a timeout of its own.
+const longestPost = 16 * time.Minute
 
 // New makes a Service and registers its job handlers.
 func New(o Options) (*Service, error) {
@@ -154,7 +162,7 @@ func New(o Options) (*Service, error) {
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("functions directory: %w", err)
 	}
-	s := &Service{o: o, store: o.Store}
+	s := &Service{o: o, store: o.Store, client: egress.NewClient(egress.Options{Timeout: longestPost, ForbidPrivate: o.ForbidPrivate})}
 	s.pool = newPool(s)
 	o.Jobs.Handle(jobEvent, s.deliver, queue.Options{Workers: o.Concurrency, MaxAttempts: 1 << 30})
 	return s, nil

@@ -96,9 +96,6 @@ func report(out io.Writer, f *Function, id string, took, init time.Duration, col
 	fmt.Fprintf(out, "%s\t\n", line)
 }
 
-// client posts to the URLs of functions. It does not follow redirects: what is called is what was configured.
-var client = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-
 // post calls a function that is a URL. A status other than 2xx means that it failed.
 func (s *Service) post(ctx context.Context, f *Function, id string, payload []byte) (*Answer, error) {
 	began := time.Now()
@@ -132,7 +129,7 @@ func (s *Service) exchange(ctx context.Context, f *Function, id string, payload 
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("Lambda-Runtime-Aws-Request-Id", id)
 	r.Header.Set("Lambda-Runtime-Invoked-Function-Arn", s.ARN(f.Name))
-	response, err := client.Do(r)
+	response, err := s.client.Do(r)
 	if err != nil {
 		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 			return failure("Sandbox.Timedout", "RequestId: %s Error: Task timed out after %d.00 seconds", id, f.Timeout)

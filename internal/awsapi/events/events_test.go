@@ -48,7 +48,7 @@ func client(t *testing.T) *sdk.Client {
 	}
 	room := event.New(event.Options{Store: st, Jobs: queue.New(st, queue.Config{}), Sealer: box})
 	room.Register("codepipeline", anywhere{})
-	room.Register("events", event.NewHTTP(room, nil))
+	room.Register("events", event.NewHTTP(room, false))
 	mux := awsapi.NewMux(awsapi.MuxOptions{Verifier: awsapi.NewVerifier(oneKey{}, awsapi.Place{})})
 	mux.Add(events.New(st, room, awsapi.Place{}).API())
 	server := httptest.NewServer(mux)
