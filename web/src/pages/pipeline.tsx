@@ -6,7 +6,6 @@ import Button from '@cloudscape-design/components/button';
 import Container from '@cloudscape-design/components/container';
 import Header from '@cloudscape-design/components/header';
 import KeyValuePairs from '@cloudscape-design/components/key-value-pairs';
-import Link from '@cloudscape-design/components/link';
 import SpaceBetween from '@cloudscape-design/components/space-between';
 import Spinner from '@cloudscape-design/components/spinner';
 import Table from '@cloudscape-design/components/table';
@@ -16,7 +15,7 @@ import { useState } from 'react';
 import { useNavigate, useParams, useSearchParams } from 'react-router';
 import { aws, type Out } from '../api/aws';
 import { actionsQ, definitionQ, executionsQ, explainQ, stateQ, type Explanation } from '../api/queries';
-import { downloadURL } from '../api/s3';
+import { Artifacts } from '../components/artifacts';
 import { commit } from '../components/commit';
 import { Conveyor, type Wishes } from '../components/conveyor';
 import { CloseGate, Release, Review, Rollback, StopRun } from '../components/dialogs';
@@ -194,24 +193,6 @@ function Variables({ actions }: { actions: Details }) {
         { id: 'action', header: t('actions'), cell: (r) => r.action },
         { id: 'name', header: t('name'), isRowHeader: true, cell: (r) => r.name },
         { id: 'value', header: t('value'), cell: (r) => r.value },
-      ]}
-    />
-  );
-}
-
-function Artifacts({ actions }: { actions: Details }) {
-  const { t } = useWords();
-  const rows = actions.flatMap((a) => (a.output?.outputArtifacts ?? []).map((o) => ({ action: a.actionName, name: o.name, at: o.s3location })));
-  return (
-    <Table
-      variant="embedded"
-      items={rows}
-      empty="–"
-      ariaLabels={{ tableLabel: t('artifacts') }}
-      columnDefinitions={[
-        { id: 'action', header: t('actions'), cell: (r) => r.action },
-        { id: 'name', header: t('name'), isRowHeader: true, cell: (r) => r.name },
-        { id: 'get', header: t('download'), cell: (r) => (r.at?.bucket && r.at.key ? <Link external={false} href={downloadURL(r.at.bucket, r.at.key)}>{r.at.key}</Link> : '–') },
       ]}
     />
   );

@@ -35,7 +35,7 @@ export function AccessKeys({ name, details, act }: Part) {
           { id: 'status', header: t('status'), cell: (k) => t(k.status === 'Active' ? 'Active' : 'Inactive') },
           { id: 'created', header: t('since'), cell: (k) => at(Date.parse(k.created) / 1000) },
           {
-            id: 'do', header: t('actions'),
+            id: 'do', header: t('actions'), minWidth: 150,
             cell: (k) => (
               <SpaceBetween direction="horizontal" size="s">
                 <Permitted action="iam:UpdateAccessKey" variant="inline-link" onClick={() => turn(k.id, k.status === 'Active' ? 'Inactive' : 'Active')}>{t(k.status === 'Active' ? 'deactivate' : 'activate')}</Permitted>

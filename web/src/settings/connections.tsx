@@ -55,7 +55,7 @@ export function Connections() {
           { id: 'forge', header: t('forge'), cell: (c) => c.ProviderType },
           { id: 'status', header: t('status'), cell: (c) => c.ConnectionStatus },
           { id: 'arn', header: 'ARN', cell: (c) => <code>{c.ConnectionArn}</code> },
-          { id: 'do', header: t('actions'), cell: (c) => <Permitted action="codeconnections:DeleteConnection" variant="inline-link" ariaLabel={`${t('del')}: ${c.ConnectionName}`} onClick={() => setLeaving(c)}>{t('del')}</Permitted> },
+          { id: 'do', header: t('actions'), minWidth: 150, cell: (c) => <Permitted action="codeconnections:DeleteConnection" variant="inline-link" ariaLabel={`${t('del')}: ${c.ConnectionName}`} onClick={() => setLeaving(c)}>{t('del')}</Permitted> },
         ]}
       />
       {making && <Create onDone={anew} onClose={() => setMaking(false)} />}

@@ -64,7 +64,7 @@ export function Policies() {
           { id: 'used', header: t('attachments'), cell: (p) => p.attachments },
           { id: 'version', header: t('version'), cell: (p) => p.version },
           {
-            id: 'do', header: t('actions'),
+            id: 'do', header: t('actions'), minWidth: 150,
             cell: (p) => builtIn(p) ? t('ofConveyor') : (
               <SpaceBetween direction="horizontal" size="s">
                 <Permitted action="iam:CreatePolicyVersion" variant="inline-link" ariaLabel={t('editPolicy', { name: p.name })} onClick={() => void read(p).then(setEdited, complain)}>{t('editPipeline')}</Permitted>

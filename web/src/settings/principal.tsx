@@ -71,7 +71,7 @@ function Attached({ kind, name, details, act }: Part) {
       columnDefinitions={[
         { id: 'name', header: t('name'), isRowHeader: true, cell: (p) => p.name },
         { id: 'arn', header: 'ARN', cell: (p) => <code>{p.arn}</code> },
-        { id: 'do', header: t('actions'), cell: (p) => <Permitted action={`iam:Detach${kind}Policy`} variant="inline-link" ariaLabel={`${t('detach')}: ${p.name}`} onClick={() => act(() => principals.detach(kind, name, p.arn))}>{t('detach')}</Permitted> },
+        { id: 'do', header: t('actions'), minWidth: 150, cell: (p) => <Permitted action={`iam:Detach${kind}Policy`} variant="inline-link" ariaLabel={`${t('detach')}: ${p.name}`} onClick={() => act(() => principals.detach(kind, name, p.arn))}>{t('detach')}</Permitted> },
       ]}
     />
   );
@@ -95,7 +95,7 @@ function Inline({ kind, name, details, act }: Part) {
         columnDefinitions={[
           { id: 'name', header: t('name'), isRowHeader: true, cell: (p) => p },
           {
-            id: 'do', header: t('actions'),
+            id: 'do', header: t('actions'), minWidth: 150,
             cell: (p) => (
               <SpaceBetween direction="horizontal" size="s">
                 <Permitted action={`iam:Put${kind}Policy`} variant="inline-link" ariaLabel={t('editPolicy', { name: p })} onClick={() => open(p)}>{t('editPipeline')}</Permitted>
@@ -122,7 +122,7 @@ function Groups({ name, details, act }: Part) {
       header={<Header variant="h2" actions={<Adder label={t('addToGroup')} options={options} onAdd={(GroupName) => act(() => iam('AddUserToGroup', { UserName: name, GroupName }))} />}>{t('memberOf')}</Header>}
       columnDefinitions={[
         { id: 'name', header: t('name'), isRowHeader: true, cell: (g) => g },
-        { id: 'do', header: t('actions'), cell: (g) => <Permitted action="iam:RemoveUserFromGroup" variant="inline-link" ariaLabel={`${t('remove')}: ${g}`} onClick={() => act(() => iam('RemoveUserFromGroup', { UserName: name, GroupName: g }))}>{t('remove')}</Permitted> },
+        { id: 'do', header: t('actions'), minWidth: 150, cell: (g) => <Permitted action="iam:RemoveUserFromGroup" variant="inline-link" ariaLabel={`${t('remove')}: ${g}`} onClick={() => act(() => iam('RemoveUserFromGroup', { UserName: name, GroupName: g }))}>{t('remove')}</Permitted> },
       ]}
     />
   );

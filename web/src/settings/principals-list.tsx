@@ -36,7 +36,7 @@ export function PrincipalsList({ kind }: { kind: Kind }) {
           { id: 'name', header: t('name'), isRowHeader: true, cell: (p) => <LinkTo to={path(kind, p.name)}>{p.name}</LinkTo> },
           { id: 'arn', header: 'ARN', cell: (p) => <code>{p.arn}</code> },
           { id: 'created', header: t('since'), cell: (p) => at(Date.parse(p.created) / 1000) },
-          { id: 'do', header: t('actions'), cell: (p) => <Permitted action={`iam:Delete${kind}`} variant="inline-link" ariaLabel={`${t('del')}: ${p.name}`} onClick={() => setLeaving(p)}>{t('del')}</Permitted> },
+          { id: 'do', header: t('actions'), minWidth: 150, cell: (p) => <Permitted action={`iam:Delete${kind}`} variant="inline-link" ariaLabel={`${t('del')}: ${p.name}`} onClick={() => setLeaving(p)}>{t('del')}</Permitted> },
         ]}
       />
       {making && <Create kind={kind} onClose={() => setMaking(false)} />}
