@@ -75,7 +75,7 @@ func setUp(env *testscript.Env) error {
 		"HOME": home, "GIT_CONFIG_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0", "AWS_PAGER": "", "AWS_EC2_METADATA_DISABLED": "true",
 		"AWS_MAX_ATTEMPTS": "1", "PATH": filepath.Dir(binary) + string(os.PathListSeparator) + os.Getenv("PATH"),
 		"TF_MIRROR": terraformMirror(), "EXAMPLES": folder("../examples"), "CONSOLE": folder("../web"),
-		"CONVEYOR_E2E_AWSCLI": awscli,
+		"E2E_AWSCLI":  awscli,
 		"WALK_MATRIX": os.Getenv("WALK_MATRIX"), "WALK_PICTURES": os.Getenv("WALK_PICTURES"),
 		// pyenv's shims, where the aws CLI may live, look below these.
 		"PYENV_ROOT": os.Getenv("PYENV_ROOT"), "PYENV_VERSION": os.Getenv("PYENV_VERSION"),

@@ -11,7 +11,7 @@ import (
 )
 
 func main() {
-	status, err := call(os.Getenv("CONVEYOR_E2E_AWSCLI"))
+	status, err := call(os.Getenv("E2E_AWSCLI"))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "aws:", err)
 		status = 255
