@@ -95,7 +95,7 @@ func TestMistakesNameTheSettingAndItsPlace(t *testing.T) {
 }
 
 func TestEverythingMovesWithTheDataDirectory(t *testing.T) {
-	c, err := Defaults()
+	c, err := Of(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
