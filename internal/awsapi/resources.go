@@ -33,7 +33,7 @@ var namings = map[string][]naming{
 		{members: []string{"reportGroupArn", "reportGroupArns", "arn", "name"}, resource: plain("report-group/", ""), after: ":report-group/", of: "ReportGroup"},
 		{members: []string{"arn"}, resource: groupOfReport, after: ":report/", of: "DeleteReport"},
 		{members: []string{"reportArn", "reportArns"}, resource: groupOfReport, after: ":report/"},
-		{members: []string{"projectName", "name", "names", "resourceArn"}, resource: plain("project/", ""), after: ":project/"},
+		{members: []string{"projectName", "projectArn", "name", "names", "resourceArn"}, resource: plain("project/", ""), after: ":project/"},
 		{members: []string{"id", "ids"}, resource: projectOfBuild, after: ":build/"},
 	},
 	"cloudwatch":           {{members: []string{"AlarmName", "AlarmNames", "ResourceARN"}, resource: plain("alarm:", ""), after: ":alarm:"}},
