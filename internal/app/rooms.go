@@ -234,7 +234,7 @@ func (r *rooms) openBuilds(ctx context.Context, db store.Store, place awsapi.Pla
 	if err != nil {
 		return err
 	}
-	if err := r.openFunctions(db, place, runner.host); err != nil {
+	if err := r.openFunctions(db, place, runner.functions); err != nil {
 		return err
 	}
 	secrets := r.openSecrets(db, place)

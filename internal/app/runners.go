@@ -18,6 +18,7 @@ type runners struct {
 	mode      string
 	images    container.Images
 	host      *host.Runner
+	functions *host.Runner      // where the programs of functions run, as the server's user
 	container *container.Runner // nil: there is no engine, or it is not wanted
 }
 
@@ -32,7 +33,13 @@ func (r *rooms) openRunners(ctx context.Context) (*runners, error) {
 	}
 	r.closers = append(r.closers, workspaces.Close)
 	c := r.config.Builds
-	all := &runners{mode: c.Runner, host: host.On(workspaces, log)}
+	var users *host.Users
+	if c.User != "" {
+		if users, err = host.ParseUsers(c.User); err != nil {
+			return nil, fmt.Errorf("setting build-user: %w", err)
+		}
+	}
+	all := &runners{mode: c.Runner, host: host.On(workspaces, users, log), functions: host.On(workspaces, nil, log)}
 	if all.images, err = container.ParseImages(c.Images); err != nil {
 		return nil, fmt.Errorf("setting build-images: %w", err)
 	}

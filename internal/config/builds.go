@@ -17,6 +17,7 @@ const (
 type Builds struct {
 	Directory  string // of their workspaces; empty: DATA/builds
 	Runner     string // RunnerAuto, RunnerHost or RunnerContainer
+	User       string // who builds on the host run as: a name, or FIRST-LAST
 	Images     string // NAME=IMAGE,...: what the images in projects stand for
 	Socket     string // of the container engine; empty: the first usual one that answers
 	Network    string // the engine's network that builds are in; empty: its default
@@ -27,6 +28,7 @@ type Builds struct {
 func (b *Builds) bind(fs *pflag.FlagSet) {
 	fs.StringVar(&b.Directory, "build-directory", "", "`directory` for the workspaces of builds; one outside the data directory is needed when builds run as other users (default DATA/builds)")
 	fs.StringVar(&b.Runner, "build-runner", RunnerAuto, "`place` where builds run: host, container, or auto (in a container when an engine answers and the project's image can be had, else on the host)")
+	fs.StringVar(&b.User, "build-user", "", "`user` that builds on the host run as, or a range of numbers such as 200000-200063 of which each build has one to itself (default: the server's own user)")
 	fs.StringVar(&b.Images, "build-images", "", "`NAME=IMAGE,...` what the images in projects stand for, such as aws/codebuild/*=example/builder:1; the first that matches counts")
 	fs.StringVar(&b.Socket, "build-socket", "", "`path` of the socket of the Docker or Podman engine that runs builds (default: the first usual one that answers)")
 	fs.StringVar(&b.Network, "build-network", "", "`network` of the engine that builds are in; none keeps them from any (default: the engine's own)")

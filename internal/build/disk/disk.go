@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 
@@ -58,9 +59,11 @@ func (d *Disk) Servers() ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("look for the workspaces of builds: %w", err)
 	}
-	names := make([]string, len(entries))
-	for i, e := range entries {
-		names[i] = e.Name()
+	var names []string
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), ".") { // those are of all servers
+			names = append(names, e.Name())
+		}
 	}
 	return names, nil
 }

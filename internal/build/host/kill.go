@@ -18,6 +18,7 @@ const markerName = "CONVEYOR_WORKSPACE"
 type target struct {
 	marker   string // a workspace, or, with a trailing slash, the directory of all of them
 	sessions []int  // shells of this process's own making, in their order; empty after a restart
+	uid      uint32 // whose every process is meant; 0: nobody's
 }
 
 // matches reports whether an entry of a process's environment says that the process is meant.

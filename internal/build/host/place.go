@@ -35,6 +35,9 @@ func (w *workspace) open(o build.SessionOptions) (*place, error) {
 	if p.users, err = identities(append(slices.Clone(o.Others), o.User)); err != nil {
 		return nil, err
 	}
+	if w.user.credential != nil {
+		p.users[""] = w.user.identity
+	}
 	return p, p.admit(o.User)
 }
 
@@ -121,5 +124,5 @@ func (p *place) begun() []int {
 
 // End implements shell.Place.
 func (p *place) End(live *shell.Process, grace time.Duration) error {
-	return p.ws.runner.end(target{marker: p.ws.marker(), sessions: p.begun()}, live, grace)
+	return p.ws.runner.end(p.ws.target(p.begun()), live, grace)
 }

@@ -11,9 +11,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// find lists the processes a build started. Two marks are looked for, and either is enough: the workspace in the
-// environment, which every program inherits (also a daemon in a session of its own), and the session of one of the
-// build's shells (also a program started with an empty environment). A program that drops both is out of reach.
+// find lists the processes a build started. Three marks are looked for, and one is enough: the workspace in the
+// environment, which every program inherits (also a daemon in a session of its own), the session of one of the
+// build's shells (also a program started with an empty environment), and the user that the build alone has, if it has one.
+// A program that drops all is out of reach.
 func find(t target) []int {
 	proc, err := os.Open("/proc")
 	if err != nil {
@@ -41,6 +42,12 @@ func find(t target) []int {
 
 func marked(pid int, t target, buf *[]byte) bool {
 	dir := "/proc/" + strconv.Itoa(pid)
+	if t.uid != 0 {
+		var st unix.Stat_t
+		if unix.Stat(dir, &st) == nil && st.Uid == t.uid {
+			return !zombie(dir, buf)
+		}
+	}
 	if len(t.sessions) > 0 {
 		if sid, err := unix.Getsid(pid); err == nil && slices.Contains(t.sessions, sid) {
 			return !zombie(dir, buf)

@@ -8,7 +8,7 @@ import (
 
 // Resident is how much memory the processes of the workspace hold, in bytes; 0 where the kernel does not tell.
 func (w *workspace) Resident() int64 {
-	t := target{marker: w.marker(), sessions: w.shells()}
+	t := w.target(w.shells())
 	var pages int64
 	for _, pid := range find(t) {
 		text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/statm")

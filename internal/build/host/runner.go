@@ -1,6 +1,6 @@
-// Package host runs builds on this machine, as the user the server runs as. A build has a workspace, a session of
-// processes and an environment of its own, and is ended whole; it is not shut in. Whoever may start builds may do on
-// the machine what the server's user may do.
+// Package host runs builds on this machine. A build has a workspace, a session of processes and an environment of its own,
+// and is ended whole. It is shut in as far as the user it runs as is: by default the server's own, so that whoever may start
+// builds may do on the machine what the server may do; with Users, others that reach nothing of the server's.
 package host
 
 import (
@@ -21,13 +21,16 @@ const (
 	notesDir = ".conveyor"
 	homeDir  = "home"
 	tempDir  = "tmp"
+
+	locksDir = ".users"
 )
 
 // Runner runs builds on this machine. It implements build.Runner.
 type Runner struct {
-	disk *disk.Disk
-	path string // PATH of builds
-	log  *slog.Logger
+	disk  *disk.Disk
+	users *Users // nil: builds run as the server does
+	path  string // PATH of builds
+	log   *slog.Logger
 }
 
 var _ build.Runner = (*Runner)(nil)
@@ -38,16 +41,16 @@ func New(dir string, log *slog.Logger) (*Runner, error) {
 	if err != nil {
 		return nil, err
 	}
-	return On(d, log), nil
+	return On(d, nil, log), nil
 }
 
-// On makes a runner whose workspaces lie on a disk.
-func On(d *disk.Disk, log *slog.Logger) *Runner {
+// On makes a runner whose workspaces lie on a disk. users may be nil: then builds run as the server does.
+func On(d *disk.Disk, users *Users, log *slog.Logger) *Runner {
 	path := os.Getenv("PATH")
 	if path == "" {
 		path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 	}
-	return &Runner{disk: d, path: path, log: log}
+	return &Runner{disk: d, users: users, path: path, log: log}
 }
 
 // Notice implements build.Runner.
@@ -110,7 +113,11 @@ func (r *Runner) Prepare(_ context.Context, n build.Needs) (build.Workspace, err
 	if err != nil {
 		return nil, err
 	}
-	return &workspace{runner: r, root: root}, nil
+	user, err := r.users.take(filepath.Join(r.disk.All, locksDir))
+	if err != nil {
+		return nil, errors.Join(err, r.disk.Discard(root))
+	}
+	return &workspace{runner: r, root: root, user: user, caches: n.Caches}, nil
 }
 
 // endElsewhere ends what an attempt on another server has left running on this machine. The files are for whoever clears

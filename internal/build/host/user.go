@@ -96,7 +96,7 @@ func (p *place) Share(f *os.File, user string) error {
 // and the sources are the main one's.
 func (p *place) admit(main string) error {
 	for name, id := range p.users {
-		if err := os.Mkdir(p.homeOf(name), 0o700); err != nil {
+		if err := os.MkdirAll(p.homeOf(name), 0o700); err != nil {
 			return fmt.Errorf("prepare workspace: %w", err)
 		}
 		if err := give(p.homeOf(name), id.credential); err != nil {
@@ -106,10 +106,13 @@ func (p *place) admit(main string) error {
 	if len(p.users) == 0 {
 		return nil
 	}
-	for _, dir := range []string{p.ws.runner.disk.All, p.ws.runner.disk.Root, p.ws.root} {
+	for _, dir := range []string{p.ws.runner.disk.All, p.ws.runner.disk.Root} {
 		if err := os.Chmod(dir, 0o711); err != nil { //nolint:gosec // to be passed through, not to be looked into
 			return fmt.Errorf("prepare workspace: %w", err)
 		}
+	}
+	if err := p.openRoot(main); err != nil {
+		return fmt.Errorf("prepare workspace: %w", err)
 	}
 	if err := os.Chmod(p.ws.dir(tempDir), 0o777|os.ModeSticky); err != nil {
 		return fmt.Errorf("prepare workspace: %w", err)
@@ -119,7 +122,21 @@ func (p *place) admit(main string) error {
 			return err
 		}
 	}
+	for _, dir := range p.ws.caches {
+		if err := give(dir, p.users[main].credential); err != nil {
+			return err
+		}
+	}
 	return p.giveSources(p.users[main].credential)
+}
+
+// openRoot lets the build's users into the workspace, and nobody else when there is only one of them.
+func (p *place) openRoot(main string) error {
+	c := p.users[main].credential
+	if len(p.users) > 1 || c == nil {
+		return os.Chmod(p.ws.root, 0o711) //nolint:gosec // as above
+	}
+	return os.Chown(p.ws.root, int(c.Uid), int(c.Gid))
 }
 
 // giveSources makes everything in the workspace that is not the runner's own the user's.

@@ -15,6 +15,8 @@ import (
 type workspace struct {
 	runner *Runner
 	root   string
+	user   *taken // who its commands run as unless they name another
+	caches []string
 
 	mu      sync.Mutex
 	session *shell.Session
@@ -25,6 +27,15 @@ type workspace struct {
 func (w *workspace) dir(name string) string { return filepath.Join(w.root, name) }
 
 func (w *workspace) marker() string { return w.root }
+
+// target is what the workspace's shells have started.
+func (w *workspace) target(shells []int) target {
+	t := target{marker: w.marker(), sessions: shells}
+	if w.user.alone {
+		t.uid = w.user.credential.Uid
+	}
+	return t
+}
 
 // Root implements build.Workspace.
 func (w *workspace) Root() string { return w.root }
@@ -82,5 +93,5 @@ func (w *workspace) Cleanup(context.Context) error {
 	if w.session != nil {
 		err = w.session.Kill()
 	}
-	return errors.Join(err, w.runner.disk.Discard(w.root))
+	return errors.Join(err, w.runner.disk.Discard(w.root), w.user.release())
 }
