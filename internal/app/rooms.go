@@ -72,6 +72,7 @@ type rooms struct {
 	pulls        *pull.Service
 	triggers     *repotrigger.Store
 	builds       *build.Service
+	places       *runners // where builds run
 	remotes      *remote.Service
 	functions    *function.Service
 	authorizer   awsapi.Authorizer
@@ -170,7 +171,7 @@ func openRooms(ctx context.Context, c config.Config, o options, seat *seat, db s
 	alarms := cloudwatchapi.New(r.alarms, place)
 	r.api.Add(
 		codepipelineapi.New(r.flow).API(),
-		codebuildapi.New(db, r.builds, codebuildapi.Options{Place: place, Remotes: r.remotes}).API(),
+		codebuildapi.New(db, r.builds, codebuildapi.Options{Place: place, Remotes: r.remotes, Images: r.places.list()}).API(),
 		codecommitapi.New(r.repositories, r.pulls, r.triggers, codecommitapi.Options{Place: place, PublicURL: c.PublicURL}).API(),
 		logsapi.New(r.logs, logsapi.Options{Place: place}).API(),
 		alarms.API(),
@@ -230,17 +231,17 @@ func (r *rooms) openStores(ctx context.Context, db store.Store) error {
 }
 
 func (r *rooms) openBuilds(ctx context.Context, db store.Store, place awsapi.Place) error {
-	runner, err := r.openRunners(ctx)
-	if err != nil {
+	var err error
+	if r.places, err = r.openRunners(ctx); err != nil {
 		return err
 	}
-	if err := r.openFunctions(db, place, runner.functions); err != nil {
+	if err := r.openFunctions(db, place, r.places.functions); err != nil {
 		return err
 	}
 	secrets := r.openSecrets(db, place)
 	r.openRemotes(db, secrets)
 	r.builds = build.New(build.Config{
-		Store: db, Queue: r.queue, Runner: runner, Slots: r.config.BuildSlots, Disk: int64(r.config.Builds.Disk) * 1e9,
+		Store: db, Queue: r.queue, Runner: r.places, Slots: r.config.BuildSlots, Disk: int64(r.config.Builds.Disk) * 1e9,
 		Objects: backing.Objects(r.limitedObjects()), Repositories: backing.RepositoriesAndMirrors(r.limitedRepositories(), r.elsewhere.sources.MirrorPath), Logs: backing.Logs(r.logs),
 		Remotes:  r.remotes,
 		Secrets:  secrets,

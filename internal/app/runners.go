@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
+	codebuildapi "github.com/conveyor-cd/conveyor/internal/awsapi/codebuild"
 	"github.com/conveyor-cd/conveyor/internal/build"
 	"github.com/conveyor-cd/conveyor/internal/build/container"
 	"github.com/conveyor-cd/conveyor/internal/build/disk"
@@ -77,8 +79,30 @@ func findEngine(ctx context.Context, c config.Builds) (*container.Engine, error)
 	return nil, nil
 }
 
+// hostImage is what a project can call the place where no image is used.
+const hostImage = "host"
+
+// list says what projects can name as their image, for those who ask the API.
+func (r *runners) list() []codebuildapi.Image {
+	var all []codebuildapi.Image
+	if r.mode != config.RunnerContainer {
+		all = append(all, codebuildapi.Image{Name: hostImage, Description: "This server's own host, with what is installed there"})
+	}
+	if r.container == nil {
+		return all
+	}
+	for _, m := range r.images {
+		name := m.Name
+		if strings.ContainsAny(name, "*?[") {
+			name = m.Image // the pattern is no name
+		}
+		all = append(all, codebuildapi.Image{Name: name, Description: "Runs in a container of " + m.Image})
+	}
+	return all
+}
+
 func (r *runners) choose(n build.Needs) build.Runner {
-	if r.container != nil && (r.mode == config.RunnerContainer || r.images.Named(n.Image)) {
+	if r.container != nil && (r.mode == config.RunnerContainer || n.Image != hostImage && r.images.Named(n.Image)) {
 		return r.container
 	}
 	return r.host
@@ -88,7 +112,7 @@ func (r *runners) choose(n build.Needs) build.Runner {
 func (r *runners) Notice(n build.Needs) string {
 	chosen := r.choose(n)
 	notice := chosen.Notice(n)
-	if chosen == build.Runner(r.host) && r.container != nil && n.Image != "" {
+	if chosen == build.Runner(r.host) && r.container != nil && n.Image != "" && n.Image != hostImage {
 		notice += "; to have such builds run in containers, name an image for it with the server's setting build-images"
 	}
 	return notice

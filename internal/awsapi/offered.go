@@ -66,7 +66,7 @@ func resourceOf(service string, o Operation, about About) string {
 
 // nothing are the operations about nothing in particular: a policy must allow them on "*".
 var nothing = map[string][]string{
-	"codebuild": {"ListBuildBatches", "ListBuilds", "ListProjects", "ListSharedProjects", "ListReportGroups", "ListReports", "ListSharedReportGroups"},
+	"codebuild": {"ListBuildBatches", "ListBuilds", "ListCuratedEnvironmentImages", "ListProjects", "ListSharedProjects", "ListReportGroups", "ListReports", "ListSharedReportGroups"},
 	"codecommit": {
 		"CreateApprovalRuleTemplate", "DeleteApprovalRuleTemplate", "GetApprovalRuleTemplate", "ListApprovalRuleTemplates", "ListRepositories",
 		"ListRepositoriesForApprovalRuleTemplate", "UpdateApprovalRuleTemplateContent", "UpdateApprovalRuleTemplateDescription", "UpdateApprovalRuleTemplateName",

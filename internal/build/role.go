@@ -57,7 +57,7 @@ func (r *run) credentials(ctx context.Context) ([]buildspec.Variable, error) {
 		{Name: "AWS_ACCESS_KEY_ID", Value: key.ID},
 		{Name: "AWS_SECRET_ACCESS_KEY", Value: key.Secret},
 		{Name: "AWS_SESSION_TOKEN", Value: key.SessionToken},
-		{Name: "AWS_ENDPOINT_URL", Value: r.s.cfg.Endpoint},
+		{Name: "AWS_ENDPOINT_URL", Value: r.ws.Reach(r.s.cfg.Endpoint)},
 	}, nil
 }
 

@@ -51,6 +51,8 @@ type Workspace interface {
 	Path(rel string) string
 	// Cache is where the build's own commands see one of Needs.Caches.
 	Cache(dir string) string
+	// Reach is how the build's own commands reach a URL of this server: its loopback is not always theirs.
+	Reach(url string) string
 	// Size is how many bytes the build occupies on this server's disks, without its caches. It may be asked at any time.
 	Size(ctx context.Context) (int64, error)
 	// Start opens the build's one session. It is called at most once, after the sources are in place.

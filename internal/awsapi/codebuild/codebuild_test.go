@@ -43,6 +43,11 @@ func (oneKey) AccessKey(_ context.Context, id string) (iam.AccessKey, error) {
 	return root, nil
 }
 
+var images = []codebuild.Image{
+	{Name: "host", Description: "This server's own host"},
+	{Name: "aws/codebuild/amazonlinux-x86_64-standard:5.0", Description: "Runs in a container of example/builder:1"},
+}
+
 // serve is the API over HTTP on a real build service, and the SDK's client of it.
 func serve(t *testing.T, st store.Store) (*sdk.Client, string) {
 	t.Helper()
@@ -67,7 +72,7 @@ func serve(t *testing.T, st store.Store) (*sdk.Client, string) {
 		t.Fatal(err)
 	}
 	mux := awsapi.NewMux(awsapi.MuxOptions{Verifier: awsapi.NewVerifier(oneKey{}, awsapi.Place{})})
-	mux.Add(codebuild.New(st, builds, codebuild.Options{Remotes: remotes}).API())
+	mux.Add(codebuild.New(st, builds, codebuild.Options{Remotes: remotes, Images: images}).API())
 	server := httptest.NewServer(mux)
 	t.Cleanup(func() {
 		server.Close()

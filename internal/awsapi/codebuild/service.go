@@ -29,6 +29,7 @@ type Service struct {
 type Options struct {
 	Place   awsapi.Place
 	Remotes *remote.Service
+	Images  []Image // what ListCuratedEnvironmentImages lists
 }
 
 // New makes a Service over the projects and builds of b.
@@ -70,6 +71,7 @@ func (s *Service) API() awsapi.API {
 		awsapi.Handle(s.CreateWebhook),
 		awsapi.Handle(s.UpdateWebhook),
 		awsapi.Handle(s.DeleteWebhook),
+		awsapi.Handle(s.ListCuratedEnvironmentImages),
 		awsapi.Handle(s.ImportSourceCredentials),
 		awsapi.Handle(s.ListSourceCredentials),
 		awsapi.Handle(s.DeleteSourceCredentials),

@@ -142,6 +142,16 @@ func (e *Engine) cli() string {
 	return "docker"
 }
 
+// hostName is what containers call this machine.
+func (e *Engine) hostName() string {
+	if e.cli() == "podman" {
+		return "host.containers.internal" // which it knows by itself
+	}
+	return dockerHost
+}
+
+const dockerHost = "host.docker.internal"
+
 const (
 	removePatience  = 30 * time.Second
 	removePause     = 50 * time.Millisecond

@@ -101,6 +101,22 @@ func TestNetwork(t *testing.T) {
 	}
 }
 
+// Commands reach this machine by a name, because its loopback is not theirs.
+func TestReach(t *testing.T) {
+	needEngine(t)
+	in := enter(t, newRunner(t, t.TempDir()), build.Needs{})
+	for url, want := range map[string]string{
+		"http://127.0.0.1:4566":   "http://host.containers.internal:4566",
+		"https://localhost/x":     "https://host.containers.internal/x",
+		"http://[::1]:1":          "http://host.containers.internal:1",
+		"https://ci.example.com/": "https://ci.example.com/",
+	} {
+		if got := in.ws.Reach(url); got != want {
+			t.Errorf("%s is reached as %s", url, got)
+		}
+	}
+}
+
 func TestPrivileged(t *testing.T) {
 	needEngine(t)
 	_, err := newRunner(t, t.TempDir()).Prepare(t.Context(), build.Needs{ID: uuid.NewString(), Privileged: true})

@@ -71,6 +71,9 @@ func (w *workspace) bounds(n build.Needs) *container.HostConfig {
 	if n.Offline {
 		h.NetworkMode = "none"
 	}
+	if w.runner.Engine.hostName() == dockerHost && h.NetworkMode != "none" && h.NetworkMode != "host" {
+		h.ExtraHosts = []string{dockerHost + ":host-gateway"}
+	}
 	for _, dir := range n.Caches {
 		h.Mounts = append(h.Mounts, mount.Mount{Type: mount.TypeBind, Source: dir, Target: w.Cache(dir)})
 	}

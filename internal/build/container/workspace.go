@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"net/url"
 	"os"
 	"path"
 	"path/filepath"
@@ -78,6 +80,22 @@ func (w *workspace) Root() string { return w.root }
 
 // Path implements build.Workspace.
 func (w *workspace) Path(rel string) string { return path.Join(workspacePath, rel) }
+
+// Reach implements build.Workspace: a container has a loopback of its own, and this machine another name.
+func (w *workspace) Reach(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || w.runner.Network == "host" {
+		return address
+	}
+	if ip := net.ParseIP(u.Hostname()); u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return address
+	}
+	u.Host = net.JoinHostPort(w.runner.Engine.hostName(), u.Port())
+	if u.Port() == "" {
+		u.Host = w.runner.Engine.hostName()
+	}
+	return u.String()
+}
 
 // Size implements build.Workspace: the workspace, and what the build has changed in its container.
 func (w *workspace) Size(ctx context.Context) (int64, error) {

@@ -46,6 +46,9 @@ func (w *workspace) Path(rel string) string { return filepath.Join(w.root, filep
 // Cache implements build.Workspace.
 func (w *workspace) Cache(dir string) string { return dir }
 
+// Reach implements build.Workspace.
+func (w *workspace) Reach(url string) string { return url }
+
 // Size implements build.Workspace.
 func (w *workspace) Size(ctx context.Context) (int64, error) {
 	return disk.Usage(ctx, w.root)
