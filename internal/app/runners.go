@@ -59,7 +59,7 @@ func (r *rooms) openRunners(ctx context.Context) (*runners, error) {
 	all.container = container.New(container.Config{
 		Engine: engine, Disk: workspaces, Images: all.images, Network: c.Network, Privileged: c.Privileged, Log: log,
 	})
-	log.Info("a container engine runs builds", "engine", engine.String(), "unless", map[bool]string{true: "their image cannot be had", false: ""}[c.Runner == config.RunnerAuto])
+	log.Info("builds run in containers", "engine", engine.String(), "runner", c.Runner)
 	return all, nil
 }
 
