@@ -55,6 +55,7 @@ func run(ctx context.Context, only string) error {
 		{"pipelines", measurePipelines},
 		{"artifact", measureArtifact},
 		{"builds", measureBuilds},
+		{"log", measureLog},
 		{"webhooks", measureWebhooks},
 		{"fanout", measureFanOut},
 	} {

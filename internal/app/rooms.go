@@ -240,8 +240,13 @@ func (r *rooms) openBuilds(ctx context.Context, db store.Store, place awsapi.Pla
 	}
 	secrets := r.openSecrets(db, place)
 	r.openRemotes(db, secrets)
+	caches, err := build.OpenShelf(filepath.Join(r.config.Data, "caches"), int64(r.config.Builds.CacheSize)<<30)
+	if err != nil {
+		return err
+	}
 	r.builds = build.New(build.Config{
-		Store: db, Queue: r.queue, Runner: r.places, Slots: r.config.BuildSlots, Disk: int64(r.config.Builds.Disk) * 1e9,
+		Caches: caches,
+		Store:  db, Queue: r.queue, Runner: r.places, Slots: r.config.BuildSlots, Disk: int64(r.config.Builds.Disk) * 1e9,
 		Objects: backing.Objects(r.limitedObjects()), Repositories: backing.RepositoriesAndMirrors(r.limitedRepositories(), r.elsewhere.sources.MirrorPath), Logs: backing.Logs(r.logs),
 		Remotes:  r.remotes,
 		Secrets:  secrets,

@@ -58,3 +58,17 @@ func BenchmarkBuild(b *testing.B) {
 	b.ReportMetric(float64(first[len(first)/2].Microseconds())/1000, "ms-first-command-p50")
 	b.ReportMetric(float64(whole[len(whole)/2].Microseconds())/1000, "ms-whole-p50")
 }
+
+// BenchmarkLog measures a build that prints a hundred megabytes, with its log in the log store.
+func BenchmarkLog(b *testing.B) {
+	s := serve(b, options{st: sqltest.Open(b, sqltest.SQLiteDSN(b), sqlstore.Options{})})
+	b.SetBytes(100_000_000)
+	for b.Loop() {
+		s.expect(s.run(`
+version: 0.2
+phases:
+  build:
+    commands: ["seq 1 10000000 | sed 's|$| CC src/module/file.c -O2 -Wall|' | head -c 100000000"]
+`), types.StatusTypeSucceeded)
+	}
+}

@@ -205,11 +205,11 @@ env: {git-credential-helper: yes, variables: {CODEBUILD_MINE: x}}
 proxy: {logs: yes}
 phases:
   install: {runtime-versions: {nodejs: 18}}
-  build: {commands: [echo done], on-failure: RETRY-2}
+  build: {commands: [echo done]}
 cache: {paths: [node_modules]}
 `), types.StatusTypeSucceeded)
 	log := s.log(b)
-	for _, want := range []string{"uses cache", "uses env.git-credential-helper", "uses proxy", "RETRY is not supported", "Skipping install of runtimes", "CODEBUILD_MINE"} {
+	for _, want := range []string{"project has no cache", "needs a service role", "proxy section changes nothing", "Skipping install of runtimes", "CODEBUILD_MINE"} {
 		if !strings.Contains(log, want) {
 			t.Errorf("the log says nothing of: %s\n%s", want, log)
 		}

@@ -26,6 +26,15 @@ type collector struct {
 
 // collect lists the files of an artifact, as paths below the workspace's root, sorted by their name in the artifact.
 func (c *collector) collect(a buildspec.Artifacts) ([]archive.Entry, error) {
+	entries, err := c.matching(a)
+	if err == nil && len(entries) == 0 {
+		err = clientFailure("no matching artifact paths found for %s", strings.Join(a.Files, ", "))
+	}
+	return entries, err
+}
+
+// matching is collect of what may be nothing.
+func (c *collector) matching(a buildspec.Artifacts) ([]archive.Entry, error) {
 	sel, err := buildspec.NewSelector(c.relative(a.Files, a.BaseDirectory), c.relative(a.ExcludePaths, a.BaseDirectory))
 	if err != nil {
 		return nil, clientFailure("%v", err)
@@ -48,9 +57,6 @@ func (c *collector) collect(a buildspec.Artifacts) ([]archive.Entry, error) {
 	var entries []archive.Entry
 	for _, e := range buildspec.Plan(files, a.DiscardPaths) {
 		entries = append(entries, archive.Entry{Name: e.Name, Path: real[e.Path]})
-	}
-	if len(entries) == 0 {
-		return nil, clientFailure("no matching artifact paths found for %s", strings.Join(a.Files, ", "))
 	}
 	return entries, nil
 }

@@ -206,16 +206,19 @@ func queuedUntil(b *types.Build) time.Time {
 	return startTime(b).Add(time.Duration(aws.ToInt32(b.QueuedTimeoutInMinutes)) * time.Minute)
 }
 
-// logsOf says where a build's log is: location for the API, and whether it is written at all.
-func logsOf(p Place, b *types.Build, config *types.LogsConfig, id string) (*types.LogsLocation, bool) {
+// logsOf says where a build's log is.
+func logsOf(p Place, b *types.Build, config *types.LogsConfig, id string) *types.LogsLocation {
 	cw := &types.CloudWatchLogsConfig{Status: types.LogsConfigStatusTypeEnabled}
-	if config != nil && config.CloudWatchLogs != nil {
-		cw = config.CloudWatchLogs
+	s3 := &types.S3LogsConfig{Status: types.LogsConfigStatusTypeDisabled, EncryptionDisabled: aws.Bool(false)}
+	if config != nil {
+		cw, s3 = orPtr(config.CloudWatchLogs, cw), orPtr(config.S3Logs, s3)
 	}
-	off := &types.S3LogsConfig{Status: types.LogsConfigStatusTypeDisabled, EncryptionDisabled: aws.Bool(false)}
-	loc := &types.LogsLocation{CloudWatchLogs: cw, S3Logs: off}
+	loc := &types.LogsLocation{CloudWatchLogs: cw, S3Logs: s3}
+	if bucket, key, ok := s3LogOf(s3, id); ok {
+		loc.S3LogsArn = aws.String(s3ARN(bucket, key))
+	}
 	if cw.Status == types.LogsConfigStatusTypeDisabled {
-		return loc, false
+		return loc
 	}
 	group, stream := aws.ToString(cw.GroupName), id
 	if group == "" {
@@ -226,5 +229,5 @@ func logsOf(p Place, b *types.Build, config *types.LogsConfig, id string) (*type
 	}
 	loc.GroupName, loc.StreamName = aws.String(group), aws.String(stream)
 	loc.CloudWatchLogsArn = aws.String("arn:aws:logs:" + p.Region + ":" + p.Account + ":log-group:" + group + ":log-stream:" + stream)
-	return loc, true
+	return loc
 }

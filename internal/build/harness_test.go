@@ -61,6 +61,8 @@ type options struct {
 	wrap   func(build.Runner) build.Runner
 	// objects, when set, replaces the object store.
 	objects func(build.Objects) build.Objects
+	caches  *build.Shelf
+	roles   build.Roles
 	remotes build.Remotes
 }
 
@@ -115,6 +117,7 @@ func serveIn(t testing.TB, dir string, o options) *server {
 		Store: s.st, Queue: s.queue, Runner: runner, Objects: objects,
 		Repositories: gitDir(filepath.Join(s.dir, "git")), Remotes: o.remotes, Logs: backing.Logs(s.logs),
 		Place: build.Place{Region: "us-east-1", Account: "000000000000"}, Log: log, Slots: o.slots, Disk: o.disk,
+		Caches: o.caches, Roles: o.roles, Endpoint: "http://conveyor.test",
 	})
 	s.builds.SetDiskEvery(10 * time.Millisecond)
 	if o.minute > 0 {

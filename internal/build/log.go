@@ -39,7 +39,7 @@ type buildLog struct {
 func openLog(ctx context.Context, logs Logs, group, stream string, now func() time.Time, log *slog.Logger) *buildLog {
 	l := &buildLog{now: now, log: log, wake: make(chan struct{}, 1), done: make(chan struct{})}
 	l.room = sync.NewCond(&l.mu)
-	if logs == nil || group == "" {
+	if logs == nil {
 		l.closed = true
 		close(l.done)
 		return l
@@ -206,16 +206,19 @@ func (l *buildLog) isClosed() bool {
 func (l *buildLog) hand(ctx context.Context, logs Logs, group, stream string) {
 	defer close(l.done)
 	to, err := l.open(ctx, logs, group, stream)
+	var spare []LogLine // what was handed on; its memory takes the next lines
 	for open := true; open; {
 		<-l.wake
 		l.mu.Lock()
 		lines := l.lines
-		l.lines, l.pending, open = nil, 0, !l.closed
+		l.lines, l.pending, open = spare, 0, !l.closed
 		l.room.Broadcast()
 		l.mu.Unlock()
 		if err == nil && len(lines) > 0 {
 			err = to.Append(ctx, lines)
 		}
+		clear(lines)
+		spare = lines[:0]
 	}
 	if err == nil {
 		err = to.Close(ctx)

@@ -23,6 +23,8 @@ var (
 type Objects interface {
 	// Open opens an object; version "" is the newest. ErrNoBucket, ErrNoObject.
 	Open(ctx context.Context, bucket, key, version string) (Object, error)
+	// Newest is the key, among those with a prefix, of the object that was stored last; "" when there is none. ErrNoBucket.
+	Newest(ctx context.Context, bucket, prefix string) (string, error)
 	// StageDir is where files for PutFile are made.
 	StageDir() string
 	// PutFile stores a finished file of StageDir durably, by moving it. ErrNoBucket.
@@ -97,7 +99,7 @@ type Logs interface {
 
 // LogStream takes the lines of one build, in order, from one goroutine at a time.
 type LogStream interface {
-	// Append may gather lines in memory for a moment; it blocks while the store cannot keep up.
+	// Append may gather lines in memory for a moment, but not keep the list; it blocks while the store cannot keep up.
 	Append(ctx context.Context, lines []LogLine) error
 	// Close makes everything appended durable.
 	Close(ctx context.Context) error

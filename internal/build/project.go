@@ -67,6 +67,9 @@ func (s *Service) DeleteProject(ctx context.Context, name string) error {
 		if _, err := tx.Exec(ctx, `DELETE FROM build_projects WHERE name = $1`, name); err != nil {
 			return err
 		}
+		if _, err := tx.Exec(ctx, `DELETE FROM build_policies WHERE resource = $1`, s.cfg.Place.ProjectARN(name)); err != nil {
+			return err
+		}
 		return s.admit(ctx, tx, name, nil)
 	})
 }

@@ -76,7 +76,7 @@ func (r *run) report(ctx context.Context, what buildspec.Report) (arn string, er
 		Arn: aws.String(r.s.cfg.Place.ReportARN(*g.Name, id)), Name: aws.String(*g.Name + ":" + id), ReportGroupArn: g.Arn,
 		ExecutionId: r.rec.Build.Arn, Type: g.Type, ExportConfig: g.ExportConfig, Truncated: aws.Bool(false),
 	}
-	details := r.readReports(format, files, &rep)
+	details := r.readReports(ctx, format, files, &rep)
 	if err := r.exportReport(ctx, g, id, files); err != nil {
 		r.log.Printf("Warning: the files of the report %s could not be exported: %s", *g.Name, reason(err))
 	}
@@ -150,12 +150,15 @@ func (r *run) permit(ctx context.Context, action, arn string) error {
 
 // readReports reads all files of a report, and says in rep what they add up to. A file that cannot be read leaves the report
 // INCOMPLETE.
-func (r *run) readReports(format report.Format, files []archive.Entry, rep *types.Report) Details {
+func (r *run) readReports(ctx context.Context, format report.Format, files []archive.Entry, rep *types.Report) Details {
 	rep.Status = types.ReportStatusTypeSucceeded
 	var tests report.Tests
 	var coverage report.Coverage
 	for _, f := range files {
-		err := r.readReportFile(f.Path, func(in io.Reader) error {
+		if ctx.Err() != nil {
+			break // the build has been stopped; its report is not stored
+		}
+		err := r.readFile(f.Path, func(in io.Reader) error {
 			if format.IsCoverage() {
 				return report.ReadCoverage(format, in, coverage.Add)
 			}
@@ -175,9 +178,9 @@ func (r *run) readReports(format report.Format, files []archive.Entry, rep *type
 	return testDetails(&tests, rep)
 }
 
-// readReportFile opens a file of the workspace. A build's command may still run and put something else in its place, so that
+// readFile opens a file of the workspace. A build's command may still run and put something else in its place, so that
 // opening must not wait.
-func (r *run) readReportFile(name string, read func(io.Reader) error) error {
+func (r *run) readFile(name string, read func(io.Reader) error) error {
 	root, err := os.OpenRoot(r.ws.Root())
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -36,6 +37,7 @@ type run struct {
 	env         []string // of the session
 	spec        *buildspec.Spec
 	succeeding  bool
+	cache       *caching         // nil: none
 	gathered    bool             // what the commands left behind
 	failed      types.StatusType // what the build ends with; "" while nothing went wrong
 	interrupted error            // why this server gave the run up; nil when it did not
@@ -99,7 +101,7 @@ func (r *run) phase(ctx context.Context, phase buildspec.Phase) (ok bool, on bui
 		err = r.finalize(ctx)
 	default:
 		on = r.spec.Phases[phase].OnFailure
-		err = r.commands(ctx, phase)
+		err = r.attempts(ctx, phase, on)
 	}
 	status, why := verdict(ctx, err)
 	if why != nil {
@@ -201,17 +203,16 @@ func (r *run) downloadSource(ctx context.Context) error {
 	if r.spec, err = r.readSpec(ctx); err != nil {
 		return err
 	}
-	if err := r.supported(); err != nil {
-		return err
-	}
+	r.remark()
 	access, err := r.credentials(ctx)
 	if err != nil {
 		return err
 	}
-	env, err := r.environment(ctx, r.spec, access)
+	env, err := r.environment(ctx, r.spec, append(access, r.gitCredentials(access)...))
 	if err != nil {
 		return err
 	}
+	r.prepareCache(ctx, env)
 	list := make([]string, len(env))
 	for i, v := range env {
 		list[i] = v.Name + "=" + v.Value
@@ -235,30 +236,21 @@ func (r *run) downloadSource(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return r.putHelpers(ctx)
+	return errors.Join(r.linkHome(ctx), r.putHelpers(ctx))
 }
 
-// supported refuses what the buildspec asks for and this server cannot do yet, and warns of what it leaves out without
-// harm to the result.
-func (r *run) supported() error {
+// remark says what of the buildspec and the project changes nothing here.
+func (r *run) remark() {
 	sp := r.spec
-	for phase, c := range sp.Phases {
-		if c.OnFailure.Policy == buildspec.Retry {
-			r.log.Printf("Warning: on-failure RETRY is not supported by this server yet; phase %s is not retried", phase)
-		}
+	if sp.Proxy.Logs || sp.Proxy.UploadArtifacts {
+		r.log.Printf("The buildspec's proxy section changes nothing: logs and artifacts do not leave this server")
 	}
-	for what, used := range map[string]bool{
-		"cache": sp.Cache != nil, "env.git-credential-helper": sp.Env.GitCredentialHelper,
-		"proxy": sp.Proxy.Logs || sp.Proxy.UploadArtifacts,
-	} {
-		if used {
-			r.log.Printf("Warning: the buildspec uses %s, which this server leaves out for now", what)
-		}
+	if c := r.rec.Build.Cache; c != nil && slices.Contains(c.Modes, types.CacheModeLocalDockerLayerCache) {
+		r.log.Printf("LOCAL_DOCKER_LAYER_CACHE changes nothing: layers stay with the Docker engine that the build's commands use")
 	}
 	if len(sp.Phases[buildspec.Install].RuntimeVersions) > 0 {
 		r.log.Printf("Skipping install of runtimes. Runtime version selection is not supported by this build image")
 	}
-	return nil
 }
 
 // commands runs one phase of the buildspec.

@@ -44,6 +44,7 @@ type Config struct {
 	Remotes      Remotes // nil: only hosted repositories are cloned
 	Secrets      Secrets // nil: there are none
 	Logs         Logs    // nil: builds keep no logs
+	Caches       *Shelf  // nil: there are no caches on this machine
 	Place        Place
 	Log          *slog.Logger
 	Slots        int   // builds that run at once on this server; default 4
@@ -151,7 +152,7 @@ func (s *Service) store(ctx context.Context, tx store.Tx, p types.Project, b typ
 	b.BuildNumber = aws.Int64(number)
 	b.StartTime = aws.Time(now)
 	b.CurrentPhase = aws.String(string(buildspec.Queued))
-	b.Logs, _ = logsOf(s.cfg.Place, &b, st.Logs, id)
+	b.Logs = logsOf(s.cfg.Place, &b, st.Logs, id)
 	b.Phases = []types.BuildPhase{
 		{
 			PhaseType: types.BuildPhaseTypeSubmitted, PhaseStatus: types.StatusTypeSucceeded,

@@ -183,8 +183,11 @@ func (r *run) readSpec(ctx context.Context) (*buildspec.Spec, error) {
 		return nil, err
 	}
 	spec, err := buildspec.Parse(text)
-	if err != nil {
+	switch {
+	case err != nil && kind == buildspec.Inline:
 		return nil, &Failure{Code: codeYAML, Message: err.Error()}
+	case err != nil:
+		return nil, &Failure{Code: codeYAML, Message: value + ": " + err.Error()}
 	}
 	return spec, nil
 }

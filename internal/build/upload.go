@@ -145,10 +145,10 @@ func (r *run) expand(ctx context.Context, outs []output) error {
 // upload collects and stores all artifacts. All are collected before the first is stored.
 func (r *run) upload(ctx context.Context) error {
 	outs, err := r.outputs()
-	if err != nil || len(outs) == 0 {
-		return err
+	if err == nil {
+		err = r.expand(ctx, outs)
 	}
-	if err := r.expand(ctx, outs); err != nil {
+	if err != nil || len(outs) == 0 && r.cache == nil {
 		return err
 	}
 	// Nothing of the build runs any more from here on, so that what is packed stands still.
@@ -158,6 +158,7 @@ func (r *run) upload(ctx context.Context) error {
 	if err := r.checkDisk(ctx, r.ws); err != nil {
 		return err
 	}
+	r.saveCache(ctx)
 	c := &collector{root: r.ws.Root(), source: srcDir, see: r.ws.Path, warn: r.log.Printf}
 	for i := range outs {
 		o := &outs[i]

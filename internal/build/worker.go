@@ -177,7 +177,7 @@ func (s *Service) begin(ctx context.Context, r *run, id string) error {
 	b := rec.Build
 	rewind(&b)
 	r.rec = rec
-	r.log = openLog(ctx, s.cfg.Logs, aws.ToString(b.Logs.GroupName), aws.ToString(b.Logs.StreamName), time.Now, s.cfg.Log)
+	r.log = openLog(ctx, r.logs(), aws.ToString(b.Logs.GroupName), aws.ToString(b.Logs.StreamName), time.Now, s.cfg.Log)
 	p := newProgress(&b, func() time.Time { return time.Now().UTC().Truncate(time.Millisecond) })
 	p.changed = r.saveSoon
 	s.mu.Lock()

@@ -23,6 +23,7 @@ type Builds struct {
 	Network    string // the engine's network that builds are in; empty: its default
 	Privileged bool   // projects may ask for privileged containers
 	Disk       int    // GB that a build may occupy; 0: no limit
+	CacheSize  int    // GiB that the caches of builds may take on this machine
 }
 
 func (b *Builds) bind(fs *pflag.FlagSet) {
@@ -33,10 +34,14 @@ func (b *Builds) bind(fs *pflag.FlagSet) {
 	fs.StringVar(&b.Socket, "build-socket", "", "`path` of the socket of the Docker or Podman engine that runs builds (default: the first usual one that answers)")
 	fs.StringVar(&b.Network, "build-network", "", "`network` of the engine that builds are in; none keeps them from any (default: the engine's own)")
 	fs.IntVar(&b.Disk, "build-disk", 64, "`GB` of disk that a build may occupy; 0 is no limit")
+	fs.IntVar(&b.CacheSize, "build-cache-size", 20, "`number` of GiB that the local caches of builds may take in the data directory; those used least recently go first")
 	fs.BoolVar(&b.Privileged, "build-privileged", false, "let projects ask for privileged containers, whose commands can become root of this machine")
 }
 
 func (b *Builds) check() error {
+	if b.CacheSize < 1 {
+		return fmt.Errorf("setting build-cache-size: %d is less than 1", b.CacheSize)
+	}
 	if b.Runner != RunnerAuto && b.Runner != RunnerHost && b.Runner != RunnerContainer {
 		return fmt.Errorf("setting build-runner: %q is none of auto, host, container", b.Runner)
 	}

@@ -350,6 +350,7 @@ func TestPatterns(t *testing.T) {
 		`"file not found"`: true, `"not file"`: false, `"\"a b.txt\""`: true,
 		"-DEBUG": true, "ERROR -code": false, "-DEBUG found": true,
 		"?lost ?found": true, "?lost ?gone": false, "ERROR ?lost": true,
+		`%code \d+%`: true, `%^code%`: false, `ERROR -%code 4\d%`: false, `?%lost% ?%a.b%`: true,
 	} {
 		p, err := logstore.ParsePattern(pattern)
 		if err != nil {
@@ -359,16 +360,41 @@ func TestPatterns(t *testing.T) {
 			t.Errorf("%s: %v", pattern, !want)
 		}
 	}
-	for _, pattern := range []string{`{ $.a = 1 }`, `[a, b]`, `%err.*%`, `"open`, "a -", `""`} {
+	for _, pattern := range []string{`{ $.a = }`, `{ $.a }`, `{ a = 1 }`, `{ ($.a = 1 }`, `{ $.a = 1 ) }`, `{ $.a < x }`, `{ $.a IS 3 }`, `{ $.a = %(% }`, `{ $.a = 1`, `{}`, `[a, b]`, `%err.*`, `%(%`, `%%`, `"open`, "a -", `""`} {
 		if _, err := logstore.ParsePattern(pattern); !errors.Is(err, logstore.ErrPattern) {
 			t.Errorf("%s: %v", pattern, err)
 		}
 	}
 }
 
+func TestJSONPatterns(t *testing.T) {
+	const line = `{"level": "ERROR", "code": 503, "ok": false, "user": {"name": "ann", "x-y": null}, "tags": ["a", "b"]}`
+	for pattern, want := range map[string]bool{
+		`{ $.level = "ERROR" }`: true, `{$.level=ERROR}`: true, `{ $.level = "ERR*" }`: true, `{ $.level = "*INFO*" }`: false, `{ $.level != INFO }`: true,
+		`{ $.code >= 500 && $.code < 504 }`: true, `{ $.code = 503.0 }`: true, `{ $.code != 503 }`: false, `{ $.level > 3 }`: false,
+		`{ $.user.name = %^a% }`: true, `{ $.user.name = %^b% }`: false, `{ $.tags[1] = b }`: true, `{ $.tags[2] = b }`: false, `{ $["user"].name = ann }`: true,
+		`{ $.ok IS FALSE }`: true, `{ $.ok IS TRUE }`: false, `{ $.user.x-y IS NULL }`: true, `{ $.none NOT EXISTS }`: true, `{ $.code EXISTS }`: true, `{ $.none != 1 }`: false,
+		`{ $.code = 1 || $.level = ERROR && $.ok IS FALSE }`: true, `{ ($.code = 1 || $.level = ERROR) && $.ok IS TRUE }`: false,
+	} {
+		p, err := logstore.ParsePattern(pattern)
+		if err != nil {
+			t.Errorf("%s: %v", pattern, err)
+		}
+		if p.Match(line) != want {
+			t.Errorf("%s: %v", pattern, !want)
+		}
+		if p.Match("ERROR 503") || p.Match(`["ERROR"]`) {
+			t.Errorf("%s matches what is no object", pattern)
+		}
+	}
+}
+
 func FuzzPattern(f *testing.F) {
-	for _, seed := range []string{"ERROR", `"a b" -c ?d`, `"\`, "{", "-", `?"x"`} {
+	for _, seed := range []string{"ERROR", `"a b" -c ?d`, `"\`, "{", "-", `?"x"`, `-%a.*b% x`} {
 		f.Add(seed, "some ERROR a b")
+	}
+	for _, seed := range []string{`{ $.a = "x*" && ($.b[0] >= 1 || $["c"] IS NULL) }`, `{ $.a NOT EXISTS }`, `{ $.a = %x% }`} {
+		f.Add(seed, `{"a": "xy", "b": [1], "c": null}`)
 	}
 	f.Fuzz(func(_ *testing.T, pattern, message string) {
 		if p, err := logstore.ParsePattern(pattern); err == nil {

@@ -1,8 +1,11 @@
 package logstore
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -11,21 +14,38 @@ var ErrPattern = errors.New("invalid filter pattern")
 
 // Pattern is a parsed filter pattern. The zero value matches everything.
 type Pattern struct {
-	all  []string // every one must occur
-	none []string // none may occur
-	any  []string // when nothing is in all: at least one must occur
+	all  []term    // every one must occur
+	none []term    // none may occur
+	any  []term    // when nothing is in all: at least one must occur
+	json condition // nil: the pattern is not about JSON
 }
 
-// ParsePattern parses the unstructured filter patterns of CloudWatch Logs: words and "quoted phrases", all of which must
-// occur; -word must not occur; of several ?words one suffices. Matching is case-sensitive. As in CloudWatch Logs, ?words
-// beside plain words have no effect. Patterns for JSON, for space-delimited fields and regular expressions are not
-// supported and reported as ErrPattern.
+// term is a word or phrase, or a regular expression.
+type term struct {
+	text string
+	re   *regexp.Regexp // nil: text
+}
+
+func (t term) in(message string) bool {
+	if t.re != nil {
+		return t.re.MatchString(message)
+	}
+	return strings.Contains(message, t.text)
+}
+
+// ParsePattern parses the filter patterns of CloudWatch Logs: words and "quoted phrases", all of which must
+// occur; -word must not occur; of several ?words one suffices. A word may be a %regular expression%. Matching is
+// case-sensitive. As in CloudWatch Logs, ?words beside plain words have no effect. A pattern in braces is about messages that
+// are JSON objects: { $.level = "ERR*" && $.code >= 500 }. Patterns for space-delimited fields are not supported and reported
+// as ErrPattern.
 func ParsePattern(text string) (Pattern, error) {
 	var p Pattern
 	rest := strings.TrimSpace(text)
 	switch {
 	case strings.HasPrefix(rest, "{"):
-		return p, fmt.Errorf("%w: JSON patterns ({ $.field = value }) are not supported; use words or \"quoted phrases\"", ErrPattern)
+		var err error
+		p.json, err = parseJSON(rest)
+		return p, err
 	case strings.HasPrefix(rest, "["):
 		return p, fmt.Errorf("%w: space-delimited patterns ([a, b]) are not supported; use words or \"quoted phrases\"", ErrPattern)
 	}
@@ -48,25 +68,37 @@ func (p *Pattern) term(text string) (string, error) {
 	case '?':
 		list, text = &p.any, text[1:]
 	}
-	var word string
+	var t term
 	var err error
 	switch {
 	case strings.HasPrefix(text, `"`):
-		word, text, err = phrase(text)
+		t.text, text, err = phrase(text)
 	case strings.HasPrefix(text, "%"):
-		return "", fmt.Errorf("%w: regular expressions (%%...%%) are not supported; use words or \"quoted phrases\"", ErrPattern)
+		t, text, err = expression(text[1:])
 	default:
 		end := strings.IndexAny(text, " \t\r\n")
 		if end < 0 {
 			end = len(text)
 		}
-		word, text = text[:end], text[end:]
+		t.text, text = text[:end], text[end:]
 	}
-	if err == nil && word == "" {
+	if err == nil && t.text == "" {
 		err = fmt.Errorf("%w: an empty term", ErrPattern)
 	}
-	*list = append(*list, word)
+	*list = append(*list, t)
 	return text, err
+}
+
+// expression reads a regular expression up to the next percent sign.
+func expression(text string) (t term, rest string, err error) {
+	var closed bool
+	if t.text, rest, closed = strings.Cut(text, "%"); !closed {
+		return t, "", fmt.Errorf("%w: a %%regular expression%% is not closed", ErrPattern)
+	}
+	if t.re, err = regexp.Compile(t.text); err != nil {
+		return t, "", fmt.Errorf("%w: %w", ErrPattern, err)
+	}
+	return t, rest, nil
 }
 
 // phrase reads a quoted phrase, in which a backslash protects the next byte.
@@ -88,23 +120,14 @@ func phrase(text string) (word, rest string, err error) {
 
 // Match reports whether a message matches.
 func (p Pattern) Match(message string) bool {
-	for _, word := range p.none {
-		if strings.Contains(message, word) {
-			return false
-		}
+	if p.json != nil {
+		var object map[string]any
+		return json.Unmarshal([]byte(message), &object) == nil && p.json(object)
 	}
-	for _, word := range p.all {
-		if !strings.Contains(message, word) {
-			return false
-		}
+	in := func(t term) bool { return t.in(message) }
+	out := func(t term) bool { return !t.in(message) }
+	if slices.ContainsFunc(p.none, in) || slices.ContainsFunc(p.all, out) {
+		return false
 	}
-	if len(p.all) > 0 || len(p.any) == 0 {
-		return true
-	}
-	for _, word := range p.any {
-		if strings.Contains(message, word) {
-			return true
-		}
-	}
-	return false
+	return len(p.all) > 0 || len(p.any) == 0 || slices.ContainsFunc(p.any, in)
 }

@@ -155,6 +155,14 @@ func (o *Objects) Head(ctx context.Context, bucket, key, version string) (object
 	return o.Store.Head(ctx, bucket, key, version)
 }
 
+// List needs s3:ListBucket.
+func (o *Objects) List(ctx context.Context, in objectstore.ListInput) (objectstore.Page, error) {
+	if err := o.roles.Permit(ctx, "s3:ListBucket", "arn:aws:s3:::"+in.Bucket); err != nil {
+		return objectstore.Page{}, err
+	}
+	return o.Store.List(ctx, in)
+}
+
 // Versioned needs s3:GetBucketVersioning.
 func (o *Objects) Versioned(ctx context.Context, bucket string) (bool, error) {
 	if err := o.roles.Permit(ctx, "s3:GetBucketVersioning", "arn:aws:s3:::"+bucket); err != nil {

@@ -1,6 +1,7 @@
 package codebuild
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -18,7 +19,7 @@ func check(p *types.Project) error {
 		checkArtifacts(p.Source, p.Artifacts, p.SecondaryArtifacts),
 		checkEnvironment(p.Environment),
 		checkLogs(p.LogsConfig),
-		checkCache(p.Cache),
+		checkCache(p.Cache, p.Environment),
 		checkBatchConfig("buildBatchConfig", p.BuildBatchConfig),
 		checkTags(p.Tags),
 	} {
@@ -172,15 +173,29 @@ func checkVariables(field string, vars []types.EnvironmentVariable) error {
 }
 
 func checkLogs(l *types.LogsConfig) error {
-	if l != nil && l.S3Logs != nil && l.S3Logs.Status == types.LogsConfigStatusTypeEnabled {
-		return build.Invalidf("logsConfig: s3Logs is not supported by this server yet; logs go to CloudWatch Logs")
+	if l == nil || l.S3Logs == nil || l.S3Logs.Status != types.LogsConfigStatusTypeEnabled {
+		return nil
 	}
-	return nil
+	location := aws.ToString(l.S3Logs.Location)
+	if bucket, _, _ := strings.Cut(strings.TrimPrefix(location, "arn:aws:s3:::"), "/"); bucket == "" {
+		return build.Invalidf("logsConfig: s3Logs needs a location, BUCKET or BUCKET/FOLDER")
+	}
+	return checkArtifact("logsConfig: s3Logs", &types.ProjectArtifacts{Path: &location})
 }
 
-func checkCache(c *types.ProjectCache) error {
-	if c != nil && c.Type == types.CacheTypeS3 && aws.ToString(c.Location) == "" {
+func checkCache(c *types.ProjectCache, e *types.ProjectEnvironment) error {
+	switch {
+	case c == nil:
+		return nil
+	case c.Type == types.CacheTypeS3 && aws.ToString(c.Location) == "":
 		return build.Invalidf("cache: location is missing for type S3")
+	case c.Type == types.CacheTypeLocal && len(c.Modes) == 0:
+		return build.Invalidf("cache: modes is missing for type LOCAL")
+	case c.Type == types.CacheTypeLocal && aws.ToString(c.CacheNamespace) != "":
+		return build.Invalidf("cache: cacheNamespace goes with type S3")
+	}
+	if slices.Contains(c.Modes, types.CacheModeLocalDockerLayerCache) && (e == nil || !aws.ToBool(e.PrivilegedMode)) {
+		return build.Invalidf("cache: LOCAL_DOCKER_LAYER_CACHE needs an environment with privilegedMode")
 	}
 	return nil
 }

@@ -229,7 +229,7 @@ func TestProjectMistakes(t *testing.T) {
 		"cannot be the name of a variable": func(in *sdk.CreateProjectInput) {
 			in.Environment.EnvironmentVariables = []types.EnvironmentVariable{variable("A=B")}
 		},
-		"s3Logs is not supported": func(in *sdk.CreateProjectInput) {
+		"s3Logs needs a location": func(in *sdk.CreateProjectInput) {
 			in.LogsConfig = &types.LogsConfig{S3Logs: &types.S3LogsConfig{Status: types.LogsConfigStatusTypeEnabled}}
 		},
 		"cache: location is missing": func(in *sdk.CreateProjectInput) { in.Cache = &types.ProjectCache{Type: types.CacheTypeS3} },

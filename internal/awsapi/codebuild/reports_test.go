@@ -97,6 +97,26 @@ func policies(t *testing.T, c *sdk.Client, arn string) {
 	}
 }
 
+// A project made anew does not have the policy of the one before.
+func TestPoliciesGoWithTheirProject(t *testing.T) {
+	ctx := context.Background()
+	c, _ := serve(t, sqltest.SQLite(t))
+	arn := aws.String("arn:aws:codebuild:us-east-1:000000000000:project/site")
+	for range 2 {
+		if _, err := c.CreateProject(ctx, project("site")); err != nil {
+			t.Fatal(err)
+		}
+		_, err := c.GetResourcePolicy(ctx, &sdk.GetResourcePolicyInput{ResourceArn: arn})
+		is(t, "a new project's policy", err, "ResourceNotFoundException", *arn)
+		if _, err := c.PutResourcePolicy(ctx, &sdk.PutResourcePolicyInput{ResourceArn: arn, Policy: aws.String("{}")}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.DeleteProject(ctx, &sdk.DeleteProjectInput{Name: aws.String("site")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // reporting is a buildspec with a report of tests and one of coverage.
 const reporting = `version: 0.2
 phases:

@@ -271,12 +271,12 @@ func TestFilterLogEvents(t *testing.T) {
 		}
 	}
 	for says, in := range map[string]sdk.FilterLogEventsInput{
-		"JSON patterns":   {FilterPattern: aws.String("{ $.level = \"ERROR\" }")},
-		"regular":         {FilterPattern: aws.String("%ERR.*%")},
-		"Only one of":     {LogStreamNames: []string{"a"}, LogStreamNamePrefix: aws.String("a")},
-		"startFromHead":   {StartFromHead: aws.Bool(false)},
-		"nextToken is in": {NextToken: aws.String("made up")},
-		"before start":    {StartTime: aws.Int64(2), EndTime: aws.Int64(1)},
+		"after a selector": {FilterPattern: aws.String("{ $.level }")},
+		"regular":          {FilterPattern: aws.String("%ERR.*")},
+		"Only one of":      {LogStreamNames: []string{"a"}, LogStreamNamePrefix: aws.String("a")},
+		"startFromHead":    {StartFromHead: aws.Bool(false)},
+		"nextToken is in":  {NextToken: aws.String("made up")},
+		"before start":     {StartTime: aws.Int64(2), EndTime: aws.Int64(1)},
 	} {
 		in.LogGroupName = aws.String(group)
 		_, err := c.FilterLogEvents(ctx, &in)

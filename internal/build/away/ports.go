@@ -67,6 +67,11 @@ func (l *Lease) fetch(ctx context.Context, q request, f *os.File) (size int64, e
 	return size, err
 }
 
+// Newest is for caches: a worker finds them by their exact key alone.
+func (o objects) Newest(context.Context, string, string) (string, error) {
+	return "", errors.New("builds on workers find a cache by its exact key only, without fallback-keys")
+}
+
 func (o objects) StageDir() string { return o.l.dir }
 
 func (o objects) PutFile(ctx context.Context, bucket, key, path string, a build.Attributes) error {

@@ -18,10 +18,16 @@ import (
 	"github.com/conveyor-cd/conveyor/internal/vault"
 )
 
-// Objects lets builds read and write the object store.
-func Objects(o objectstore.Objects) build.Objects { return objects{o} }
+// Store is the object store as builds need it.
+type Store interface {
+	objectstore.Objects
+	List(ctx context.Context, in objectstore.ListInput) (objectstore.Page, error)
+}
 
-type objects struct{ store objectstore.Objects }
+// Objects lets builds read and write the object store.
+func Objects(o Store) build.Objects { return objects{o} }
+
+type objects struct{ store Store }
 
 // translate replaces the object store's errors by those builds know.
 func translate(err error) error {
@@ -48,6 +54,27 @@ func (o objects) Open(ctx context.Context, bucket, key, version string) (build.O
 		return build.Object{}, translate(err)
 	}
 	return build.Object{Size: r.Size, Version: r.VersionID, Body: r.Body}, nil
+}
+
+func (o objects) Newest(ctx context.Context, bucket, prefix string) (string, error) {
+	const pageSize, pages = 1000, 10 // of a prefix that begins more keys than that not all are looked at
+	var newest objectstore.Object
+	after := ""
+	for range pages {
+		page, err := o.store.List(ctx, objectstore.ListInput{Bucket: bucket, Prefix: prefix, After: after, Max: pageSize})
+		if err != nil {
+			return "", translate(err)
+		}
+		for _, obj := range page.Objects {
+			if obj.LastModified.After(newest.LastModified) {
+				newest = obj
+			}
+		}
+		if after = page.Next; !page.Truncated {
+			break
+		}
+	}
+	return newest.Key, nil
 }
 
 func (o objects) StageDir() string { return o.store.StageDir() }
