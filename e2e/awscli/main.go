@@ -24,7 +24,7 @@ func call(address string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	dir, err := os.Getwd()
 	if err != nil {
 		return 0, err

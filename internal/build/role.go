@@ -27,7 +27,7 @@ func (r *run) role() iam.Service { return roleOf(r.s.cfg.Place, r.rec) }
 
 func roleOf(place Place, rec record) iam.Service {
 	s := iam.Service{Role: aws.ToString(rec.Build.ServiceRole), Name: "codebuild.amazonaws.com"}
-	if OfPipeline(rec.ID) {
+	if OfPipeline(aws.ToString(rec.Build.Id)) {
 		s.Name = "codepipeline.amazonaws.com"
 	}
 	if s.Role != "" && !strings.HasPrefix(s.Role, "arn:") {
