@@ -79,6 +79,9 @@ func (s *Service) deliver(ctx context.Context, job queue.Job) (queue.Completion,
 			break
 		}
 		again, err := s.deliverOne(ctx, to, d)
+		if off, ok := errors.AsType[later](err); ok {
+			return s.putOff(to, off.after), nil
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -124,11 +127,21 @@ func (s *Service) tryAgain(to recipient, d delivery, after time.Duration) queue.
 	}
 }
 
-// deliverOne tries one delivery. It returns how long to wait before it is tried again, 0 when it is over.
+// putOff enqueues the next job for later. What was not tried is no attempt.
+func (s *Service) putOff(to recipient, after time.Duration) queue.Completion {
+	return func(ctx context.Context, tx store.Tx) error {
+		return s.enqueueDelivery(ctx, tx, to.target, to.ruleName, tx.Now().Add(max(after, time.Millisecond)))
+	}
+}
+
+// deliverOne tries one delivery. It returns how long to wait before it is tried again, 0 when it is over. Later is passed on.
 func (s *Service) deliverOne(ctx context.Context, to recipient, d delivery) (again time.Duration, err error) {
 	failure := s.attempt(ctx, to, d)
 	if ctx.Err() != nil {
 		return 0, context.Cause(ctx)
+	}
+	if _, ok := errors.AsType[later](failure); ok {
+		return 0, failure
 	}
 	if failure == nil {
 		return 0, s.store.InTx(ctx, func(tx store.Tx) error {

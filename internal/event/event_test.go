@@ -268,6 +268,29 @@ func TestATargetThatIsDownLosesNothing(t *testing.T) {
 	})
 }
 
+// What its deliverer puts off comes later and in order, however often; it is no attempt, so it uses up no retries.
+func TestWhatIsPutOffIsNoAttempt(t *testing.T) {
+	each(t, func(w *world) {
+		w.start()
+		off := 0
+		w.sink.failing(func(d event.Delivery) error {
+			if d.Attempt != 1 {
+				t.Errorf("attempt %d of %s", d.Attempt, d.Input)
+			}
+			if off++; off%4 != 0 {
+				return event.Later(time.Microsecond)
+			}
+			return nil
+		})
+		w.rule("all", anyTest, `{"Id": "a", "InputPath": "$.detail", "RetryPolicy": {"MaximumRetryAttempts": 0}}`)
+		w.publish(`1`, `2`, `3`)
+		w.awaitInputs("1", "2", "3")
+		if list := w.letters(); len(list) > 0 {
+			t.Errorf("%+v", list)
+		}
+	})
+}
+
 func TestDeadLetters(t *testing.T) {
 	each(t, func(w *world) {
 		w.start()

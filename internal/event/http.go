@@ -29,6 +29,8 @@ const SignatureHeader = "X-Conveyor-Signature"
 type HTTP struct {
 	events *Service
 	client *http.Client
+	rates  rates
+	now    func() time.Time
 }
 
 // sendTimeout is how long an endpoint has to answer; five seconds on AWS.
@@ -37,7 +39,8 @@ const sendTimeout = 10 * time.Second
 // NewHTTP makes the target for API destinations. It follows no redirects and never reaches link-local addresses, where
 // clouds keep the credentials of their machines, nor, when told so, private ones.
 func NewHTTP(events *Service, forbidPrivate bool) *HTTP {
-	return &HTTP{events, egress.NewClient(egress.Options{Timeout: sendTimeout, ForbidPrivate: forbidPrivate})}
+	client := egress.NewClient(egress.Options{Timeout: sendTimeout, ForbidPrivate: forbidPrivate})
+	return &HTTP{events: events, client: client, now: time.Now}
 }
 
 // Check refuses what names no API destination. One that does not exist yet may be named.
@@ -50,8 +53,9 @@ func (h *HTTP) Check(_ context.Context, t TargetSpec) error {
 
 // endpoint is what a destination's definition says.
 type endpoint struct {
-	InvocationEndpoint string
-	HttpMethod         string
+	InvocationEndpoint           string
+	HttpMethod                   string
+	InvocationRateLimitPerSecond int
 }
 
 // authorization is what a connection's secret says.
@@ -86,6 +90,9 @@ func (h *HTTP) Deliver(ctx context.Context, d Delivery) error {
 	r, err := request(ctx, to, auth, extra, d)
 	if err != nil {
 		return Permanent(err)
+	}
+	if wait := h.rates.take(d.Target.ARN, to.InvocationRateLimitPerSecond, h.now()); wait > 0 {
+		return Later(wait)
 	}
 	answer, err := h.client.Do(r)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/conveyor-cd/conveyor/internal/event"
 	"github.com/conveyor-cd/conveyor/internal/queue"
@@ -17,6 +18,12 @@ import (
 
 // endpoint is a service with an API destination that leads to a handler.
 func endpoint(t *testing.T, auth string, h http.HandlerFunc) (*event.HTTP, event.TargetSpec) {
+	t.Helper()
+	return limitedEndpoint(t, auth, 0, h)
+}
+
+// limitedEndpoint is one that may be called so often in a second; 0 leaves it to the default.
+func limitedEndpoint(t *testing.T, auth string, perSecond int, h http.HandlerFunc) (*event.HTTP, event.TargetSpec) {
 	t.Helper()
 	server := httptest.NewServer(h)
 	t.Cleanup(server.Close)
@@ -29,7 +36,9 @@ func endpoint(t *testing.T, auth string, h http.HandlerFunc) (*event.HTTP, event
 	if _, err := s.CreateConnection(t.Context(), event.Connection{Name: "c", Definition: json.RawMessage(`{}`), Secret: json.RawMessage(auth)}); err != nil {
 		t.Fatal(err)
 	}
-	definition, _ := json.Marshal(map[string]string{"InvocationEndpoint": server.URL + "/in/*?a=1", "HttpMethod": "PUT"})
+	definition, _ := json.Marshal(map[string]any{
+		"InvocationEndpoint": server.URL + "/in/*?a=1", "HttpMethod": "PUT", "InvocationRateLimitPerSecond": perSecond,
+	})
 	d, err := s.PutDestination(t.Context(), event.Destination{Name: "d", Connection: "c", Definition: definition}, false)
 	if err != nil {
 		t.Fatal(err)
@@ -93,6 +102,33 @@ func TestAnswersOfEndpoints(t *testing.T) {
 		}
 		if got != want {
 			t.Errorf("%d: %s, want %s", status, got, want)
+		}
+	}
+}
+
+// An API destination is called as often in a second as it says, and 300 times when it says nothing; the clock stands still.
+func TestTheRateOfAnEndpoint(t *testing.T) {
+	for perSecond, want := range map[int]int{2: 2, 0: 300} {
+		calls := 0
+		h, spec := limitedEndpoint(t, `{}`, perSecond, func(http.ResponseWriter, *http.Request) { calls++ })
+		now := time.Now()
+		h.SetClock(func() time.Time { return now })
+		deliver := func() error { return h.Deliver(t.Context(), event.Delivery{Target: spec, Input: json.RawMessage(`1`)}) }
+		for range want {
+			if err := deliver(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var after time.Duration
+		for range 3 { // asking again does not make the wait longer
+			var ok bool
+			if after, ok = event.IsLater(deliver()); !ok || after <= 0 || after > time.Second/time.Duration(want)+time.Microsecond || calls != want {
+				t.Fatalf("of %d calls in a second %d came through, the next is to wait for %s", want, calls, after)
+			}
+		}
+		now = now.Add(after)
+		if err := deliver(); err != nil || calls != want+1 {
+			t.Errorf("after the wait: %v, %d calls", err, calls)
 		}
 	}
 }

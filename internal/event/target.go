@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // Target delivers to one kind of resource.
@@ -13,7 +14,7 @@ type Target interface {
 	// Check refuses, when a target is put on a rule, what could never be delivered to. Users see the message.
 	Check(ctx context.Context, t TargetSpec) error
 	// Deliver hands one delivery over. It runs at least once: Delivery.ID is the idempotency token. An error is tried again
-	// with back-off, unless it is wrapped with Permanent: then the delivery becomes a dead letter.
+	// with back-off, unless it is wrapped with Permanent: then the delivery becomes a dead letter. Later is no attempt.
 	Deliver(ctx context.Context, d Delivery) error
 }
 
@@ -48,6 +49,16 @@ func isPermanent(err error) bool {
 	_, ok := errors.AsType[permanent](err)
 	return ok
 }
+
+// later says that nothing was tried.
+type later struct{ after time.Duration }
+
+func (l later) Error() string {
+	return fmt.Sprintf("it is not time to deliver before %s have gone by", l.after)
+}
+
+// Later is what Deliver returns when it has not tried, and what is to be delivered should come again after a while.
+func Later(after time.Duration) error { return later{after} }
 
 // Register names the target for ARNs of a service ("sns"). Call it before the queue starts.
 func (s *Service) Register(service string, t Target) {
