@@ -33,6 +33,7 @@ func effective(p types.Project, r Request) (types.Build, settings, error) {
 		QueuedTimeoutInMinutes:  orPtr(orPtr(in.QueuedTimeoutInMinutesOverride, p.QueuedTimeoutInMinutes), aws.Int32(DefaultQueuedTimeoutMinutes)),
 		VpcConfig:               p.VpcConfig,
 		FileSystemLocations:     p.FileSystemLocations,
+		AutoRetryConfig:         autoRetries(orPtr(in.AutoRetryLimitOverride, p.AutoRetryLimit)),
 		Initiator:               aws.String(r.Initiator),
 		BuildStatus:             types.StatusTypeInProgress,
 	}

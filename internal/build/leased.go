@@ -125,7 +125,7 @@ func waiting(ctx context.Context, r store.Reader, labels []string) (string, erro
 
 func (s *Service) assignment(rec record, token string) (a Assignment, err error) {
 	a = Assignment{ID: rec.ID, Token: token, Place: s.cfg.Place}
-	rec.Settings.OnFinish = nil
+	rec.Settings.OnFinish, rec.Build.AutoRetryConfig = nil, nil
 	if a.Build, err = json.Marshal(rec.Build); err == nil {
 		a.Settings, err = json.Marshal(rec.Settings)
 	}

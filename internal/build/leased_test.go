@@ -17,11 +17,11 @@ import (
 )
 
 // labelled starts a build that is for workers with these labels.
-func (s *server) labelled(labels string) types.Build {
+func (s *server) labelled(labels string, change ...func(*types.Project)) types.Build {
 	s.t.Helper()
-	s.project("away-"+strings.ReplaceAll(labels, ",", "-"), "version: 0.2\nphases: {build: {commands: [\"true\"]}}", func(p *types.Project) {
+	s.project("away-"+strings.ReplaceAll(labels, ",", "-"), "version: 0.2\nphases: {build: {commands: [\"true\"]}}", append(change, func(p *types.Project) {
 		p.Environment.EnvironmentVariables = []types.EnvironmentVariable{{Name: aws.String(build.LabelsVariable), Value: aws.String(labels)}}
-	})
+	})...)
 	return s.start(request("away-" + strings.ReplaceAll(labels, ",", "-")))
 }
 

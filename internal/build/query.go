@@ -190,6 +190,9 @@ func (s *Service) endQueued(ctx context.Context, tx store.Tx, rec record, status
 // told is how many phases have been told of.
 func (s *Service) finish(ctx context.Context, tx store.Tx, rec record, b *types.Build, told int) (bool, error) {
 	limited, err := lockLimited(ctx, tx, *b.ProjectName)
+	if err == nil && autoRetried(b) {
+		_, err = lockProject(ctx, tx, *b.ProjectName) // before the build's row, as everywhere
+	}
 	if err != nil {
 		return false, err
 	}
@@ -210,6 +213,9 @@ func (s *Service) finish(ctx context.Context, tx store.Tx, rec record, b *types.
 	}
 	if part := rec.Settings.Batch; part != nil && err == nil {
 		err = s.bringOn(ctx, tx, part.ID, "", time.Time{})
+	}
+	if autoRetried(b) && err == nil {
+		err = s.autoRetry(ctx, tx, rec.ID)
 	}
 	return true, err
 }

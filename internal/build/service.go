@@ -152,6 +152,9 @@ func (s *Service) store(ctx context.Context, tx store.Tx, p types.Project, b typ
 	b.BuildNumber = aws.Int64(number)
 	b.StartTime = aws.Time(now)
 	b.CurrentPhase = aws.String(string(buildspec.Queued))
+	if !retriesItself(st) {
+		b.AutoRetryConfig = nil
+	}
 	b.Logs = logsOf(s.cfg.Place, &b, st.Logs, id)
 	b.Phases = []types.BuildPhase{
 		{
@@ -272,11 +275,19 @@ func (s *Service) Retry(ctx context.Context, tx store.Tx, id, initiator, idempot
 			return *found, err
 		}
 	}
-	b := old.Build
+	b := unbuilt(old.Build)
 	b.Initiator = aws.String(initiator)
-	b.BuildStatus, b.BuildComplete, b.EndTime = types.StatusTypeInProgress, false, nil
-	b.ExportedEnvironmentVariables, b.ResolvedSourceVersion, b.Artifacts, b.SecondaryArtifacts, b.ReportArns = nil, nil, nil, nil, nil
+	if c := b.AutoRetryConfig; c != nil {
+		b.AutoRetryConfig = autoRetries(c.AutoRetryLimit) // they are counted anew
+	}
 	st := old.Settings
 	st.OnFinish = nil
 	return s.store(ctx, tx, p, b, st, number, token, "")
+}
+
+// unbuilt is a build without what came of it.
+func unbuilt(b types.Build) types.Build {
+	b.BuildStatus, b.BuildComplete, b.EndTime = types.StatusTypeInProgress, false, nil
+	b.ExportedEnvironmentVariables, b.ResolvedSourceVersion, b.Artifacts, b.SecondaryArtifacts, b.ReportArns = nil, nil, nil, nil, nil
+	return b
 }

@@ -20,6 +20,7 @@ func check(p *types.Project) error {
 		checkEnvironment(p.Environment),
 		checkLogs(p.LogsConfig),
 		checkCache(p.Cache, p.Environment),
+		checkRetries("autoRetryLimit", p.AutoRetryLimit),
 		checkBatchConfig("buildBatchConfig", p.BuildBatchConfig),
 		checkTags(p.Tags),
 	} {
@@ -34,8 +35,6 @@ func check(p *types.Project) error {
 		return build.Invalidf("fileSystemLocations is not supported by this server yet")
 	case p.Badge != nil && p.Badge.BadgeEnabled:
 		return build.Invalidf("badgeEnabled is not supported by this server yet")
-	case p.AutoRetryLimit != nil:
-		return build.Invalidf("autoRetryLimit is not supported by this server yet; leave it out or set it to 0")
 	case p.ConcurrentBuildLimit != nil && *p.ConcurrentBuildLimit == 0:
 		return build.Invalidf("concurrentBuildLimit must be at least 1; -1 takes the limit away")
 	case aws.ToString(p.ServiceRole) == "":
@@ -200,6 +199,15 @@ func checkCache(c *types.ProjectCache, e *types.ProjectEnvironment) error {
 	return nil
 }
 
+const maxRetries = 10
+
+func checkRetries(field string, limit *int32) error {
+	if n := aws.ToInt32(limit); n < 0 || n > maxRetries {
+		return build.Invalidf("%s is %d; it must be from 0 to %d", field, n, maxRetries)
+	}
+	return nil
+}
+
 const maxTags = 50
 
 func checkTags(tags []types.Tag) error {
@@ -223,8 +231,9 @@ func checkOverrides(in *sdk.StartBuildInput) error {
 		return build.Invalidf("fleetOverride is not supported by this server")
 	case aws.ToBool(in.DebugSessionEnabled):
 		return build.Invalidf("debugSessionEnabled is not supported by this server")
-	case aws.ToInt32(in.AutoRetryLimitOverride) > 0:
-		return build.Invalidf("autoRetryLimitOverride is not supported by this server yet")
+	}
+	if err := checkRetries("autoRetryLimitOverride", in.AutoRetryLimitOverride); err != nil {
+		return err
 	}
 	if in.EnvironmentTypeOverride != "" {
 		if err := checkEnvironment(&types.ProjectEnvironment{Type: in.EnvironmentTypeOverride}); err != nil {

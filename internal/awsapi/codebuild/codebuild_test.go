@@ -215,11 +215,12 @@ func TestProjectMistakes(t *testing.T) {
 		`path "../x" contains ".."`: func(in *sdk.CreateProjectInput) {
 			in.Artifacts = &types.ProjectArtifacts{Type: types.ArtifactsTypeS3, Location: aws.String("b"), Path: aws.String("../x")}
 		},
-		"vpcConfig is not supported":      func(in *sdk.CreateProjectInput) { in.VpcConfig = &types.VpcConfig{VpcId: aws.String("vpc-1")} },
-		"fileSystemLocations is not":      func(in *sdk.CreateProjectInput) { in.FileSystemLocations = []types.ProjectFileSystemLocation{{}} },
-		"badgeEnabled is not supported":   func(in *sdk.CreateProjectInput) { in.BadgeEnabled = aws.Bool(true) },
-		"autoRetryLimit is not supported": func(in *sdk.CreateProjectInput) { in.AutoRetryLimit = aws.Int32(2) },
-		"type WINDOWS_CONTAINER is not":   func(in *sdk.CreateProjectInput) { in.Environment.Type = types.EnvironmentTypeWindowsContainer },
+		"vpcConfig is not supported":       func(in *sdk.CreateProjectInput) { in.VpcConfig = &types.VpcConfig{VpcId: aws.String("vpc-1")} },
+		"fileSystemLocations is not":       func(in *sdk.CreateProjectInput) { in.FileSystemLocations = []types.ProjectFileSystemLocation{{}} },
+		"badgeEnabled is not supported":    func(in *sdk.CreateProjectInput) { in.BadgeEnabled = aws.Bool(true) },
+		"autoRetryLimit is 11; it must be": func(in *sdk.CreateProjectInput) { in.AutoRetryLimit = aws.Int32(11) },
+		"autoRetryLimit is -1; it must be": func(in *sdk.CreateProjectInput) { in.AutoRetryLimit = aws.Int32(-1) },
+		"type WINDOWS_CONTAINER is not":    func(in *sdk.CreateProjectInput) { in.Environment.Type = types.EnvironmentTypeWindowsContainer },
 		"fleet is not supported": func(in *sdk.CreateProjectInput) {
 			in.Environment.Fleet = &types.ProjectFleet{FleetArn: aws.String("arn:aws:codebuild:us-east-1:0:fleet/f")}
 		},
@@ -265,7 +266,7 @@ func TestBuilds(t *testing.T) {
 		"debugSessionEnabled":     {DebugSessionEnabled: aws.Bool(true)},
 		"type WINDOWS_CONTAINER":  {EnvironmentTypeOverride: types.EnvironmentTypeWindowsContainer},
 		"location, the URL to":    {SourceTypeOverride: types.SourceTypeGitlab},
-		"autoRetryLimitOverride":  {AutoRetryLimitOverride: aws.Int32(1)},
+		"autoRetryLimitOverride":  {AutoRetryLimitOverride: aws.Int32(11)},
 		"secondarySources: type":  {SecondarySourcesOverride: []types.ProjectSource{{Type: types.SourceTypeCodepipeline, SourceIdentifier: aws.String("a")}}},
 		"artifactsOverride: loca": {ArtifactsOverride: &types.ProjectArtifacts{Type: types.ArtifactsTypeS3}},
 	} {
