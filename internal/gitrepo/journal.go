@@ -247,8 +247,10 @@ func history(ctx context.Context, tx store.Tx, repositoryID string, own intent, 
 	if err != nil {
 		return nil, err
 	}
-	if o.happened && !slices.Contains(pending, own) {
-		return nil, nil // a later update of the ref was settled first and has recorded this one
+	others := slices.DeleteFunc(slices.Clone(pending), func(i intent) bool { return i == own })
+	settled := len(others) == len(pending) // a later update of the ref was settled first and has recorded this one
+	if o.happened && settled {
+		return nil, nil
 	}
 	last := zeroID
 	err = tx.QueryRow(ctx, `SELECT new_id FROM push_events WHERE repository_id = $1 AND ref = $2 ORDER BY id DESC LIMIT 1`,
@@ -256,11 +258,17 @@ func history(ctx context.Context, tx store.Tx, repositoryID string, own intent, 
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return nil, err
 	}
-	if o.happened {
-		others := slices.DeleteFunc(pending, func(i intent) bool { return i == own })
-		return append(chain(others, last, own.old), own), nil
+	switch {
+	case o.happened:
+		path := append(chain(others, last, own.old), own)
+		if last == own.new && path[0].old != last {
+			return nil, nil // somebody who wanted the same looked at the ref, and has recorded it as another's
+		}
+		return path, nil
+	case !settled: // that one did not hear from git that it was its own doing: if others wanted the same, it was theirs
+		others = append(others, own)
 	}
-	return chain(pending, last, o.now), nil
+	return chain(others, last, o.now), nil
 }
 
 // chain is the updates that led from last to value: each one's new value is the next one's old value.

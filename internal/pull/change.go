@@ -230,10 +230,10 @@ func (s *Service) follow(ctx context.Context, tx store.Tx, p Request, push gitre
 	case push.Branch == p.Source:
 		return s.sourceMoved(ctx, tx, p, push.New, push.PusherArn)
 	}
-	var how, actor string
-	err := tx.QueryRow(ctx, `SELECT how, actor FROM pull_merges WHERE pull_id = $1 AND commit_id = $2`, p.ID, push.New).Scan(&how, &actor)
-	if err == nil {
-		return s.close(ctx, tx, p, actor, &Merged{By: actor, Commit: push.New, How: How(how)})
+	var how string
+	err := tx.QueryRow(ctx, `SELECT how FROM pull_merges WHERE pull_id = $1 AND commit_id = $2`, p.ID, push.New).Scan(&how)
+	if err == nil { // of several who wanted to merge it as this commit, the pusher is the one who did
+		return s.close(ctx, tx, p, push.PusherArn, &Merged{By: push.PusherArn, Commit: push.New, How: How(how)})
 	}
 	if !errors.Is(err, sql.ErrNoRows) {
 		return err

@@ -171,7 +171,7 @@ func (s *Service) Merge(ctx context.Context, o MergeOrder) (Request, error) {
 		Since: made.since, PusherArn: o.By,
 	})
 	if errors.Is(err, gitrepo.ErrOutdated) || errors.Is(err, gitrepo.ErrBusy) {
-		err = s.lost(ctx, p, made, err)
+		err = s.lost(ctx, p, err)
 	}
 	return s.after(ctx, o.ID, err)
 }
@@ -236,25 +236,13 @@ func (s *Service) intend(ctx context.Context, seen Request, made Prepared, o Mer
 	})
 }
 
-// lost finds out why a merge could not move the destination: the other one may have been a merge of the same request.
-func (s *Service) lost(ctx context.Context, seen Request, made Prepared, why error) error {
-	return s.db.InTx(ctx, func(tx store.Tx) error {
-		p, err := lock(ctx, tx, seen.ID)
-		if err != nil {
-			return err
-		}
-		// A fast-forward to the same commit by somebody else is written down by this very row: it stays.
-		if made.Commit != p.SourceCommit {
-			if _, err := tx.Exec(ctx, `DELETE FROM pull_merges WHERE pull_id = $1 AND commit_id = $2`, p.ID, made.Commit); err != nil {
-				return err
-			}
-		}
-		return lostTo(p, seen, why)
-	})
-}
-
-func lostTo(p, seen Request, why error) error {
+// lost finds out why a merge could not move the destination: the other one may have been a merge of the same request. What
+// was written down stays: another merge may be about to move the branch to the very same commit.
+func (s *Service) lost(ctx context.Context, seen Request, why error) error {
+	p, err := s.Get(ctx, seen.ID)
 	switch {
+	case err != nil:
+		return err
 	case !p.Open:
 		return fmt.Errorf("pull request %d: %w", p.ID, ErrClosed)
 	case p.SourceCommit != seen.SourceCommit:
