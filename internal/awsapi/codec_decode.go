@@ -179,7 +179,7 @@ func (b binder) structure(in any, v reflect.Value) *mismatch {
 
 func (b binder) list(in any, v reflect.Value) *mismatch {
 	items, ok := in.([]any)
-	if !ok {
+	if !ok && (!b.text || in != "") { // a form has an empty list as an empty parameter
 		return wants("a list", in)
 	}
 	list := reflect.MakeSlice(v.Type(), len(items), len(items))
