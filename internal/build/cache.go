@@ -33,6 +33,7 @@ const maxCacheKey = 200
 type caching struct {
 	store    cacheStore
 	paths    []buildspec.Artifacts // what belongs to it, by base directory
+	epoch    string                // what its name begins with; see InvalidateCaches
 	key      string                // "": it has no name but the project's
 	fallback []string              // beginnings of keys, in the order they are tried
 	restore  bool
@@ -70,7 +71,7 @@ func (r *run) prepareCache(ctx context.Context, env []buildspec.Variable) {
 
 // cacheOf is the build's cache, nil when the project has none.
 func (r *run) cacheOf(spec *buildspec.Cache, env []buildspec.Variable) (*caching, error) {
-	c := &caching{store: r.cacheStore(), restore: spec.Action != "save", save: spec.Action != "restore"}
+	c := &caching{store: r.cacheStore(), epoch: r.rec.Settings.CacheEpoch, restore: spec.Action != "save", save: spec.Action != "restore"}
 	if c.store == nil {
 		r.log.Printf("The project has no cache for files: the buildspec's cache is not looked at")
 		return nil, nil
@@ -99,7 +100,7 @@ func (r *run) cacheOf(spec *buildspec.Cache, env []buildspec.Variable) (*caching
 		if i == 0 {
 			c.key = key
 		} else {
-			c.fallback = append(c.fallback, cacheName(key))
+			c.fallback = append(c.fallback, c.epoch+cacheName(key))
 		}
 	}
 	return c, nil
@@ -114,13 +115,14 @@ const nameless = "cache"
 // name is what the cache is called where it is kept.
 func (c *caching) name() string {
 	if c.key == "" {
-		return nameless
+		return c.epoch + nameless
 	}
-	return cacheName(c.key)
+	return c.epoch + cacheName(c.key)
 }
 
-// shownCache is what the log calls a cache of that name.
-func shownCache(name string) string {
+// shown is what the log calls a cache of that name.
+func (c *caching) shown(name string) string {
+	name = strings.TrimPrefix(name, c.epoch)
 	key, err := url.PathUnescape(strings.TrimPrefix(name, "k-"))
 	if name == nameless || err != nil {
 		return "the cache"
@@ -209,7 +211,7 @@ func (r *run) restoreCache(ctx context.Context, c *caching) error {
 		return err
 	}
 	c.current = found == c.name() && c.key != ""
-	r.log.Printf("Restored %d file(s) from %s in %s", stats.Files, shownCache(found), c.store)
+	r.log.Printf("Restored %d file(s) from %s in %s", stats.Files, c.shown(found), c.store)
 	return nil
 }
 
@@ -245,7 +247,7 @@ func (r *run) saveCache(ctx context.Context) {
 		return
 	}
 	if c.current {
-		r.log.Printf("Not saving %s: it is in %s already", shownCache(c.name()), c.store)
+		r.log.Printf("Not saving %s: it is in %s already", c.shown(c.name()), c.store)
 		return
 	}
 	files, err := r.cached(c)
@@ -260,7 +262,7 @@ func (r *run) saveCache(ctx context.Context) {
 		r.log.Printf("Warning: the cache is not saved: %s", reason(err))
 		return
 	}
-	r.log.Printf("Saved %d file(s) as %s in %s", len(files), shownCache(c.name()), c.store)
+	r.log.Printf("Saved %d file(s) as %s in %s", len(files), c.shown(c.name()), c.store)
 }
 
 // cached are the files that belong to the cache, named by their places in the workspace.

@@ -2,6 +2,7 @@ package build_test
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -103,6 +104,65 @@ cache:
 		if said := s.said(s.again(name, types.StatusTypeSucceeded)); said != "2\n" {
 			t.Errorf("%s: with the new key: %q", name, said)
 		}
+	}
+}
+
+func TestCachesAreInvalidated(t *testing.T) {
+	t.Parallel()
+	s, dir := withCaches(t, 1<<20)
+	for name, where := range map[string]func(*types.Project){"bucket": inBucket, "machine": onThisMachine} {
+		s.project(name, `
+version: 0.2
+phases:
+  install: {commands: ["cat deps/a 2>/dev/null || echo cold"]}
+  build: {commands: ["mkdir -p deps; echo warm >deps/a"]}
+cache: {paths: [deps], key: "$CODEBUILD_BUILD_NUMBER", fallback-keys: ["1", "2", "3"]}
+`, where)
+		s.again(name, types.StatusTypeSucceeded)
+		if said := s.said(s.again(name, types.StatusTypeSucceeded)); said != "warm\n" {
+			t.Errorf("%s: before: %q", name, said)
+		}
+		if err := s.builds.InvalidateCaches(s.ctx, name); err != nil {
+			t.Fatal(err)
+		}
+		if left, err := filepath.Glob(filepath.Join(dir, name, "*")); err != nil || len(left) > 0 {
+			t.Errorf("%s: %q are left, %v", name, left, err)
+		}
+		if said := s.said(s.again(name, types.StatusTypeSucceeded)); said != "cold\n" {
+			t.Errorf("%s: after it: %q", name, said)
+		}
+		b := s.again(name, types.StatusTypeSucceeded)
+		if said, log := s.said(b), s.log(b); said != "warm\n" || !strings.Contains(log, "from the cache 3 in") {
+			t.Errorf("%s: after the next build:\n%s", name, log)
+		}
+	}
+	if err := s.builds.InvalidateCaches(s.ctx, "nobody"); !errors.Is(err, build.ErrNoProject) {
+		t.Errorf("of no project: %v", err)
+	}
+}
+
+// A build that began before brings nothing back.
+func TestRunningBuildKeepsItsEpoch(t *testing.T) {
+	t.Parallel()
+	s, dir := withCaches(t, 1<<20)
+	gate := filepath.Join(dir, "gate")
+	s.project("slow", `
+version: 0.2
+phases:
+  install: {commands: ["cat deps/a 2>/dev/null || echo cold"]}
+  build: {commands: ["until test -e `+gate+`; do sleep 0.01; done; mkdir -p deps; echo stale >deps/a"]}
+cache: {paths: [deps]}
+`, onThisMachine)
+	b := s.start(request("slow"))
+	if err := s.builds.InvalidateCaches(s.ctx, "slow"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(gate, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.expect(s.wait(*b.Id), types.StatusTypeSucceeded)
+	if said := s.said(s.again("slow", types.StatusTypeSucceeded)); said != "cold\n" {
+		t.Errorf("the next build found %q", said)
 	}
 }
 

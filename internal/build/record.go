@@ -34,6 +34,8 @@ type settings struct {
 	Logs      *types.LogsConfig        `json:"logs,omitempty"`
 	Batch     *BatchPart               `json:"batch,omitempty"`
 	Variables []buildspec.Variable     `json:"variables,omitempty"`
+	// CacheEpoch is the project's when the build was started: its caches alone are the build's.
+	CacheEpoch string `json:"cacheEpoch,omitempty"`
 }
 
 // Pipeline is what a pipeline's action adds to a build: its artifacts take the place of the project's own source and

@@ -145,6 +145,9 @@ func (s *Service) store(ctx context.Context, tx store.Tx, p types.Project, b typ
 	if err != nil {
 		return types.Build{}, err
 	}
+	if st.CacheEpoch, err = cacheEpoch(ctx, tx, &b); err != nil {
+		return types.Build{}, err
+	}
 	id := uuid.NewString()
 	now := tx.Now()
 	b.Id = aws.String(*b.ProjectName + ":" + id)

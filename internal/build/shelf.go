@@ -161,6 +161,15 @@ func (s *Shelf) evict() error {
 	return nil
 }
 
+// forget removes the caches of a project.
+func (s *Shelf) forget(project string) error {
+	all, err := s.caches(project)
+	for _, c := range all {
+		err = errors.Join(err, s.remove(c))
+	}
+	return err
+}
+
 func (s *Shelf) remove(c kept) error {
 	err := os.Remove(filepath.Join(s.dir, c.project, c.name+zipped))
 	if errors.Is(err, fs.ErrNotExist) {

@@ -254,6 +254,22 @@ func TestProjectMistakes(t *testing.T) {
 	}
 }
 
+func TestInvalidateProjectCache(t *testing.T) {
+	ctx := context.Background()
+	c, _ := serve(t, sqltest.SQLite(t))
+	made, err := c.CreateProject(ctx, project("site"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"site", *made.Project.Arn} {
+		if _, err := c.InvalidateProjectCache(ctx, &sdk.InvalidateProjectCacheInput{ProjectName: aws.String(name)}); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	_, err = c.InvalidateProjectCache(ctx, &sdk.InvalidateProjectCacheInput{ProjectName: aws.String("nobody")})
+	is(t, "no project", err, "ResourceNotFoundException", "nobody")
+}
+
 func TestBuilds(t *testing.T) {
 	ctx := context.Background()
 	c, _ := serve(t, sqltest.SQLite(t))

@@ -198,6 +198,14 @@ func (s *Service) DeleteProject(ctx context.Context, in *sdk.DeleteProjectInput)
 	return &sdk.DeleteProjectOutput{}, nil
 }
 
+// InvalidateProjectCache throws away what builds of a project have cached.
+func (s *Service) InvalidateProjectCache(ctx context.Context, in *sdk.InvalidateProjectCacheInput) (*sdk.InvalidateProjectCacheOutput, error) {
+	if err := s.builds.InvalidateCaches(ctx, build.ProjectName(*in.ProjectName)); err != nil {
+		return nil, exception(err)
+	}
+	return &sdk.InvalidateProjectCacheOutput{}, nil
+}
+
 // BatchGetProjects reads projects by name or ARN.
 func (s *Service) BatchGetProjects(ctx context.Context, in *sdk.BatchGetProjectsInput) (*sdk.BatchGetProjectsOutput, error) {
 	out := &sdk.BatchGetProjectsOutput{Projects: []types.Project{}, ProjectsNotFound: []string{}}

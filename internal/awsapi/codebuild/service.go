@@ -47,6 +47,7 @@ func (s *Service) API() awsapi.API {
 		awsapi.Handle(s.DeleteProject),
 		awsapi.Handle(s.BatchGetProjects),
 		awsapi.Handle(s.ListProjects),
+		awsapi.Handle(s.InvalidateProjectCache),
 		awsapi.Handle(s.StartBuild),
 		awsapi.Handle(s.StopBuild),
 		awsapi.Handle(s.RetryBuild),
