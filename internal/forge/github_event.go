@@ -11,7 +11,10 @@ import (
 type githubPush struct {
 	Ref        string `json:"ref"`
 	Before     string `json:"before"`
-	After      string `json:"after"`
+	After      string `json:"after"` // of an annotated tag: the object of the tag
+	HeadCommit struct {
+		ID string `json:"id"`
+	} `json:"head_commit"`
 	Repository struct {
 		FullName string `json:"full_name"`
 	} `json:"repository"`
@@ -28,6 +31,9 @@ func (u githubUser) id() string { return numbered(u.ID) }
 func (p githubPush) delivery() Delivery {
 	var d Delivery
 	if e, ok := pushed(p.Repository.FullName, p.Ref, p.Before, p.After, p.Sender.Login); ok {
+		if e.Kind == trigger.TagPushed && p.HeadCommit.ID != "" {
+			e.After = p.HeadCommit.ID
+		}
 		e.ActorID = p.Sender.id()
 		d.Events = []Event{e}
 	}
