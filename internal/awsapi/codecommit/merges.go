@@ -11,7 +11,6 @@ import (
 	sdk "github.com/aws/aws-sdk-go-v2/service/codecommit"
 	"github.com/aws/aws-sdk-go-v2/service/codecommit/types"
 
-	"github.com/conveyor-cd/conveyor/internal/awsapi"
 	"github.com/conveyor-cd/conveyor/internal/gitrepo"
 	"github.com/conveyor-cd/conveyor/internal/pull"
 )
@@ -42,22 +41,14 @@ func (w wish) plan(ctx context.Context) (pull.Plan, error) {
 	case w.resolution != nil && w.strategy != types.ConflictResolutionStrategyTypeEnumAutomerge:
 		return pull.Plan{}, &types.InvalidConflictResolutionException{Message: text("A conflict resolution needs the strategy AUTOMERGE.")}
 	}
-	by := author{w.name, w.email, w.message}
-	if err := by.check(); err != nil {
+	name, email, err := author{w.name, w.email, w.message}.signature(ctx)
+	if err != nil {
 		return pull.Plan{}, err
 	}
 	p := pull.Plan{
-		How: pull.How(w.how), KeepFolders: w.keep, Name: aws.ToString(w.name), Email: aws.ToString(w.email), Message: aws.ToString(w.message),
+		How: pull.How(w.how), KeepFolders: w.keep, Name: name, Email: email, Message: aws.ToString(w.message),
 		Resolution: pull.Resolution{LineLevel: w.level == types.ConflictDetailLevelTypeEnumLineLevel, Strategy: pull.Strategy(w.strategy)},
 	}
-	if p.Name == "" {
-		arn := awsapi.Caller(ctx).Arn
-		p.Name = arn[strings.LastIndexAny(arn, ":/")+1:]
-	}
-	if p.Email == "" {
-		p.Email = p.Name + "@" + defaultMailHost
-	}
-	var err error
 	p.Resolution.Entries, err = resolveEntries(w.resolution)
 	return p, err
 }
@@ -82,26 +73,12 @@ func resolveEntries(r *types.ConflictResolution) ([]pull.ResolveEntry, error) {
 		}
 		list = append(list, e)
 	}
-	for _, f := range r.DeleteFiles {
-		p, err := writePath(f.FilePath)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, pull.ResolveEntry{Path: p, Delete: true})
+	changes, err := deletionsAndModes(r.DeleteFiles, r.SetFileModes)
+	if err != nil {
+		return nil, err
 	}
-	for _, f := range r.SetFileModes {
-		p, err := writePath(f.FilePath)
-		if err != nil {
-			return nil, err
-		}
-		if f.FileMode == "" {
-			return nil, &types.FileModeRequiredException{Message: text("The mode of the file %s must be specified.", p)}
-		}
-		mode, err := modeOf(f.FileMode, 0)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, pull.ResolveEntry{Path: p, Mode: mode})
+	for _, c := range changes {
+		list = append(list, pull.ResolveEntry{Path: c.Path, Delete: c.Delete, Mode: c.Mode})
 	}
 	seen := map[string]bool{}
 	for _, e := range list {
@@ -114,10 +91,9 @@ func resolveEntries(r *types.ConflictResolution) ([]pull.ResolveEntry, error) {
 }
 
 func replaceEntry(f types.ReplaceContentEntry) (pull.ResolveEntry, error) {
-	p, err := writePath(f.FilePath)
-	mode, merr := modeOf(f.FileMode, 0)
-	if err = errors.Join(err, merr, checkSize(f.Content)); err != nil {
-		return pull.ResolveEntry{}, firstOf(err)
+	p, mode, err := writtenFile(f.FilePath, f.FileMode, f.Content)
+	if err != nil {
+		return pull.ResolveEntry{}, err
 	}
 	e := pull.ResolveEntry{Path: p, Mode: mode}
 	switch f.ReplacementType {

@@ -24,13 +24,12 @@ const (
 
 // PutFile implements the operation.
 func (s *Service) PutFile(ctx context.Context, in *sdk.PutFileInput) (*sdk.PutFileOutput, error) {
-	p, err := writePath(in.FilePath)
+	p, mode, err := writtenFile(in.FilePath, in.FileMode, in.FileContent)
 	if err == nil && in.FileContent == nil {
 		err = &types.FileContentRequiredException{Message: text("The content of the file must be specified.")}
 	}
-	mode, merr := modeOf(in.FileMode, 0)
-	if err = errors.Join(err, merr, checkSize(in.FileContent)); err != nil {
-		return nil, firstOf(err)
+	if err != nil {
+		return nil, err
 	}
 	e, err := s.edit(ctx, target{in.RepositoryName, in.BranchName, in.ParentCommitId}, author{in.Name, in.Email, in.CommitMessage})
 	if err != nil {
@@ -127,19 +126,12 @@ func (s *Service) edit(ctx context.Context, to target, by author) (gitrepo.Edit,
 	if err != nil {
 		return gitrepo.Edit{}, err
 	}
-	if err := by.check(); err != nil {
+	name, email, err := by.signature(ctx)
+	if err != nil {
 		return gitrepo.Edit{}, err
 	}
 	if err := s.checkParent(ctx, r, branch, aws.ToString(to.parent)); err != nil {
 		return gitrepo.Edit{}, err
-	}
-	name, email := aws.ToString(by.name), aws.ToString(by.email)
-	if name == "" {
-		arn := awsapi.Caller(ctx).Arn
-		name = arn[strings.LastIndexAny(arn, ":/")+1:]
-	}
-	if email == "" {
-		email = name + "@" + defaultMailHost
 	}
 	return gitrepo.Edit{
 		Branch: branch, Parent: aws.ToString(to.parent), AuthorName: name, AuthorEmail: email,
@@ -147,16 +139,25 @@ func (s *Service) edit(ctx context.Context, to target, by author) (gitrepo.Edit,
 	}, nil
 }
 
-func (a author) check() error {
-	switch name, email, message := aws.ToString(a.name), aws.ToString(a.email), aws.ToString(a.message); {
+// signature checks an author, and is the name and the address that the commit gets: the caller's where the request gives none.
+func (a author) signature(ctx context.Context) (name, email string, err error) {
+	name, email = aws.ToString(a.name), aws.ToString(a.email)
+	switch message := aws.ToString(a.message); {
 	case utf8.RuneCountInString(name) > maxName:
-		return &types.NameLengthExceededException{Message: text("The name is longer than %d characters.", maxName)}
+		return "", "", &types.NameLengthExceededException{Message: text("The name is longer than %d characters.", maxName)}
 	case utf8.RuneCountInString(email) > maxName || strings.ContainsAny(email, "<>\n\r\x00"):
-		return &types.InvalidEmailException{Message: text("The email address is not valid.")}
+		return "", "", &types.InvalidEmailException{Message: text("The email address is not valid.")}
 	case len(message) > maxMessage:
-		return &types.CommitMessageLengthExceededException{Message: text("The commit message is longer than %d bytes.", maxMessage)}
+		return "", "", &types.CommitMessageLengthExceededException{Message: text("The commit message is longer than %d bytes.", maxMessage)}
 	}
-	return nil
+	if name == "" {
+		arn := awsapi.Caller(ctx).Arn
+		name = arn[strings.LastIndexAny(arn, ":/")+1:]
+	}
+	if email == "" {
+		email = name + "@" + defaultMailHost
+	}
+	return name, email, nil
 }
 
 // checkParent checks the commit to build upon: it must be the tip of the branch, and absent only for the first commit of
@@ -248,51 +249,6 @@ func pathException(at *gitrepo.PathError) error {
 	return at
 }
 
-// writePath checks the path of a file to be written. Unlike one to be read, it must be relative.
-func writePath(p *string) (string, error) {
-	if aws.ToString(p) == "" {
-		return "", pathRequired()
-	}
-	clean, err := gitrepo.CleanPath(*p)
-	if err == nil && clean != *p {
-		err = errors.New("it must not end in a slash")
-	}
-	if err != nil {
-		return "", invalidPath(*p, err)
-	}
-	return clean, nil
-}
-
-// modeOf reads a file mode; otherwise stands for none.
-func modeOf(m types.FileModeTypeEnum, otherwise uint32) (uint32, error) {
-	switch m {
-	case "":
-		return otherwise, nil
-	case types.FileModeTypeEnumNormal:
-		return gitrepo.ModeFile, nil
-	case types.FileModeTypeEnumExecutable:
-		return gitrepo.ModeExecutable, nil
-	case types.FileModeTypeEnumSymlink:
-		return gitrepo.ModeSymlink, nil
-	}
-	return 0, &types.InvalidFileModeException{Message: text("%q is not a file mode; use EXECUTABLE, NORMAL or SYMLINK.", m)}
-}
-
-func checkSize(content []byte) error {
-	if len(content) > maxFile {
-		return &types.FileContentSizeLimitExceededException{Message: text("The file is larger than %d bytes; push it with git.", maxFile)}
-	}
-	return nil
-}
-
-// firstOf is the first of joined errors: a request is told one thing at a time.
-func firstOf(err error) error {
-	if many, ok := err.(interface{ Unwrap() []error }); ok {
-		return many.Unwrap()[0]
-	}
-	return err
-}
-
 // checkEntries checks a CreateCommit request as far as it can be judged by itself.
 func checkEntries(in *sdk.CreateCommitInput) error {
 	n := len(in.PutFiles) + len(in.DeleteFiles) + len(in.SetFileModes)
@@ -304,10 +260,8 @@ func checkEntries(in *sdk.CreateCommitInput) error {
 	}
 	total := 0
 	for _, f := range in.PutFiles {
-		_, err := writePath(f.FilePath)
-		_, merr := modeOf(f.FileMode, 0)
-		if err := errors.Join(err, merr, checkSize(f.FileContent)); err != nil {
-			return firstOf(err)
+		if _, _, err := writtenFile(f.FilePath, f.FileMode, f.FileContent); err != nil {
+			return err
 		}
 		switch {
 		case f.FileContent == nil && f.SourceFile == nil:
@@ -325,30 +279,12 @@ func checkEntries(in *sdk.CreateCommitInput) error {
 
 // changes turns a CreateCommit request into the changes of an edit.
 func (s *Service) changes(ctx context.Context, in *sdk.CreateCommitInput) ([]gitrepo.Change, error) {
-	var all []gitrepo.Change
-	for _, f := range in.DeleteFiles {
-		p, err := writePath(f.FilePath)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, gitrepo.Change{Path: p, Delete: true})
-	}
-	for _, f := range in.SetFileModes {
-		p, err := writePath(f.FilePath)
-		if err != nil {
-			return nil, err
-		}
-		if f.FileMode == "" {
-			return nil, &types.FileModeRequiredException{Message: text("The mode of the file %s must be specified.", p)}
-		}
-		mode, err := modeOf(f.FileMode, 0)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, gitrepo.Change{Path: p, Mode: mode})
+	all, err := deletionsAndModes(in.DeleteFiles, in.SetFileModes)
+	if err != nil {
+		return nil, err
 	}
 	for _, f := range in.PutFiles {
-		mode, _ := modeOf(f.FileMode, 0)
+		mode, _ := modeOf(f.FileMode)
 		c := gitrepo.Change{Path: *f.FilePath, Mode: mode, Content: f.FileContent}
 		if f.SourceFile != nil {
 			source, err := s.source(ctx, in, f.SourceFile)
