@@ -20,3 +20,6 @@ func IsLater(err error) (after time.Duration, ok bool) {
 	l, ok := errors.AsType[later](err)
 	return l.after, ok
 }
+
+// Events is where destinations and connections are kept.
+func (h *HTTP) Events() *Service { return h.events }

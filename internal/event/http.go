@@ -30,6 +30,7 @@ type HTTP struct {
 	events *Service
 	client *http.Client
 	rates  rates
+	tokens tokens
 	now    func() time.Time
 }
 
@@ -62,10 +63,16 @@ type endpoint struct {
 type authorization struct {
 	BasicAuthParameters  *struct{ Username, Password string }
 	ApiKeyAuthParameters *struct{ ApiKeyName, ApiKeyValue string }
+	OAuthParameters      *oauth
 
-	InvocationHttpParameters *struct {
-		HeaderParameters, QueryStringParameters, BodyParameters []struct{ Key, Value string }
-	}
+	InvocationHttpParameters *parameters
+
+	version string // of the connection
+}
+
+// parameters are what a connection adds to requests.
+type parameters struct {
+	HeaderParameters, QueryStringParameters, BodyParameters []struct{ Key, Value string }
 }
 
 // additions is what a target adds to its requests.
@@ -94,19 +101,37 @@ func (h *HTTP) Deliver(ctx context.Context, d Delivery) error {
 	if wait := h.rates.take(d.Target.ARN, to.InvocationRateLimitPerSecond, h.now()); wait > 0 {
 		return Later(wait)
 	}
+	if auth.OAuthParameters != nil {
+		return h.sendWithToken(r, auth)
+	}
+	status, err := h.send(r)
+	if err != nil {
+		return err
+	}
+	return verdict(status)
+}
+
+// send sends a request and returns the status of its answer.
+func (h *HTTP) send(r *http.Request) (int, error) {
 	answer, err := h.client.Do(r)
 	if err != nil {
-		return egress.Plain(err)
+		return 0, egress.Plain(err)
 	}
 	defer answer.Body.Close()
 	_, _ = io.Copy(io.Discard, io.LimitReader(answer.Body, 64<<10)) // so that the connection can be used again
-	switch code := answer.StatusCode; {
-	case code >= 200 && code < 300:
+	return answer.StatusCode, nil
+}
+
+// verdict says what an answer means for the delivery.
+func verdict(status int) error {
+	answered := fmt.Errorf("the endpoint answered %d %s", status, http.StatusText(status))
+	switch {
+	case status >= 200 && status < 300:
 		return nil
-	case code == http.StatusConflict || code == http.StatusTooManyRequests || code == http.StatusRequestTimeout || code >= 500:
-		return fmt.Errorf("the endpoint answered %s", answer.Status)
+	case status == http.StatusConflict || status == http.StatusTooManyRequests || status == http.StatusRequestTimeout || status >= 500:
+		return answered
 	default:
-		return Permanent(fmt.Errorf("the endpoint answered %s", answer.Status))
+		return Permanent(answered)
 	}
 }
 
@@ -132,6 +157,7 @@ func (h *HTTP) lookUp(ctx context.Context, arn string) (to endpoint, auth author
 	if err := h.events.open(&c); err != nil {
 		return to, auth, err
 	}
+	auth.version = c.version()
 	return to, auth, errors.Join(json.Unmarshal(d.Definition, &to), json.Unmarshal(c.Secret, &auth))
 }
 

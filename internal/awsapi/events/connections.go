@@ -50,73 +50,6 @@ func (s *Service) CreateConnection(ctx context.Context, in *sdk.CreateConnection
 	}, connectionFailed(err, *in.Name)
 }
 
-// define checks what was put and splits it into what may be shown and the secret.
-func define(c *event.Connection, kind types.ConnectionAuthorizationType, description string, in *types.CreateConnectionAuthRequestParameters) error {
-	if err := checkAuth(kind, in); err != nil {
-		return err
-	}
-	auth := &types.ConnectionAuthResponseParameters{InvocationHttpParameters: withoutSecrets(in.InvocationHttpParameters)}
-	if b := in.BasicAuthParameters; b != nil {
-		auth.BasicAuthParameters = &types.ConnectionBasicAuthResponseParameters{Username: b.Username}
-	}
-	if k := in.ApiKeyAuthParameters; k != nil {
-		auth.ApiKeyAuthParameters = &types.ConnectionApiKeyAuthResponseParameters{ApiKeyName: k.ApiKeyName}
-	}
-	wire, err := awsapi.Marshal(auth)
-	if err != nil {
-		return err
-	}
-	if c.Definition, err = json.Marshal(shown{Description: description, Type: kind, AuthWire: wire}); err != nil {
-		return err
-	}
-	c.Secret, err = awsapi.Marshal(in)
-	return err
-}
-
-func checkAuth(kind types.ConnectionAuthorizationType, in *types.CreateConnectionAuthRequestParameters) error {
-	if in == nil {
-		in = &types.CreateConnectionAuthRequestParameters{}
-	}
-	switch {
-	case kind == types.ConnectionAuthorizationTypeOauthClientCredentials || in.OAuthParameters != nil:
-		return invalid("Connections of the type OAUTH_CLIENT_CREDENTIALS are not supported here yet; use BASIC or API_KEY.")
-	case in.ConnectivityParameters != nil:
-		return invalid("Parameter ConnectivityParameters is not supported: there are no private networks to connect to.")
-	case kind == types.ConnectionAuthorizationTypeBasic && (in.BasicAuthParameters == nil || in.ApiKeyAuthParameters != nil):
-		return invalid("A connection of the type BASIC needs BasicAuthParameters, and no others.")
-	case kind == types.ConnectionAuthorizationTypeApiKey && (in.ApiKeyAuthParameters == nil || in.BasicAuthParameters != nil):
-		return invalid("A connection of the type API_KEY needs ApiKeyAuthParameters, and no others.")
-	}
-	return nil
-}
-
-// withoutSecrets blanks the values that are secret.
-func withoutSecrets(in *types.ConnectionHttpParameters) *types.ConnectionHttpParameters {
-	if in == nil {
-		return nil
-	}
-	out := &types.ConnectionHttpParameters{}
-	for _, p := range in.HeaderParameters {
-		if p.IsValueSecret {
-			p.Value = nil
-		}
-		out.HeaderParameters = append(out.HeaderParameters, p)
-	}
-	for _, p := range in.QueryStringParameters {
-		if p.IsValueSecret {
-			p.Value = nil
-		}
-		out.QueryStringParameters = append(out.QueryStringParameters, p)
-	}
-	for _, p := range in.BodyParameters {
-		if p.IsValueSecret {
-			p.Value = nil
-		}
-		out.BodyParameters = append(out.BodyParameters, p)
-	}
-	return out
-}
-
 // UpdateConnection changes what is given of a connection.
 func (s *Service) UpdateConnection(ctx context.Context, in *sdk.UpdateConnectionInput) (*sdk.UpdateConnectionOutput, error) {
 	if in.InvocationConnectivityParameters != nil {
@@ -139,7 +72,7 @@ func (s *Service) UpdateConnection(ctx context.Context, in *sdk.UpdateConnection
 			return err
 		}
 		if in.AuthParameters != nil {
-			if err := merge(&auth, in.AuthParameters, kind); err != nil {
+			if auth, err = merge(auth, in.AuthParameters, kind); err != nil {
 				return err
 			}
 		}
@@ -149,24 +82,6 @@ func (s *Service) UpdateConnection(ctx context.Context, in *sdk.UpdateConnection
 		ConnectionArn: &c.ARN, ConnectionState: types.ConnectionStateAuthorized, CreationTime: &c.Created, LastModifiedTime: &c.Modified,
 		LastAuthorizedTime: &c.Modified,
 	}, connectionFailed(err, *in.Name)
-}
-
-// merge lays an update over what is there: its members are the same as when a connection is made, but optional.
-func merge(auth *types.CreateConnectionAuthRequestParameters, update *types.UpdateConnectionAuthRequestParameters, kind types.ConnectionAuthorizationType) error {
-	if kind != types.ConnectionAuthorizationTypeBasic {
-		auth.BasicAuthParameters = nil
-	}
-	if kind != types.ConnectionAuthorizationTypeApiKey {
-		auth.ApiKeyAuthParameters = nil
-	}
-	text, err := awsapi.Marshal(update)
-	if err != nil {
-		return err
-	}
-	if update.InvocationHttpParameters != nil {
-		auth.InvocationHttpParameters = nil
-	}
-	return awsapi.Unmarshal(text, auth)
 }
 
 func show(c event.Connection) (shown, error) {

@@ -254,8 +254,5 @@ func TestConnections(t *testing.T) {
 		}
 		_, err = c.DescribeConnection(ctx, &sdk.DescribeConnectionInput{Name: name})
 		awsapitest.Refused(t, err, "ResourceNotFoundException", "Connection hook does not exist")
-		create.AuthorizationType = types.ConnectionAuthorizationTypeOauthClientCredentials
-		_, err = c.CreateConnection(ctx, create)
-		awsapitest.Refused(t, err, "ValidationException", "OAUTH_CLIENT_CREDENTIALS")
 	})
 }
