@@ -49,36 +49,39 @@ func (topics) Send(_ context.Context, destination, _ string, _ []byte) error {
 	return nil
 }
 
+// serve is one server of the repositories in dir.
+func serve(t *testing.T, db store.Store, dir string) (*codecommit.Service, *gitrepo.Store) {
+	t.Helper()
+	repos, err := gitrepo.Open(dir, db, gitrepo.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { repos.Close() })
+	jobs := queue.New(db, queue.Config{})
+	pulls := pull.New(db, repos, jobs, pull.Options{})
+	triggers := repotrigger.New(db, jobs, topics{}, repotrigger.Options{Region: "us-east-1"})
+	repos.OnPush(func(ctx context.Context, tx store.Tx, p gitrepo.Push) error {
+		if err := triggers.Pushed(ctx, tx, p); err != nil {
+			return err
+		}
+		return pulls.Pushed(ctx, tx, p)
+	})
+	if err := jobs.Start(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = jobs.Stop(context.Background()) })
+	return codecommit.New(repos, pulls, triggers, codecommit.Options{PublicURL: "http://127.0.0.1:4566/"}), repos
+}
+
 // each runs a test against the service in process and through the SDK's client over HTTP.
 func each(t *testing.T, test func(t *testing.T, c operations, repos *gitrepo.Store)) {
 	t.Helper()
-	serve := func(t *testing.T, db store.Store) (*codecommit.Service, *gitrepo.Store) {
-		repos, err := gitrepo.Open(filepath.Join(t.TempDir(), "repos"), db, gitrepo.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { repos.Close() })
-		jobs := queue.New(db, queue.Config{})
-		pulls := pull.New(db, repos, jobs, pull.Options{})
-		triggers := repotrigger.New(db, jobs, topics{}, repotrigger.Options{Region: "us-east-1"})
-		repos.OnPush(func(ctx context.Context, tx store.Tx, p gitrepo.Push) error {
-			if err := triggers.Pushed(ctx, tx, p); err != nil {
-				return err
-			}
-			return pulls.Pushed(ctx, tx, p)
-		})
-		if err := jobs.Start(context.Background()); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = jobs.Stop(context.Background()) })
-		return codecommit.New(repos, pulls, triggers, codecommit.Options{PublicURL: "http://127.0.0.1:4566/"}), repos
-	}
 	t.Run("in process", func(t *testing.T) {
-		s, repos := serve(t, sqltest.SQLite(t))
+		s, repos := serve(t, sqltest.SQLite(t), filepath.Join(t.TempDir(), "repos"))
 		test(t, s, repos)
 	})
 	t.Run("over HTTP", func(t *testing.T) {
-		s, repos := serve(t, sqltest.SQLite(t))
+		s, repos := serve(t, sqltest.SQLite(t), filepath.Join(t.TempDir(), "repos"))
 		key := oneKey{ID: "AKIAIOSFODNN7EXAMPLE", Secret: "secret", Principal: iam.Principal{Arn: rootArn, Root: true}}
 		mux := awsapi.NewMux(awsapi.MuxOptions{Verifier: awsapi.NewVerifier(key, awsapi.Place{})})
 		mux.Add(s.API())
