@@ -59,15 +59,31 @@ type desk struct {
 	mail mailbox
 }
 
-// each runs a test with a fresh desk, in process and over HTTP.
-func each(t *testing.T, test func(t *testing.T, c desk)) {
-	t.Helper()
+// TestConformance runs every test at one desk, first in process and then over HTTP: each has topics of its own.
+func TestConformance(t *testing.T) {
 	var mail mailbox
 	awsapitest.Each(t, func(t *testing.T) (any, func(*awsapi.Mux)) {
 		mail = make(mailbox, 10)
 		s := fresh(t, mail)
 		return s, func(m *awsapi.Mux) { m.AddQuery(s.API()) }
-	}, func(t *testing.T, clients aws.Config) { test(t, desk{sdk.NewFromConfig(clients), mail}) })
+	}, func(t *testing.T, clients aws.Config) {
+		c := desk{sdk.NewFromConfig(clients), mail}
+		for _, test := range []struct {
+			name string
+			run  func(*testing.T, desk)
+		}{
+			{"topics are listed page by page", topicsAreListedPageByPage}, // while there are no others
+			{"a topic's life", aTopicsLife},
+			{"tags", tags},
+			{"a subscription's life", aSubscriptionsLife},
+			{"subscriptions that are refused", subscriptionsThatAreRefused},
+			{"what is published is delivered", whatIsPublishedIsDelivered},
+			{"messages that are refused", messagesThatAreRefused},
+			{"batches", batches},
+		} {
+			t.Run(test.name, func(t *testing.T) { test.run(t, c) })
+		}
+	})
 }
 
 func fresh(t *testing.T, mail mailbox) *sns.Service {
@@ -123,137 +139,130 @@ func (c desk) subscribe(t *testing.T, topicArn *string, attributes map[string]st
 
 const unknown = "arn:aws:sns:us-east-1:000000000000:unknown"
 
-func TestATopicsLife(t *testing.T) {
-	each(t, func(t *testing.T, c desk) {
-		ctx := t.Context()
-		create := func(display string) (*sdk.CreateTopicOutput, error) {
-			return c.CreateTopic(ctx, &sdk.CreateTopicInput{
-				Name: aws.String("news"), Attributes: map[string]string{"DisplayName": display}, Tags: []types.Tag{{Key: aws.String("team"), Value: aws.String("web")}},
-			})
+func aTopicsLife(t *testing.T, c desk) {
+	ctx := t.Context()
+	create := func(display string) (*sdk.CreateTopicOutput, error) {
+		return c.CreateTopic(ctx, &sdk.CreateTopicInput{
+			Name: aws.String("news"), Attributes: map[string]string{"DisplayName": display}, Tags: []types.Tag{{Key: aws.String("team"), Value: aws.String("web")}},
+		})
+	}
+	var arn *string
+	for range 2 { // a second time is fine
+		made, err := create("News")
+		if err != nil || *made.TopicArn != "arn:aws:sns:us-east-1:000000000000:news" {
+			t.Fatalf("%+v, %v", made, err)
 		}
-		var arn *string
-		for range 2 { // a second time is fine
-			made, err := create("News")
-			if err != nil || *made.TopicArn != "arn:aws:sns:us-east-1:000000000000:news" {
-				t.Fatalf("%+v, %v", made, err)
-			}
-			arn = made.TopicArn
-		}
-		_, err := create("Other")
-		awsapitest.Refused(t, err, "InvalidParameter", "already exists with different attributes")
-		_, err = c.CreateTopic(ctx, &sdk.CreateTopicInput{Name: aws.String("news.fifo")})
-		awsapitest.Refused(t, err, "InvalidParameter", "FIFO")
+		arn = made.TopicArn
+	}
+	_, err := create("Other")
+	awsapitest.Refused(t, err, "InvalidParameter", "already exists with different attributes")
+	_, err = c.CreateTopic(ctx, &sdk.CreateTopicInput{Name: aws.String("news.fifo")})
+	awsapitest.Refused(t, err, "InvalidParameter", "FIFO")
 
-		if _, err := c.SetTopicAttributes(ctx, &sdk.SetTopicAttributesInput{TopicArn: arn, AttributeName: aws.String("DisplayName"), AttributeValue: aws.String("Latest")}); err != nil {
-			t.Fatal(err)
-		}
-		_, err = c.SetTopicAttributes(ctx, &sdk.SetTopicAttributesInput{TopicArn: arn, AttributeName: aws.String("KmsMasterKeyId"), AttributeValue: aws.String("k")})
-		awsapitest.Refused(t, err, "InvalidParameter", "encrypted disk")
-		seen, err := c.GetTopicAttributes(ctx, &sdk.GetTopicAttributesInput{TopicArn: arn})
-		if err != nil || seen.Attributes["DisplayName"] != "Latest" || seen.Attributes["SubscriptionsConfirmed"] != "0" || seen.Attributes["Policy"] == "" {
-			t.Errorf("%+v, %v", seen, err)
-		}
-		if _, err := c.DeleteTopic(ctx, &sdk.DeleteTopicInput{TopicArn: arn}); err != nil {
-			t.Fatal(err)
-		}
-		_, err = c.GetTopicAttributes(ctx, &sdk.GetTopicAttributesInput{TopicArn: arn})
-		awsapitest.Refused(t, err, "NotFound", "Topic does not exist")
-	})
+	if _, err := c.SetTopicAttributes(ctx, &sdk.SetTopicAttributesInput{TopicArn: arn, AttributeName: aws.String("DisplayName"), AttributeValue: aws.String("Latest")}); err != nil {
+		t.Fatal(err)
+	}
+	_, err = c.SetTopicAttributes(ctx, &sdk.SetTopicAttributesInput{TopicArn: arn, AttributeName: aws.String("KmsMasterKeyId"), AttributeValue: aws.String("k")})
+	awsapitest.Refused(t, err, "InvalidParameter", "encrypted disk")
+	seen, err := c.GetTopicAttributes(ctx, &sdk.GetTopicAttributesInput{TopicArn: arn})
+	if err != nil || seen.Attributes["DisplayName"] != "Latest" || seen.Attributes["SubscriptionsConfirmed"] != "0" || seen.Attributes["Policy"] == "" {
+		t.Errorf("%+v, %v", seen, err)
+	}
+	if _, err := c.DeleteTopic(ctx, &sdk.DeleteTopicInput{TopicArn: arn}); err != nil {
+		t.Fatal(err)
+	}
+	_, err = c.GetTopicAttributes(ctx, &sdk.GetTopicAttributesInput{TopicArn: arn})
+	awsapitest.Refused(t, err, "NotFound", "Topic does not exist")
 }
 
-func TestTopicsAreListedPageByPage(t *testing.T) {
-	each(t, func(t *testing.T, c desk) {
-		for i := range 101 {
-			c.topic(t, fmt.Sprintf("t%03d", i))
-		}
-		first, err := c.ListTopics(t.Context(), &sdk.ListTopicsInput{})
-		if err != nil || len(first.Topics) != 100 || first.NextToken == nil {
-			t.Fatalf("%d topics, %v", len(first.Topics), err)
-		}
-		rest, err := c.ListTopics(t.Context(), &sdk.ListTopicsInput{NextToken: first.NextToken})
-		if err != nil || len(rest.Topics) != 1 || !strings.HasSuffix(*rest.Topics[0].TopicArn, ":t100") || rest.NextToken != nil {
-			t.Errorf("%+v, %v", rest, err)
-		}
-		_, err = c.ListTopics(t.Context(), &sdk.ListTopicsInput{NextToken: aws.String("mine")})
-		awsapitest.Refused(t, err, "InvalidParameter", "NextToken")
-	})
+func topicsAreListedPageByPage(t *testing.T, c desk) {
+	for i := range 101 {
+		c.topic(t, fmt.Sprintf("t%03d", i))
+	}
+	first, err := c.ListTopics(t.Context(), &sdk.ListTopicsInput{})
+	if err != nil || len(first.Topics) != 100 || first.NextToken == nil {
+		t.Fatalf("%d topics, %v", len(first.Topics), err)
+	}
+	rest, err := c.ListTopics(t.Context(), &sdk.ListTopicsInput{NextToken: first.NextToken})
+	if err != nil || len(rest.Topics) != 1 || !strings.HasSuffix(*rest.Topics[0].TopicArn, ":t100") || rest.NextToken != nil {
+		t.Errorf("%+v, %v", rest, err)
+	}
+	_, err = c.ListTopics(t.Context(), &sdk.ListTopicsInput{NextToken: aws.String("mine")})
+	awsapitest.Refused(t, err, "InvalidParameter", "NextToken")
 }
 
-func TestTags(t *testing.T) {
-	each(t, func(t *testing.T, c desk) {
-		ctx, arn := t.Context(), c.topic(t, "news")
-		_, err := c.TagResource(ctx, &sdk.TagResourceInput{ResourceArn: arn, Tags: []types.Tag{
-			{Key: aws.String("b"), Value: aws.String("2")}, {Key: aws.String("a"), Value: aws.String("1")},
-		}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := c.UntagResource(ctx, &sdk.UntagResourceInput{ResourceArn: arn, TagKeys: []string{"b", "none"}}); err != nil {
-			t.Fatal(err)
-		}
-		list, err := c.ListTagsForResource(ctx, &sdk.ListTagsForResourceInput{ResourceArn: arn})
-		if err != nil || len(list.Tags) != 1 || *list.Tags[0].Key != "a" || *list.Tags[0].Value != "1" {
-			t.Errorf("%+v, %v", list, err)
-		}
-		_, err = c.ListTagsForResource(ctx, &sdk.ListTagsForResourceInput{ResourceArn: aws.String(unknown)})
-		awsapitest.Refused(t, err, "ResourceNotFound", "Topic does not exist")
-	})
+func tags(t *testing.T, c desk) {
+	ctx, arn := t.Context(), c.topic(t, "tagged")
+	_, err := c.TagResource(ctx, &sdk.TagResourceInput{ResourceArn: arn, Tags: []types.Tag{
+		{Key: aws.String("b"), Value: aws.String("2")}, {Key: aws.String("a"), Value: aws.String("1")},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.UntagResource(ctx, &sdk.UntagResourceInput{ResourceArn: arn, TagKeys: []string{"b", "none"}}); err != nil {
+		t.Fatal(err)
+	}
+	list, err := c.ListTagsForResource(ctx, &sdk.ListTagsForResourceInput{ResourceArn: arn})
+	if err != nil || len(list.Tags) != 1 || *list.Tags[0].Key != "a" || *list.Tags[0].Value != "1" {
+		t.Errorf("%+v, %v", list, err)
+	}
+	_, err = c.ListTagsForResource(ctx, &sdk.ListTagsForResourceInput{ResourceArn: aws.String(unknown)})
+	awsapitest.Refused(t, err, "ResourceNotFound", "Topic does not exist")
 }
 
-func TestASubscriptionsLife(t *testing.T) {
-	each(t, func(t *testing.T, c desk) {
-		ctx, topicArn := t.Context(), c.topic(t, "news")
-		arn := c.subscribe(t, topicArn, map[string]string{"RawMessageDelivery": "true"})
-		list, err := c.ListSubscriptionsByTopic(ctx, &sdk.ListSubscriptionsByTopicInput{TopicArn: topicArn})
-		if err != nil || len(list.Subscriptions) != 1 || *list.Subscriptions[0].SubscriptionArn != *arn || *list.Subscriptions[0].Protocol != "https" {
-			t.Fatalf("%+v, %v", list, err)
+func aSubscriptionsLife(t *testing.T, c desk) {
+	ctx, topicArn := t.Context(), c.topic(t, "subscribed")
+	arn := c.subscribe(t, topicArn, map[string]string{"RawMessageDelivery": "true"})
+	list, err := c.ListSubscriptionsByTopic(ctx, &sdk.ListSubscriptionsByTopicInput{TopicArn: topicArn})
+	if err != nil || len(list.Subscriptions) != 1 || *list.Subscriptions[0].SubscriptionArn != *arn || *list.Subscriptions[0].Protocol != "https" {
+		t.Fatalf("%+v, %v", list, err)
+	}
+	set := func(name, value string) error {
+		_, err := c.SetSubscriptionAttributes(ctx, &sdk.SetSubscriptionAttributesInput{SubscriptionArn: arn, AttributeName: &name, AttributeValue: &value})
+		return err
+	}
+	if err := set("FilterPolicy", `{"kind":["good"]}`); err != nil {
+		t.Fatal(err)
+	}
+	awsapitest.Refused(t, set("FilterPolicy", `{"kind":`), "InvalidParameter", "FilterPolicy")
+	awsapitest.Refused(t, set("RawMessageDelivery", "perhaps"), "InvalidParameter", "true or false")
+	seen, err := c.GetSubscriptionAttributes(ctx, &sdk.GetSubscriptionAttributesInput{SubscriptionArn: arn})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{
+		"PendingConfirmation": "false", "RawMessageDelivery": "true", "FilterPolicy": `{"kind":["good"]}`, "FilterPolicyScope": "MessageAttributes",
+		"TopicArn": *topicArn, "Owner": "000000000000",
+	} {
+		if got := seen.Attributes[name]; got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
 		}
-		set := func(name, value string) error {
-			_, err := c.SetSubscriptionAttributes(ctx, &sdk.SetSubscriptionAttributesInput{SubscriptionArn: arn, AttributeName: &name, AttributeValue: &value})
-			return err
-		}
-		if err := set("FilterPolicy", `{"kind":["good"]}`); err != nil {
-			t.Fatal(err)
-		}
-		awsapitest.Refused(t, set("FilterPolicy", `{"kind":`), "InvalidParameter", "FilterPolicy")
-		awsapitest.Refused(t, set("RawMessageDelivery", "perhaps"), "InvalidParameter", "true or false")
-		seen, err := c.GetSubscriptionAttributes(ctx, &sdk.GetSubscriptionAttributesInput{SubscriptionArn: arn})
-		if err != nil {
-			t.Fatal(err)
-		}
-		for name, want := range map[string]string{
-			"PendingConfirmation": "false", "RawMessageDelivery": "true", "FilterPolicy": `{"kind":["good"]}`, "FilterPolicyScope": "MessageAttributes",
-			"TopicArn": *topicArn, "Owner": "000000000000",
-		} {
-			if got := seen.Attributes[name]; got != want {
-				t.Errorf("%s is %q, want %q", name, got, want)
-			}
-		}
-		if _, err := c.Unsubscribe(ctx, &sdk.UnsubscribeInput{SubscriptionArn: arn}); err != nil {
-			t.Fatal(err)
-		}
-		if all, err := c.ListSubscriptions(ctx, &sdk.ListSubscriptionsInput{}); err != nil || len(all.Subscriptions) != 0 {
-			t.Errorf("%+v, %v", all, err)
-		}
-		_, err = c.GetSubscriptionAttributes(ctx, &sdk.GetSubscriptionAttributesInput{SubscriptionArn: arn})
-		awsapitest.Refused(t, err, "NotFound", "Subscription does not exist")
-	})
+	}
+	if _, err := c.Unsubscribe(ctx, &sdk.UnsubscribeInput{SubscriptionArn: arn}); err != nil {
+		t.Fatal(err)
+	}
+	if told := c.mail.next(t); told.Type != topic.UnsubscribeConfirmation {
+		t.Errorf("%+v", told)
+	}
+	if all, err := c.ListSubscriptions(ctx, &sdk.ListSubscriptionsInput{}); err != nil || len(all.Subscriptions) != 0 {
+		t.Errorf("%+v, %v", all, err)
+	}
+	_, err = c.GetSubscriptionAttributes(ctx, &sdk.GetSubscriptionAttributesInput{SubscriptionArn: arn})
+	awsapitest.Refused(t, err, "NotFound", "Subscription does not exist")
 }
 
-func TestSubscriptionsThatAreRefused(t *testing.T) {
-	each(t, func(t *testing.T, c desk) {
-		arn := c.topic(t, "news")
-		for _, r := range []struct{ arn, protocol, endpoint, exception, says string }{
-			{*arn, "https", "http://example.com", "InvalidParameter", "must begin with https://"},
-			{*arn, "https", "", "InvalidParameter", "Endpoint"},
-			{*arn, "sms", "+1", "InvalidParameter", "sends no text messages"},
-			{*arn, "pigeon", "x", "InvalidParameter", "does not support this protocol string: pigeon"},
-			{unknown, "https", "https://example.com", "NotFound", "Topic does not exist"},
-		} {
-			_, err := c.Subscribe(t.Context(), &sdk.SubscribeInput{TopicArn: &r.arn, Protocol: &r.protocol, Endpoint: &r.endpoint})
-			awsapitest.Refused(t, err, r.exception, r.says)
-		}
-		_, err := c.ConfirmSubscription(t.Context(), &sdk.ConfirmSubscriptionInput{TopicArn: arn, Token: aws.String("forged")})
-		awsapitest.Refused(t, err, "InvalidParameter", "Token")
-	})
+func subscriptionsThatAreRefused(t *testing.T, c desk) {
+	arn := c.topic(t, "refusing")
+	for _, r := range []struct{ arn, protocol, endpoint, exception, says string }{
+		{*arn, "https", "http://example.com", "InvalidParameter", "must begin with https://"},
+		{*arn, "https", "", "InvalidParameter", "Endpoint"},
+		{*arn, "sms", "+1", "InvalidParameter", "sends no text messages"},
+		{*arn, "pigeon", "x", "InvalidParameter", "does not support this protocol string: pigeon"},
+		{unknown, "https", "https://example.com", "NotFound", "Topic does not exist"},
+	} {
+		_, err := c.Subscribe(t.Context(), &sdk.SubscribeInput{TopicArn: &r.arn, Protocol: &r.protocol, Endpoint: &r.endpoint})
+		awsapitest.Refused(t, err, r.exception, r.says)
+	}
+	_, err := c.ConfirmSubscription(t.Context(), &sdk.ConfirmSubscriptionInput{TopicArn: arn, Token: aws.String("forged")})
+	awsapitest.Refused(t, err, "InvalidParameter", "Token")
 }
