@@ -3,7 +3,7 @@ import Button from '@cloudscape-design/components/button';
 import { AwsError } from '../api/aws';
 import { useWords } from '../i18n';
 
-/** What could not be read, and why; a lack of permission is told as such. */
+/** What could not be read or done, and why; a lack of permission is told as such. */
 export function ErrorBox({ error, retry }: { error: unknown; retry?: () => void }) {
   const { t } = useWords();
   const denied = error instanceof AwsError && error.denied;
