@@ -43,8 +43,8 @@ func (r *run) checkDisk(ctx context.Context, ws Workspace) error {
 		return nil
 	}
 	if size > most {
-		return clientFailure("the build occupies %d MB of disk, and this server allows %d MB (setting build-disk); have it remove what it no longer needs, or raise the limit",
-			size/1e6, most/1e6)
+		return clientFailure("the build occupies %.1f MB of disk, and this server allows %.1f MB (setting build-disk); have it remove what it no longer needs, or raise the limit",
+			float64(size)/1e6, float64(most)/1e6)
 	}
 	return nil
 }

@@ -14,7 +14,7 @@ func TestDiskLimit(t *testing.T) {
 	s := serve(t, options{disk: 4 << 20})
 	beat := filepath.Join(s.dir, "beat")
 	b := s.expect(s.run(spec("head -c 6000000 /dev/zero >big; "+beating(beat))), types.StatusTypeFailed)
-	expectFailure(t, b, "BUILD", "CLIENT_ERROR: the build occupies 6 MB of disk, and this server allows 4 MB (setting build-disk)")
+	expectFailure(t, b, "BUILD", "MB of disk, and this server allows 4.2 MB (setting build-disk)")
 	expectStill(t, beat)
 	if got := phases(b); got[len(got)-2] != "FINALIZING SUCCEEDED" || strings.Contains(strings.Join(got, " "), "POST_BUILD") {
 		t.Errorf("phases %q", got)
