@@ -472,7 +472,7 @@ func (f *fleet) push(ctx context.Context, repository string) error {
 		f.mu.Lock()
 		f.commits[repository] = append(f.commits[repository], id)
 		f.mu.Unlock()
-		if seen, err := f.git(repository, "ls-remote", f.other(by).repository(repository), "refs/heads/main"); err == nil && !strings.HasPrefix(seen, id) {
+		if seen, err := f.git(repository, "ls-remote", f.other(by).repository(repository), "refs/heads/main"); err == nil && !strings.Contains(seen, id) {
 			return fmt.Errorf("server %s acknowledged %s, and the other one does not have it: %s", by.name, id, seen)
 		}
 		for ctx.Err() == nil && f.waiting(repository) > 4 {

@@ -12,9 +12,6 @@ import traceback
 
 import awscli.clidriver
 
-awscli.clidriver.create_clidriver()  # loads what a call would
-
-
 # What loading has put into the environment: where the CLI finds its data.
 LOADED = {name: value for name, value in os.environ.items() if name == "AWS_DATA_PATH"}
 

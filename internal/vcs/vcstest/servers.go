@@ -119,7 +119,8 @@ func SVN(dir string) (*Server, error) {
 func Hg(dir string) (*Server, error) {
 	return start("http", func(port string) *exec.Cmd {
 		cmd := exec.Command("hg", "serve", "--repository", dir, "--address", "127.0.0.1", "--port", port)
-		cmd.Env = append(os.Environ(), "HGRCPATH=", "HGPLAIN=1")
+		// Modules that are loaded when they are first used are not ready for the first requests at once.
+		cmd.Env = append(os.Environ(), "HGRCPATH=", "HGPLAIN=1", "HGDEMANDIMPORT=disable")
 		return cmd
 	})
 }
