@@ -22,7 +22,7 @@ const (
 	hookSecret  = "bench-webhooks-secret"
 	hooks       = 20   // webhooks, each of a pipeline of its own
 	deliveries  = 5000 // sent by all senders together
-	hookSenders = 128 // at once, as when many repositories are pushed to
+	hookSenders = 128  // at once, as when many repositories are pushed to
 )
 
 // sender posts what GitHub posts for a push, signed.
