@@ -1,14 +1,10 @@
 package flow_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"strings"
-	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -17,7 +13,7 @@ import (
 	"github.com/conveyor-cd/conveyor/internal/iam"
 	"github.com/conveyor-cd/conveyor/internal/pipeline"
 	"github.com/conveyor-cd/conveyor/internal/queue"
-	"github.com/conveyor-cd/conveyor/internal/store"
+	"github.com/conveyor-cd/conveyor/internal/store/crashtest"
 	"github.com/conveyor-cd/conveyor/internal/store/sqlstore"
 	"github.com/conveyor-cd/conveyor/internal/store/sqlstore/sqltest"
 )
@@ -31,7 +27,7 @@ const (
 
 // The moments: inside the n-th transaction that enqueues a job, right after its commit and before the job runs, or in
 // the middle of the n-th action.
-var moments = []string{"before-commit", "after-commit", "in-action"}
+var moments = []string{crashtest.BeforeCommit, crashtest.AfterCommit, "in-action"}
 
 func TestKilledAtAnyMomentTheBeltGoesOn(t *testing.T) {
 	if testing.Short() {
@@ -67,22 +63,7 @@ func TestKilledAtAnyMomentTheBeltGoesOn(t *testing.T) {
 
 func runChild(t *testing.T, dsn, kill string) (out string, killed bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestCrashChild$", "-test.v")
-	cmd.Env = append(os.Environ(), childDSN+"="+dsn, childKill+"="+kill)
-	var buf bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &buf, &buf
-	err := cmd.Run()
-	if ctx.Err() != nil {
-		t.Fatalf("the server (%s) hangs:\n%s", kill, buf.String())
-	}
-	status, _ := cmd.ProcessState.Sys().(syscall.WaitStatus)
-	killed = status.Signaled() && status.Signal() == syscall.SIGKILL
-	if err != nil && !killed {
-		t.Fatalf("the server (%s) failed: %v\n%s", kill, err, buf.String())
-	}
-	return buf.String(), killed
+	return crashtest.RunChild(t, 2*patience, childDSN+"="+dsn, childKill+"="+kill)
 }
 
 // TestCrashChild is not a test but the server of the crash tests: it brings one new execution to its end, or goes on
@@ -97,16 +78,16 @@ func TestCrashChild(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer st.Close()
-	d := newDeath(os.Getenv(childKill))
+	d := crashtest.NewDeath(os.Getenv(childKill))
 	b := &belt{t: t, store: st, providers: newProviders(), clock: new(clock)}
 	b.queue = queue.New(st, queue.Config{Lease: 300 * time.Millisecond, Poll: 50 * time.Millisecond})
 	for _, name := range []string{"Code", "Build", "Publish"} {
 		b.providers.on(name, func(_ context.Context, job action.Job) (action.Result, error) {
-			d.at("in-action")
+			d.At("in-action")
 			return action.Done{Revision: &pipeline.Revision{ID: "1"}, Variables: map[string]string{"CommitId": "1"}}, nil
 		})
 	}
-	b.Service = flow.New(flow.Options{Store: st, Jobs: deadlyJobs{b.queue, d}, Providers: b.providers})
+	b.Service = flow.New(flow.Options{Store: st, Jobs: crashtest.Jobs{Queue: b.queue, Death: d}, Providers: b.providers})
 	if err := b.queue.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -142,39 +123,4 @@ func (b *belt) resume(fresh bool) string {
 		return b.start("web")
 	}
 	return b.newest("web").ID
-}
-
-// death kills the process at the n-th moment of a kind.
-type death struct {
-	where string
-	left  *atomic.Int64
-}
-
-func newDeath(text string) death {
-	d := death{left: new(atomic.Int64)}
-	var nth int64
-	if _, err := fmt.Sscan(text, &d.where, &nth); err == nil {
-		d.left.Store(nth)
-	}
-	return d
-}
-
-func (d death) at(where string) {
-	if d.where == where && d.left.Add(-1) == 0 {
-		_ = syscall.Kill(syscall.Getpid(), syscall.SIGKILL)
-		select {}
-	}
-}
-
-// deadlyJobs is a queue on whose transactions a process may die.
-type deadlyJobs struct {
-	*queue.Queue
-	death
-}
-
-func (j deadlyJobs) Enqueue(ctx context.Context, tx store.Tx, job queue.Job) (bool, error) {
-	tx.AfterCommit(func() { j.at("after-commit") }) // before the queue's own, which hands the job to a worker
-	added, err := j.Queue.Enqueue(ctx, tx, job)
-	j.at("before-commit")
-	return added, err
 }

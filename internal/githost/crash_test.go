@@ -10,13 +10,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/conveyor-cd/conveyor/internal/githost"
 	"github.com/conveyor-cd/conveyor/internal/gitrepo"
 	"github.com/conveyor-cd/conveyor/internal/store"
+	"github.com/conveyor-cd/conveyor/internal/store/crashtest"
 	"github.com/conveyor-cd/conveyor/internal/store/sqlstore"
 	"github.com/conveyor-cd/conveyor/internal/store/sqlstore/sqltest"
 )
@@ -45,7 +45,7 @@ func serveUntilKilled(dir string) error {
 	if err != nil {
 		return err
 	}
-	repos, err := gitrepo.Open(dir, dying{db, new(int)}, gitrepo.Options{Git: os.Getenv(envGit)})
+	repos, err := gitrepo.Open(dir, &crashtest.Store{Store: db, Kill: os.Getenv(envKill)}, gitrepo.Options{Git: os.Getenv(envGit)})
 	if err != nil {
 		return err
 	}
@@ -55,30 +55,6 @@ func serveUntilKilled(dir string) error {
 	}
 	fmt.Println(l.Addr())
 	return http.Serve(l, githost.New(repos, oneUser{}, githost.Options{}))
-}
-
-// dying is a store whose process kills itself, as by kill -9, around a certain write transaction.
-type dying struct {
-	store.Store
-	n *int
-}
-
-func (d dying) InTx(ctx context.Context, f func(store.Tx) error) error {
-	*d.n++
-	die := func(when string) {
-		if os.Getenv(envKill) == fmt.Sprintf("%s %d", when, *d.n) {
-			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
-			select {}
-		}
-	}
-	die("before")
-	err := d.Store.InTx(ctx, func(tx store.Tx) error {
-		err := f(tx)
-		die("within")
-		return err
-	})
-	die("after")
-	return err
 }
 
 // doomed starts the server that dies and returns its address.

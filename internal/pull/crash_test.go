@@ -8,13 +8,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"syscall"
 	"testing"
 
 	"github.com/conveyor-cd/conveyor/internal/gitrepo"
 	"github.com/conveyor-cd/conveyor/internal/pull"
 	"github.com/conveyor-cd/conveyor/internal/queue"
 	"github.com/conveyor-cd/conveyor/internal/store"
+	"github.com/conveyor-cd/conveyor/internal/store/crashtest"
 	"github.com/conveyor-cd/conveyor/internal/store/sqlstore"
 	"github.com/conveyor-cd/conveyor/internal/store/sqlstore/sqltest"
 )
@@ -51,7 +51,7 @@ func mergeUntilKilled(dir string) error {
 	if err != nil {
 		return err
 	}
-	_, pulls, err := serve(dying{db, new(int)}, dir)
+	_, pulls, err := serve(&crashtest.Store{Store: db, Kill: os.Getenv(envKill)}, dir)
 	if err != nil {
 		return err
 	}
@@ -83,30 +83,6 @@ func started(t *testing.T, db store.Store, dir string) (*gitrepo.Store, *pull.Se
 
 func order(id int64, how pull.How, by string) pull.MergeOrder {
 	return pull.MergeOrder{ID: id, Plan: pull.Plan{Repository: "site", How: how, Name: by, Email: "ada@example.com"}, By: by}
-}
-
-// dying is a store whose process kills itself, as by kill -9, around a certain write transaction.
-type dying struct {
-	store.Store
-	n *int
-}
-
-func (d dying) InTx(ctx context.Context, f func(store.Tx) error) error {
-	*d.n++
-	die := func(when string) {
-		if os.Getenv(envKill) == fmt.Sprintf("%s %d", when, *d.n) {
-			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
-			select {}
-		}
-	}
-	die("before")
-	err := d.Store.InTx(ctx, func(tx store.Tx) error {
-		err := f(tx)
-		die("within")
-		return err
-	})
-	die("after")
-	return err
 }
 
 // hosted makes the repository with a first commit.

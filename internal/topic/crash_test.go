@@ -1,14 +1,10 @@
 package topic_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"strings"
-	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -16,6 +12,7 @@ import (
 	"github.com/conveyor-cd/conveyor/internal/queue"
 	"github.com/conveyor-cd/conveyor/internal/secret"
 	"github.com/conveyor-cd/conveyor/internal/store"
+	"github.com/conveyor-cd/conveyor/internal/store/crashtest"
 	"github.com/conveyor-cd/conveyor/internal/store/sqlstore"
 	"github.com/conveyor-cd/conveyor/internal/store/sqlstore/sqltest"
 	"github.com/conveyor-cd/conveyor/internal/topic"
@@ -28,11 +25,9 @@ const (
 	childKill = "CONVEYOR_TOPIC_CHILD_KILLS" // when it is to die, "<where> <nth>"
 )
 
-// The moments: inside the transaction that publishes, when the n-th delivery is stored, right after its commit, when the
-// n-th delivery begins, or when its receiver has taken it and the server does not know yet.
+// Moments beside those of the transaction that publishes: when the n-th delivery begins, and when its receiver has taken it
+// and the server does not know yet.
 const (
-	beforeCommit  = "before-commit"
-	afterCommit   = "after-commit"
 	inDelivery    = "in-delivery"
 	afterDelivery = "after-delivery"
 )
@@ -49,7 +44,7 @@ func TestKilledAtAnyMomentEveryMessageIsDelivered(t *testing.T) {
 	}
 	t.Parallel() // it mostly waits for leases to expire
 	sqltest.EachDSN(t, func(t *testing.T, dsn string) {
-		for _, moment := range []string{beforeCommit, afterCommit, inDelivery, afterDelivery} {
+		for _, moment := range []string{crashtest.BeforeCommit, crashtest.AfterCommit, inDelivery, afterDelivery} {
 			for _, nth := range []int{1, 4} {
 				kill := fmt.Sprint(moment, " ", nth)
 				said, killed := runChild(t, dsn, kill)
@@ -75,7 +70,7 @@ func checkDelivered(t *testing.T, kill, said string) {
 		t.Fatal(err)
 	}
 	committed := (nth + 1) / len(subscribers) // of the n-th delivery's message, and those before it
-	if moment == beforeCommit {
+	if moment == crashtest.BeforeCommit {
 		committed = 0 // besides those that were acknowledged
 	}
 	for i := 1; i <= published; i++ {
@@ -89,7 +84,7 @@ func checkDelivered(t *testing.T, kill, said string) {
 		switch due := i <= committed || strings.Contains(said, acknowledged(body)); {
 		case due && got < len(subscribers):
 			t.Errorf("%q reached %d subscribers:\n%s", body, got, said)
-		case moment == beforeCommit && !due && got > 0:
+		case moment == crashtest.BeforeCommit && !due && got > 0:
 			t.Errorf("%q was never committed and reached %d subscribers", body, got)
 		}
 	}
@@ -102,22 +97,7 @@ func received(subscriber, body string) string { return subscriber + " got " + bo
 
 func runChild(t *testing.T, dsn, kill string) (said string, killed bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestCrashChild$", "-test.v")
-	cmd.Env = append(os.Environ(), childDSN+"="+dsn, childKill+"="+kill)
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
-	err := cmd.Run()
-	if ctx.Err() != nil {
-		t.Fatalf("the server (%s) hangs:\n%s", kill, out.String())
-	}
-	status, _ := cmd.ProcessState.Sys().(syscall.WaitStatus)
-	killed = status.Signaled() && status.Signal() == syscall.SIGKILL
-	if err != nil && !killed {
-		t.Fatalf("the server (%s) failed: %v\n%s", kill, err, out.String())
-	}
-	return out.String(), killed
+	return crashtest.RunChild(t, 2*time.Minute, childDSN+"="+dsn, childKill+"="+kill)
 }
 
 // TestCrashChild is not a test but the server of the crash test: one that is to die publishes, and all deliver until there
@@ -132,9 +112,9 @@ func TestCrashChild(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := newDeath(kill)
+	d := crashtest.NewDeath(kill)
 	q := queue.New(st, queue.Config{Lease: 300 * time.Millisecond, Poll: 50 * time.Millisecond})
-	s := topic.New(st, deadlyJobs{q, d}, keyring.New(st, box), topic.Options{})
+	s := topic.New(st, crashtest.Jobs{Queue: q, Death: d}, keyring.New(st, box), topic.Options{})
 	s.Register("https", courier{d})
 	if err := q.Start(t.Context()); err != nil {
 		t.Fatal(err)
@@ -181,48 +161,13 @@ func awaitNothingLeft(t *testing.T, st store.Store) {
 }
 
 // courier says what it delivers.
-type courier struct{ death }
+type courier struct{ crashtest.Death }
 
 func (courier) Check(string, map[string]string) string { return "" }
 func (courier) Confirms(map[string]string) bool        { return false }
 func (c courier) Deliver(_ context.Context, d topic.Delivery) error {
-	c.at(inDelivery)
+	c.At(inDelivery)
 	fmt.Println(received(d.Subscription.Endpoint, d.Body))
-	c.at(afterDelivery)
+	c.At(afterDelivery)
 	return nil
-}
-
-// death kills the process at the n-th moment of a kind.
-type death struct {
-	where string
-	left  *atomic.Int64
-}
-
-func newDeath(kill string) death {
-	d := death{left: new(atomic.Int64)}
-	var nth int64
-	if _, err := fmt.Sscan(kill, &d.where, &nth); err == nil {
-		d.left.Store(nth)
-	}
-	return d
-}
-
-func (d death) at(where string) {
-	if d.where == where && d.left.Add(-1) == 0 {
-		_ = syscall.Kill(syscall.Getpid(), syscall.SIGKILL)
-		select {}
-	}
-}
-
-// deadlyJobs is a queue on whose transactions a process may die.
-type deadlyJobs struct {
-	*queue.Queue
-	death
-}
-
-func (j deadlyJobs) Enqueue(ctx context.Context, tx store.Tx, job queue.Job) (bool, error) {
-	tx.AfterCommit(func() { j.at(afterCommit) }) // before the queue's own, which hands the job to a worker
-	added, err := j.Queue.Enqueue(ctx, tx, job)
-	j.at(beforeCommit)
-	return added, err
 }
