@@ -173,24 +173,15 @@ func (s *Service) nextBatch(ctx context.Context, tx store.Tx, name string) (type
 }
 
 func (s *Service) batchByToken(ctx context.Context, r store.Reader, token, fingerprint string, expires bool) (*types.BuildBatch, error) {
-	var since int64
-	if expires {
-		since = store.Micros(r.Now().Add(-tokenLife))
+	id, err := madeWith(ctx, r, "build_batches", token, fingerprint, expires)
+	if err != nil || id == "" {
+		return nil, err
 	}
-	var id, before string
-	err := r.QueryRow(ctx, `SELECT id, fingerprint FROM build_batches WHERE token = $1 AND created_at > $2 ORDER BY created_at DESC LIMIT 1`,
-		token, since).Scan(&id, &before)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, nil
-	}
+	rec, err := loadBatch(ctx, r, id)
 	if err != nil {
 		return nil, err
 	}
-	if before != fingerprint {
-		return nil, errTokenUsed
-	}
-	rec, err := loadBatch(ctx, r, id)
-	return &rec.Batch, err
+	return &rec.Batch, nil
 }
 
 // deadline ends the key of the job that comes when a batch's time is over.

@@ -223,27 +223,34 @@ func fingerprintOf(request any) (string, error) {
 }
 
 func (s *Service) byToken(ctx context.Context, tx store.Tx, token, fingerprint string, expires bool) (*types.Build, error) {
-	var since int64
-	if expires {
-		since = store.Micros(tx.Now().Add(-tokenLife))
-	}
-	var id, before string
-	err := tx.QueryRow(ctx, `SELECT id, fingerprint FROM builds WHERE token = $1 AND created_at > $2 ORDER BY created_at DESC LIMIT 1`,
-		token, since).Scan(&id, &before)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, nil
-	}
-	if err != nil {
+	id, err := madeWith(ctx, tx, "builds", token, fingerprint, expires)
+	if err != nil || id == "" {
 		return nil, err
-	}
-	if before != fingerprint {
-		return nil, errTokenUsed
 	}
 	rec, err := load(ctx, tx, id)
 	if err != nil {
 		return nil, err
 	}
 	return &rec.Build, nil
+}
+
+// madeWith is the id of the newest row of a table (builds or build_batches) that was made with a token; "" when there is
+// none, or none in the token's life if it expires. errTokenUsed when it was made for another request.
+func madeWith(ctx context.Context, r store.Reader, table, token, fingerprint string, expires bool) (id string, err error) {
+	var since int64
+	if expires {
+		since = store.Micros(r.Now().Add(-tokenLife))
+	}
+	var before string
+	err = r.QueryRow(ctx, `SELECT id, fingerprint FROM `+table+` WHERE token = $1 AND created_at > $2 ORDER BY created_at DESC LIMIT 1`,
+		token, since).Scan(&id, &before)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	if err == nil && before != fingerprint {
+		err = errTokenUsed
+	}
+	return id, err
 }
 
 // Retry starts a new build with everything an earlier one had. ErrNoBuild, ErrNoProject, *InvalidError, *LimitError.

@@ -2,7 +2,6 @@ package codebuild
 
 import (
 	"context"
-	"errors"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/codebuild"
@@ -111,19 +110,8 @@ func (s *Service) DeleteBuildBatch(ctx context.Context, in *sdk.DeleteBuildBatch
 
 // BatchGetBuildBatches reads batches by id or ARN.
 func (s *Service) BatchGetBuildBatches(ctx context.Context, in *sdk.BatchGetBuildBatchesInput) (*sdk.BatchGetBuildBatchesOutput, error) {
-	out := &sdk.BatchGetBuildBatchesOutput{BuildBatches: []types.BuildBatch{}, BuildBatchesNotFound: []string{}}
-	for _, id := range in.Ids {
-		b, err := s.builds.GetBatch(ctx, id)
-		switch {
-		case errors.Is(err, build.ErrNoBatch):
-			out.BuildBatchesNotFound = append(out.BuildBatchesNotFound, id)
-		case err != nil:
-			return nil, exception(err)
-		default:
-			out.BuildBatches = append(out.BuildBatches, b)
-		}
-	}
-	return out, nil
+	list, missing, err := found(in.Ids, build.ErrNoBatch, func(id string) (types.BuildBatch, error) { return s.builds.GetBatch(ctx, id) })
+	return &sdk.BatchGetBuildBatchesOutput{BuildBatches: list, BuildBatchesNotFound: missing}, err
 }
 
 func batchStatus(f *types.BuildBatchFilter) types.StatusType {

@@ -61,23 +61,13 @@ func (s *Service) RetryBuild(ctx context.Context, in *sdk.RetryBuildInput) (*sdk
 
 // BatchGetBuilds reads builds by id or ARN.
 func (s *Service) BatchGetBuilds(ctx context.Context, in *sdk.BatchGetBuildsInput) (*sdk.BatchGetBuildsOutput, error) {
-	out := &sdk.BatchGetBuildsOutput{Builds: []types.Build{}, BuildsNotFound: []string{}}
-	for _, id := range in.Ids {
-		var b types.Build
-		err := mine(id)
-		if err == nil {
-			b, err = s.builds.Get(ctx, id)
+	list, missing, err := found(in.Ids, build.ErrNoBuild, func(id string) (types.Build, error) {
+		if err := mine(id); err != nil {
+			return types.Build{}, err
 		}
-		switch {
-		case errors.Is(err, build.ErrNoBuild):
-			out.BuildsNotFound = append(out.BuildsNotFound, id)
-		case err != nil:
-			return nil, exception(err)
-		default:
-			out.Builds = append(out.Builds, b)
-		}
-	}
-	return out, nil
+		return s.builds.Get(ctx, id)
+	})
+	return &sdk.BatchGetBuildsOutput{Builds: list, BuildsNotFound: missing}, err
 }
 
 // BatchDeleteBuilds forgets builds that have ended.

@@ -208,22 +208,14 @@ func (s *Service) InvalidateProjectCache(ctx context.Context, in *sdk.Invalidate
 
 // BatchGetProjects reads projects by name or ARN.
 func (s *Service) BatchGetProjects(ctx context.Context, in *sdk.BatchGetProjectsInput) (*sdk.BatchGetProjectsOutput, error) {
-	out := &sdk.BatchGetProjectsOutput{Projects: []types.Project{}, ProjectsNotFound: []string{}}
-	for _, name := range in.Names {
+	list, missing, err := found(in.Names, build.ErrNoProject, func(name string) (types.Project, error) {
 		p, err := s.builds.Project(ctx, build.ProjectName(name))
 		if err == nil {
 			err = s.hooked(ctx, &p)
 		}
-		switch {
-		case errors.Is(err, build.ErrNoProject):
-			out.ProjectsNotFound = append(out.ProjectsNotFound, name)
-		case err != nil:
-			return nil, exception(err)
-		default:
-			out.Projects = append(out.Projects, p)
-		}
-	}
-	return out, nil
+		return p, err
+	})
+	return &sdk.BatchGetProjectsOutput{Projects: list, ProjectsNotFound: missing}, err
 }
 
 // ListProjects lists names, 100 a page.

@@ -90,19 +90,10 @@ func (s *Service) DeleteReportGroup(ctx context.Context, in *sdk.DeleteReportGro
 
 // BatchGetReportGroups reads report groups.
 func (s *Service) BatchGetReportGroups(ctx context.Context, in *sdk.BatchGetReportGroupsInput) (*sdk.BatchGetReportGroupsOutput, error) {
-	out := &sdk.BatchGetReportGroupsOutput{ReportGroups: []types.ReportGroup{}, ReportGroupsNotFound: []string{}}
-	for _, arn := range in.ReportGroupArns {
-		g, err := s.builds.ReportGroup(ctx, build.ReportGroupName(arn))
-		switch {
-		case errors.Is(err, build.ErrNoReportGroup):
-			out.ReportGroupsNotFound = append(out.ReportGroupsNotFound, arn)
-		case err != nil:
-			return nil, exception(err)
-		default:
-			out.ReportGroups = append(out.ReportGroups, g)
-		}
-	}
-	return out, nil
+	list, missing, err := found(in.ReportGroupArns, build.ErrNoReportGroup, func(arn string) (types.ReportGroup, error) {
+		return s.builds.ReportGroup(ctx, build.ReportGroupName(arn))
+	})
+	return &sdk.BatchGetReportGroupsOutput{ReportGroups: list, ReportGroupsNotFound: missing}, err
 }
 
 // ListReportGroups lists the ARNs of report groups, by the time they were made unless it is told otherwise.

@@ -2,7 +2,6 @@ package codebuild
 
 import (
 	"context"
-	"errors"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/codebuild"
@@ -13,19 +12,8 @@ import (
 
 // BatchGetReports reads reports.
 func (s *Service) BatchGetReports(ctx context.Context, in *sdk.BatchGetReportsInput) (*sdk.BatchGetReportsOutput, error) {
-	out := &sdk.BatchGetReportsOutput{Reports: []types.Report{}, ReportsNotFound: []string{}}
-	for _, arn := range in.ReportArns {
-		r, err := s.builds.Report(ctx, arn)
-		switch {
-		case errors.Is(err, build.ErrNoReport):
-			out.ReportsNotFound = append(out.ReportsNotFound, arn)
-		case err != nil:
-			return nil, exception(err)
-		default:
-			out.Reports = append(out.Reports, r)
-		}
-	}
-	return out, nil
+	list, missing, err := found(in.ReportArns, build.ErrNoReport, func(arn string) (types.Report, error) { return s.builds.Report(ctx, arn) })
+	return &sdk.BatchGetReportsOutput{Reports: list, ReportsNotFound: missing}, err
 }
 
 // ListReports lists the ARNs of all reports, newest first.
