@@ -3,10 +3,13 @@
 package e2e
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -18,7 +21,22 @@ import (
 var binary string
 
 func TestMain(m *testing.M) {
+	flag.Parse()
+	moreAtOnce()
 	os.Exit(run(m))
+}
+
+// moreAtOnce lets twice as many scripts run at once as there are processors, unless -parallel says otherwise: a script
+// waits about half its time for a deadline or a disk.
+func moreAtOnce() {
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if given {
+		return
+	}
+	if err := flag.Set("test.parallel", strconv.Itoa(2*runtime.GOMAXPROCS(0))); err != nil {
+		panic(err)
+	}
 }
 
 func run(m *testing.M) int {
