@@ -141,7 +141,7 @@ func openRooms(ctx context.Context, c config.Config, o options, seat *seat, db s
 		return r, err
 	}
 	r.alarms = alarm.New(db, alarm.Options{OnChange: r.alarmChanged, OnTransition: r.alarmTransition})
-	r.alarmRule = cloudwatchalarm.New(db, r.alarms, r.queue, cloudwatchalarm.Options{})
+	r.alarmRule = cloudwatchalarm.New(db, r.alarms, r.queue, cloudwatchalarm.Options{ForbidPrivate: r.config.ForbidPrivateAddresses})
 	registry, err := r.providers(db)
 	if err != nil {
 		return r, err

@@ -57,7 +57,7 @@ func (c *Config) Bind(fs *pflag.FlagSet) {
 	fs.StringVar(&c.KnownHosts, "ssh-known-hosts", "", "`file` with the keys of SSH servers that sources are fetched from, as ssh-keyscan writes it (default DATA/known_hosts)")
 	fs.IntVar(&c.BuildSlots, "build-slots", 4, "`number` of builds that run at once on this server")
 	c.Builds.bind(fs)
-	fs.BoolVar(&c.ForbidPrivateAddresses, "forbid-private-addresses", false, "keep notifications, API destinations and functions that are URLs from the loopback and private networks")
+	fs.BoolVar(&c.ForbidPrivateAddresses, "forbid-private-addresses", false, "keep notifications, API destinations, probes of alarms and functions that are URLs from the loopback and private networks")
 	c.Mail.bind(fs)
 	fs.DurationVar(&c.ApprovalLinkLife, "approval-link-life", 7*24*time.Hour, "`time` after which the links in approval messages no longer decide, if the approval still waits")
 	fs.StringVar(&c.LogFormat, "log-format", "text", "`format` of the log: text or json")

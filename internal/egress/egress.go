@@ -25,6 +25,8 @@ type Options struct {
 	Timeout time.Duration
 	// ForbidPrivate refuses addresses of the loopback and of private networks.
 	ForbidPrivate bool
+	// Once keeps no connection for the next request.
+	Once bool
 }
 
 // NewClient makes a client. Proxies are those of the environment; the rules then hold for the proxy's address.
@@ -37,6 +39,7 @@ func NewClient(o Options) *http.Client {
 	t.DialContext = dialer.DialContext
 	t.MaxResponseHeaderBytes = 64 << 10
 	t.MaxIdleConnsPerHost = 1
+	t.DisableKeepAlives = o.Once
 	return &http.Client{
 		Timeout: o.Timeout, Transport: t,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

@@ -33,6 +33,8 @@ type Options struct {
 	Interval time.Duration
 	// SampleTimeout bounds one sample; default 10 s.
 	SampleTimeout time.Duration
+	// ForbidPrivate keeps samples from being taken on the loopback and in private networks.
+	ForbidPrivate bool
 }
 
 // Provider implements action.Provider.
@@ -54,7 +56,7 @@ func New(st store.Store, alarms *alarm.Store, jobs Jobs, o Options) *Provider {
 	if o.SampleTimeout <= 0 {
 		o.SampleTimeout = 10 * time.Second
 	}
-	return &Provider{store: st, alarms: alarms, jobs: jobs, client: newClient(o.SampleTimeout), interval: o.Interval}
+	return &Provider{store: st, alarms: alarms, jobs: jobs, client: newClient(o.SampleTimeout, o.ForbidPrivate), interval: o.Interval}
 }
 
 // Type implements action.Provider.

@@ -33,11 +33,15 @@ func (w *tower) Report(_ context.Context, tx store.Tx, r action.Report) error {
 }
 
 func newTower(t *testing.T, st store.Store) *tower {
+	return newTowerWith(t, st, cloudwatchalarm.Options{Interval: 10 * time.Millisecond, SampleTimeout: 2 * time.Second})
+}
+
+func newTowerWith(t *testing.T, st store.Store, o cloudwatchalarm.Options) *tower {
 	w := &tower{t: t, store: st, queue: queue.New(st, queue.Config{}), reports: make(chan action.Report, 10)}
 	w.alarms = alarm.New(st, alarm.Options{OnChange: func(ctx context.Context, tx store.Tx, c alarm.Change) error {
 		return cloudwatchalarm.Changed(ctx, tx, w.queue, w, c)
 	}})
-	w.p = cloudwatchalarm.New(st, w.alarms, w.queue, cloudwatchalarm.Options{Interval: 10 * time.Millisecond, SampleTimeout: 2 * time.Second})
+	w.p = cloudwatchalarm.New(st, w.alarms, w.queue, o)
 	w.p.Register(w.queue, w)
 	if err := w.alarms.Put(t.Context(), alarm.Alarm{Name: "errors", Definition: []byte("{}")}, nil); err != nil {
 		t.Fatal(err)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/conveyor-cd/conveyor/internal/alarm"
+	"github.com/conveyor-cd/conveyor/internal/egress"
 )
 
 const (
@@ -53,11 +54,9 @@ func address(text string) string {
 
 // newClient is an HTTP client for strangers: nothing is kept between two samples, and a redirect does not lead from
 // https to http or elsewhere.
-func newClient(timeout time.Duration) *http.Client {
-	t := http.DefaultTransport.(*http.Transport).Clone()
-	t.DisableKeepAlives = true
-	t.MaxResponseHeaderBytes = 64 << 10
-	return &http.Client{Timeout: timeout, Transport: t, CheckRedirect: func(r *http.Request, via []*http.Request) error {
+func newClient(timeout time.Duration, forbidPrivate bool) *http.Client {
+	c := egress.NewClient(egress.Options{Timeout: timeout, ForbidPrivate: forbidPrivate, Once: true})
+	c.CheckRedirect = func(r *http.Request, via []*http.Request) error {
 		expected, _ := r.Context().Value(statusKey{}).(int)
 		switch first := via[0]; {
 		case expected >= 300 && expected < 400, first.Method != http.MethodGet:
@@ -68,7 +67,8 @@ func newClient(timeout time.Duration) *http.Client {
 			return fmt.Errorf("it redirects more than %d times", maxRedirects)
 		}
 		return nil
-	}}
+	}
+	return c
 }
 
 // statusKey is where the redirect policy finds the status a probe expects.
@@ -88,18 +88,6 @@ func (p *Provider) sample(ctx context.Context, w watch) (sample, error) {
 	return s, nil
 }
 
-// plain is an error of the HTTP client without the URL in it.
-func plain(err error) string {
-	var u *url.Error
-	if errors.As(err, &u) {
-		if u.Timeout() {
-			return "no answer came in time"
-		}
-		err = u.Err
-	}
-	return err.Error()
-}
-
 // ask runs a query of Prometheus: a result is an alarm.
 func (p *Provider) ask(ctx context.Context, w watch) sample {
 	unknown := func(format string, args ...any) sample { return sample{Why: clip(fmt.Sprintf(format, args...))} }
@@ -115,13 +103,13 @@ func (p *Provider) ask(ctx context.Context, w watch) sample {
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	reply, err := p.client.Do(r)
 	if err != nil {
-		return unknown("%s", plain(err))
+		return unknown("%v", egress.Plain(err))
 	}
 	defer reply.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(reply.Body, maxAnswer+1))
 	switch {
 	case err != nil:
-		return unknown("the answer broke off: %s", plain(err))
+		return unknown("the answer broke off: %v", egress.Plain(err))
 	case len(body) > maxAnswer:
 		return unknown("the answer is longer than %d bytes; let the query return less, as by count(...) > 0", maxAnswer)
 	}
@@ -167,7 +155,7 @@ func (p *Provider) probe(ctx context.Context, w watch) sample {
 	}
 	reply, err := p.client.Do(r)
 	if err != nil {
-		return failing("%s", plain(err))
+		return failing("%v", egress.Plain(err))
 	}
 	defer reply.Body.Close()
 	if got := reply.StatusCode; w.Status == 0 && (got < 200 || got > 299) || w.Status != 0 && got != w.Status {
@@ -179,7 +167,7 @@ func (p *Provider) probe(ctx context.Context, w watch) sample {
 	body, err := io.ReadAll(io.LimitReader(reply.Body, maxAnswer))
 	switch {
 	case err != nil:
-		return failing("its answer broke off: %s", plain(err))
+		return failing("its answer broke off: %v", egress.Plain(err))
 	case !pattern.Match(body):
 		return failing("the first %d bytes of its answer hold no match of %q", maxAnswer, w.Pattern)
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/conveyor-cd/conveyor/internal/action"
+	"github.com/conveyor-cd/conveyor/internal/action/cloudwatchalarm"
 	"github.com/conveyor-cd/conveyor/internal/store"
 	"github.com/conveyor-cd/conveyor/internal/store/sqlstore/sqltest"
 )
@@ -151,6 +152,17 @@ func TestProbeOfNobody(t *testing.T) {
 		if strings.Contains(got, "s3cret") {
 			t.Errorf("it tells the password: %s", got)
 		}
+	}
+}
+
+func TestSamplesStayOutOfPrivateNetworks(t *testing.T) {
+	w := newTowerWith(t, sqltest.SQLite(t), cloudwatchalarm.Options{ForbidPrivate: true})
+	inside := newSite(t, says(200, nothing))
+	const why = "forbid-private-addresses"
+	w.says(outcome(w.start(w.bound("ON_SUCCESS", 0, map[string]string{"ConveyorProbeUrl": inside.URL}))), why)
+	w.says(outcome(w.start(w.bound("ON_SUCCESS", 0, map[string]string{"ConveyorPrometheusUrl": inside.URL, "ConveyorPrometheusQuery": "up"}))), why)
+	if n := inside.samples.Load(); n > 0 {
+		t.Errorf("%d samples were taken inside", n)
 	}
 }
 
