@@ -13,12 +13,11 @@ import (
 	"log/slog"
 	"time"
 
-	"golang.org/x/sync/semaphore"
-
 	"github.com/conveyor-cd/conveyor/internal/connection"
 	"github.com/conveyor-cd/conveyor/internal/flow"
 	"github.com/conveyor-cd/conveyor/internal/forge"
 	"github.com/conveyor-cd/conveyor/internal/gitrepo"
+	"github.com/conveyor-cd/conveyor/internal/intake"
 	"github.com/conveyor-cd/conveyor/internal/queue"
 	"github.com/conveyor-cd/conveyor/internal/secret"
 	"github.com/conveyor-cd/conveyor/internal/store"
@@ -50,9 +49,8 @@ type Options struct {
 	Log *slog.Logger // nil discards
 	// Minute is how long a minute of ConveyorPollMinutes is; default a minute.
 	Minute time.Duration
-	// MaxBody is the size of the largest body a forge may post, in bytes; default 25 MiB, which is more than the 25 MB
-	// GitHub sends at most.
-	MaxBody int64
+	// Bodies bounds what is read of what forges post.
+	Bodies intake.Limits
 }
 
 // Host is all of it. Make it with New, give it the pipelines with Serve before the queue starts. It is the HTTP handler of
@@ -60,7 +58,7 @@ type Options struct {
 type Host struct {
 	o      Options
 	flow   Flow
-	memory *semaphore.Weighted
+	bodies *intake.Intake
 }
 
 // The kinds of jobs.
@@ -79,11 +77,7 @@ func New(o Options) *Host {
 	if o.Minute == 0 {
 		o.Minute = time.Minute
 	}
-	if o.MaxBody == 0 {
-		o.MaxBody = 25 << 20
-	}
-	const inMemory = 64 << 20 // bodies at one time
-	return &Host{o: o, memory: semaphore.NewWeighted(max(inMemory, o.MaxBody))}
+	return &Host{o: o, bodies: intake.New(o.Bodies)}
 }
 
 // Serve gives the host the pipelines and registers its jobs.

@@ -420,7 +420,7 @@ func TestFiltersOfPullRequestsTagsAndFiles(t *testing.T) {
 }
 
 func TestStrangersAreRefused(t *testing.T) {
-	w := newWorld(t, sqltest.SQLite(t), forge.GitHub, func(o *forgehost.Options) { o.MaxBody = 10_000 })
+	w := newWorld(t, sqltest.SQLite(t), forge.GitHub, func(o *forgehost.Options) { o.Bodies.MaxBody = 10_000 })
 	w.authorize()
 	w.pipeline("site")
 	w.until("a webhook", func() bool { return len(w.hooks()) == 1 })

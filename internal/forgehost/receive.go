@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"strconv"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/conveyor-cd/conveyor/internal/connection"
 	"github.com/conveyor-cd/conveyor/internal/forge"
+	"github.com/conveyor-cd/conveyor/internal/intake"
 	"github.com/conveyor-cd/conveyor/internal/queue"
 	"github.com/conveyor-cd/conveyor/internal/store"
 	"github.com/conveyor-cd/conveyor/internal/trigger"
@@ -22,12 +22,8 @@ import (
 // Prefix is where forges post. What follows cannot be guessed.
 const Prefix = "/conveyor/forges/"
 
-const (
-	// patience is how long a request may wait for memory, and then its body for the network.
-	patience = 15 * time.Second
-	// longestDeliveryID bounds what a forge may call a delivery.
-	longestDeliveryID = 200
-)
+// longestDeliveryID bounds what a forge may call a delivery.
+const longestDeliveryID = 200
 
 // refusal is a request that starts nothing because something is wrong with it.
 type refusal struct {
@@ -52,6 +48,9 @@ func (h *Host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		say(w, http.StatusOK, answer)
 	case refused:
 		h.refuse(r.Context(), no)
+		if no.status == http.StatusServiceUnavailable {
+			w.Header().Set("Retry-After", "10")
+		}
 		say(w, no.status, no.text)
 	case r.Context().Err() != nil: // the sender is gone
 	default:
@@ -61,7 +60,7 @@ func (h *Host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *Host) receive(w http.ResponseWriter, r *http.Request) (string, error) {
-	h.hurry(w)
+	h.bodies.Hurry(w)
 	k, err := h.hookAt(r.Context(), strings.TrimPrefix(r.URL.Path, Prefix))
 	if err != nil {
 		return "", err
@@ -73,7 +72,10 @@ func (h *Host) receive(w http.ResponseWriter, r *http.Request) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	body, done, err := h.read(w, r)
+	body, done, err := h.bodies.Read(w, r)
+	if no, ok := errors.AsType[*intake.Refusal](err); ok {
+		return "", &refusal{status: no.Status, text: no.Error()}
+	}
 	if err != nil {
 		return "", err
 	}
@@ -109,42 +111,6 @@ func (h *Host) hookAt(ctx context.Context, token string) (k hook, err error) {
 		err = &refusal{status: http.StatusNotFound, text: "there is no webhook at this address"}
 	}
 	return k, err
-}
-
-// read reads a body into memory, when there is room for it. done gives the room back.
-func (h *Host) read(w http.ResponseWriter, r *http.Request) (body []byte, done func(), err error) {
-	tooLarge := &refusal{status: http.StatusRequestEntityTooLarge, text: fmt.Sprintf("the body is larger than %d bytes", h.o.MaxBody)}
-	size := r.ContentLength
-	if size > h.o.MaxBody {
-		return nil, nil, tooLarge
-	}
-	if size < 0 { // it does not say
-		size = h.o.MaxBody
-	}
-	ctx, cancel := context.WithTimeout(r.Context(), patience)
-	defer cancel()
-	if h.memory.Acquire(ctx, size) != nil {
-		w.Header().Set("Retry-After", "10")
-		return nil, nil, &refusal{status: http.StatusServiceUnavailable, text: "too many webhooks are called at once; try again later"}
-	}
-	done = func() { h.memory.Release(size) }
-	h.hurry(w)
-	body, err = io.ReadAll(http.MaxBytesReader(w, r.Body, h.o.MaxBody))
-	if err == nil {
-		_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // it must not outlive the body
-		return body, done, nil
-	}
-	done()
-	w.Header().Set("Connection", "close") // rather than wait for the rest
-	if _, large := errors.AsType[*http.MaxBytesError](err); large {
-		return nil, nil, tooLarge
-	}
-	return nil, nil, &refusal{status: http.StatusBadRequest, text: "the body did not arrive whole"}
-}
-
-// hurry bounds how long the rest of a body may take. (A connection that cannot have a deadline is a test's.)
-func (h *Host) hurry(w http.ResponseWriter) {
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(patience))
 }
 
 // deliver stores the events of a delivery that is new, and the job that looks at them.

@@ -10,17 +10,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
+	"io"
 	"net/http"
 	"net/netip"
 	"strconv"
 	"strings"
-	"time"
-
-	"golang.org/x/sync/semaphore"
 
 	"github.com/conveyor-cd/conveyor/internal/flow"
+	"github.com/conveyor-cd/conveyor/internal/intake"
 	"github.com/conveyor-cd/conveyor/internal/pipeline"
 	"github.com/conveyor-cd/conveyor/internal/webhook"
 )
@@ -38,14 +36,8 @@ type Webhooks interface {
 
 // Options tune a Host. The zero value is ready to use.
 type Options struct {
-	// MaxBody is the size of the largest body, in bytes; default 25 MiB, which is more than the 25 MB GitHub sends at
-	// most.
-	MaxBody int64
-	// MaxInMemory bounds the bodies that are in memory at one time, in bytes; others wait. Default 64 MiB, and at least
-	// MaxBody.
-	MaxInMemory int64
-	// Patience is how long a request may wait for memory, and then its body for the network; default 15 s.
-	Patience time.Duration
+	// Bodies bounds what is read of requests.
+	Bodies intake.Limits
 	// Rate is how many requests a second one webhook takes that no signature proves, after Burst of them at once;
 	// defaults 10 and 100.
 	Rate  float64
@@ -57,21 +49,12 @@ type Options struct {
 type Host struct {
 	hooks  Webhooks
 	opts   Options
-	memory *semaphore.Weighted
+	bodies *intake.Intake
 	rates  *rates
 }
 
 // New makes a Host.
 func New(hooks Webhooks, o Options) *Host {
-	if o.MaxBody == 0 {
-		o.MaxBody = 25 << 20
-	}
-	if o.MaxInMemory == 0 {
-		o.MaxInMemory = 64 << 20
-	}
-	if o.Patience == 0 {
-		o.Patience = 15 * time.Second
-	}
 	if o.Rate == 0 {
 		o.Rate = 10
 	}
@@ -81,9 +64,7 @@ func New(hooks Webhooks, o Options) *Host {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Host{
-		hooks: hooks, opts: o, memory: semaphore.NewWeighted(max(o.MaxInMemory, o.MaxBody)), rates: newRates(o.Rate, o.Burst),
-	}
+	return &Host{hooks: hooks, opts: o, bodies: intake.New(o.Bodies), rates: newRates(o.Rate, o.Burst)}
 }
 
 // refusal is a request that starts nothing because something is wrong with it, or with the webhook.
@@ -102,7 +83,7 @@ func (h *Host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		say(w, http.StatusMethodNotAllowed, "webhooks are called with POST")
 		return
 	}
-	h.hurry(w)
+	h.bodies.Hurry(w)
 	hook, err := h.hooks.WebhookAt(r.Context(), strings.TrimPrefix(r.URL.Path, Prefix))
 	if pipeline.KindOf(err) == pipeline.WebhookNotFound {
 		say(w, http.StatusNotFound, "there is no webhook at this address")
@@ -134,7 +115,10 @@ func (h *Host) receive(w http.ResponseWriter, r *http.Request, hook *flow.Receiv
 	if hook.Authentication != pipeline.WebhookHMAC && !h.rates.allow(hook.ID()) {
 		return "", &refusal{http.StatusTooManyRequests, "this webhook is called too often; try again later", true}
 	}
-	body, done, err := h.read(w, r)
+	body, done, err := h.bodies.Read(w, r)
+	if no, ok := errors.AsType[*intake.Refusal](err); ok {
+		return "", &refusal{no.Status, no.Error(), no.Status == http.StatusRequestEntityTooLarge}
+	}
 	if err != nil {
 		return "", err
 	}
@@ -207,42 +191,6 @@ func gone(hook *flow.Receiver, err error) error {
 			hook.TargetPipeline, true}
 	}
 	return err
-}
-
-// read reads a body into memory, when there is room for it. done gives the room back.
-func (h *Host) read(w http.ResponseWriter, r *http.Request) (body []byte, done func(), err error) {
-	tooLarge := &refusal{http.StatusRequestEntityTooLarge, fmt.Sprintf("the body is larger than %d bytes", h.opts.MaxBody), true}
-	size := r.ContentLength
-	if size > h.opts.MaxBody {
-		return nil, nil, tooLarge
-	}
-	if size < 0 { // it does not say
-		size = h.opts.MaxBody
-	}
-	ctx, cancel := context.WithTimeout(r.Context(), h.opts.Patience)
-	defer cancel()
-	if h.memory.Acquire(ctx, size) != nil {
-		return nil, nil, &refusal{status: http.StatusServiceUnavailable, text: "too many webhooks are called at once; try again later"}
-	}
-	done = func() { h.memory.Release(size) }
-	h.hurry(w)
-	body, err = io.ReadAll(http.MaxBytesReader(w, r.Body, h.opts.MaxBody))
-	if err == nil {
-		_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // it must not outlive the body
-		return body, done, nil
-	}
-	done()
-	w.Header().Set("Connection", "close") // rather than wait for the rest
-	if _, large := errors.AsType[*http.MaxBytesError](err); large {
-		return nil, nil, tooLarge
-	}
-	return nil, nil, &refusal{status: http.StatusBadRequest, text: "the body did not arrive whole"}
-}
-
-// hurry bounds how long the rest of a body may take, also one that nobody reads. (A connection that cannot have a
-// deadline is a test's.)
-func (h *Host) hurry(w http.ResponseWriter) {
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(h.opts.Patience))
 }
 
 // refuse answers a request that starts nothing, and tells the owner why: at a bounded rate, since whoever knows the URL

@@ -24,6 +24,7 @@ import (
 	"github.com/conveyor-cd/conveyor/internal/action"
 	"github.com/conveyor-cd/conveyor/internal/flow"
 	"github.com/conveyor-cd/conveyor/internal/hookhost"
+	"github.com/conveyor-cd/conveyor/internal/intake"
 	"github.com/conveyor-cd/conveyor/internal/pipeline"
 	"github.com/conveyor-cd/conveyor/internal/queue"
 	"github.com/conveyor-cd/conveyor/internal/store/sqlstore/sqltest"
@@ -311,7 +312,7 @@ func TestAWebhookWhosePipelineHasChanged(t *testing.T) {
 }
 
 func TestBodiesAreBounded(t *testing.T) {
-	s := serve(t, hookhost.Options{MaxBody: 1000})
+	s := serve(t, hookhost.Options{Bodies: intake.Limits{MaxBody: 1000}})
 	path := s.hook("push", pipeline.WebhookHMAC, secret)
 	large := strings.Repeat("x", 1001)
 	s.want("a large body", 413, "1000 bytes", path, large, signed(large)...)
@@ -330,7 +331,7 @@ func TestBodiesAreBounded(t *testing.T) {
 
 // A sender that says much and sends little holds memory for a while only, and others are told to come again.
 func TestSlowBodiesAreCutOff(t *testing.T) {
-	s := serve(t, hookhost.Options{MaxBody: 1000, MaxInMemory: 1000, Patience: 300 * time.Millisecond})
+	s := serve(t, hookhost.Options{Bodies: intake.Limits{MaxBody: 1000, MaxInMemory: 1000, Patience: 300 * time.Millisecond}})
 	path := s.hook("push", pipeline.WebhookHMAC, secret)
 	conn, err := net.Dial("tcp", s.http.Listener.Addr().String())
 	if err != nil {
@@ -352,7 +353,7 @@ func TestSlowBodiesAreCutOff(t *testing.T) {
 }
 
 func TestManyAtOnceWaitForMemory(t *testing.T) {
-	s := serve(t, hookhost.Options{MaxBody: 1000, MaxInMemory: 1000})
+	s := serve(t, hookhost.Options{Bodies: intake.Limits{MaxBody: 1000, MaxInMemory: 1000}})
 	path := s.hook("push", pipeline.WebhookHMAC, secret)
 	var wg sync.WaitGroup
 	for i := range 20 {

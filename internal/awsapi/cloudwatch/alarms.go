@@ -109,7 +109,7 @@ func (s *Service) DescribeAlarms(ctx context.Context, in *sdk.DescribeAlarmsInpu
 	}
 	if len(found) > n {
 		found = found[:n]
-		out.NextToken = token("alarms", found[n-1].Name)
+		out.NextToken = awsapi.PageToken("alarms", found[n-1].Name)
 	}
 	for _, a := range found {
 		m, err := s.metricAlarm(a)

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 
 	"github.com/conveyor-cd/conveyor/internal/alarm"
+	"github.com/conveyor-cd/conveyor/internal/awsapi"
 )
 
 // DescribeAlarmHistory lists what happened to alarms, the newest first unless asked otherwise.
@@ -39,7 +40,7 @@ func (s *Service) DescribeAlarmHistory(ctx context.Context, in *sdk.DescribeAlar
 	}
 	if len(items) > n {
 		items = items[:n]
-		out.NextToken = token("history", strconv.FormatInt(items[n-1].ID, 10))
+		out.NextToken = awsapi.PageToken("history", strconv.FormatInt(items[n-1].ID, 10))
 	}
 	for _, i := range items {
 		out.AlarmHistoryItems = append(out.AlarmHistoryItems, types.AlarmHistoryItem{

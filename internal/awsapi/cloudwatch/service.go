@@ -4,7 +4,6 @@
 package cloudwatch
 
 import (
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"strings"
@@ -89,18 +88,9 @@ func noResource(arn string, err error) error {
 	}
 }
 
-// token hides what a list goes on after. kind keeps the tokens of different lists apart.
-func token(kind, after string) *string {
-	return aws.String(base64.RawURLEncoding.EncodeToString([]byte(kind + "/" + after)))
-}
-
 func parseToken(kind string, token *string) (string, error) {
-	if token == nil {
-		return "", nil
-	}
-	text, err := base64.RawURLEncoding.DecodeString(*token)
-	after, ok := strings.CutPrefix(string(text), kind+"/")
-	if err != nil || !ok {
+	after, ok := awsapi.ReadPageToken(kind, token)
+	if !ok {
 		return "", &types.InvalidNextToken{Message: aws.String("The specified NextToken is not one that this operation has given.")}
 	}
 	return after, nil

@@ -7,6 +7,7 @@ import (
 	sdk "github.com/aws/aws-sdk-go-v2/service/codeconnections"
 	"github.com/aws/aws-sdk-go-v2/service/codeconnections/types"
 
+	"github.com/conveyor-cd/conveyor/internal/awsapi"
 	"github.com/conveyor-cd/conveyor/internal/connection"
 )
 
@@ -106,7 +107,7 @@ func (s *Service) ListConnections(ctx context.Context, in *sdk.ListConnectionsIn
 	out := &sdk.ListConnectionsOutput{Connections: []types.Connection{}}
 	if len(list) > most {
 		list = list[:most]
-		out.NextToken = token("connections", list[most-1].ID)
+		out.NextToken = awsapi.PageToken("connections", list[most-1].ID)
 	}
 	for _, c := range list {
 		out.Connections = append(out.Connections, s.show(c))

@@ -8,6 +8,7 @@ import (
 	sdk "github.com/aws/aws-sdk-go-v2/service/codeconnections"
 	"github.com/aws/aws-sdk-go-v2/service/codeconnections/types"
 
+	"github.com/conveyor-cd/conveyor/internal/awsapi"
 	"github.com/conveyor-cd/conveyor/internal/connection"
 	"github.com/conveyor-cd/conveyor/internal/forge"
 )
@@ -84,7 +85,7 @@ func (s *Service) ListHosts(ctx context.Context, in *sdk.ListHostsInput) (*sdk.L
 	out := &sdk.ListHostsOutput{Hosts: []types.Host{}}
 	if len(list) > most {
 		list = list[:most]
-		out.NextToken = token("hosts", list[most-1].ID)
+		out.NextToken = awsapi.PageToken("hosts", list[most-1].ID)
 	}
 	for _, h := range list {
 		out.Hosts = append(out.Hosts, types.Host{

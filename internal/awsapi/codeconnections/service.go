@@ -3,7 +3,6 @@
 package codeconnections
 
 import (
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"strings"
@@ -119,18 +118,9 @@ func (s *Service) hostID(arn *string) (string, error) {
 	return id, nil
 }
 
-// token hides what a list goes on after. kind keeps the tokens of different lists apart.
-func token(kind, after string) *string {
-	return aws.String(base64.RawURLEncoding.EncodeToString([]byte(kind + "/" + after)))
-}
-
 func parseToken(kind string, token *string) (string, error) {
-	if token == nil {
-		return "", nil
-	}
-	text, err := base64.RawURLEncoding.DecodeString(*token)
-	after, ok := strings.CutPrefix(string(text), kind+"/")
-	if err != nil || !ok {
+	after, ok := awsapi.ReadPageToken(kind, token)
+	if !ok {
 		return "", invalid("The specified NextToken is not one that this operation has given.")
 	}
 	return after, nil

@@ -3,10 +3,8 @@
 package events
 
 import (
-	"encoding/base64"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
@@ -98,18 +96,9 @@ func failed(err error, rule string) error {
 	return err
 }
 
-// token hides what a list goes on after. kind keeps the tokens of different lists apart.
-func token(kind, after string) *string {
-	return aws.String(base64.RawURLEncoding.EncodeToString([]byte(kind + "/" + after)))
-}
-
 func parseToken(kind string, token *string) (string, error) {
-	if token == nil {
-		return "", nil
-	}
-	text, err := base64.RawURLEncoding.DecodeString(*token)
-	after, ok := strings.CutPrefix(string(text), kind+"/")
-	if err != nil || !ok {
+	after, ok := awsapi.ReadPageToken(kind, token)
+	if !ok {
 		return "", invalid("Parameter NextToken is not valid. Reason: it is not one that this operation has given.")
 	}
 	return after, nil
@@ -129,7 +118,7 @@ func cut[T any](list []T, n int, kind string, name func(T) string) ([]T, *string
 	if len(list) <= n {
 		return list, nil
 	}
-	return list[:n], token(kind, name(list[n-1]))
+	return list[:n], awsapi.PageToken(kind, name(list[n-1]))
 }
 
 // optional is nil for what is empty: members that were not put are left out.

@@ -9,6 +9,7 @@ import (
 	sdk "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 
+	"github.com/conveyor-cd/conveyor/internal/awsapi"
 	"github.com/conveyor-cd/conveyor/internal/logstore"
 )
 
@@ -57,7 +58,7 @@ func (s *Service) DescribeLogGroups(ctx context.Context, in *sdk.DescribeLogGrou
 	}
 	if len(groups) > n {
 		groups = groups[:n]
-		out.NextToken = listToken(groups[n-1].Name)
+		out.NextToken = awsapi.PageToken(listTokens, groups[n-1].Name)
 	}
 	wanted, err := s.identified(in.LogGroupIdentifiers)
 	if err != nil {

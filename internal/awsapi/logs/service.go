@@ -2,7 +2,6 @@
 package logs
 
 import (
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"strings"
@@ -115,18 +114,12 @@ func (s *Service) groupOfARN(arn string) (string, error) {
 
 func (s *Service) groupARN(name string) string { return s.place.ARN("logs", "log-group:"+name) }
 
-// listToken hides what a list goes on after.
-func listToken(after string) *string {
-	return aws.String(base64.RawURLEncoding.EncodeToString([]byte("l/" + after)))
-}
+// listTokens is the kind of the tokens of lists.
+const listTokens = "l"
 
 func parseListToken(token *string) (string, error) {
-	if token == nil {
-		return "", nil
-	}
-	text, err := base64.RawURLEncoding.DecodeString(*token)
-	after, ok := strings.CutPrefix(string(text), "l/")
-	if err != nil || !ok {
+	after, ok := awsapi.ReadPageToken(listTokens, token)
+	if !ok {
 		return "", exception(logstore.ErrToken)
 	}
 	return after, nil

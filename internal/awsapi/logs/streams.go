@@ -9,6 +9,7 @@ import (
 	sdk "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 
+	"github.com/conveyor-cd/conveyor/internal/awsapi"
 	"github.com/conveyor-cd/conveyor/internal/logstore"
 )
 
@@ -50,7 +51,7 @@ func (s *Service) DescribeLogStreams(ctx context.Context, in *sdk.DescribeLogStr
 	out := &sdk.DescribeLogStreamsOutput{LogStreams: []types.LogStream{}}
 	if len(streams) > n {
 		streams = streams[:n]
-		out.NextToken = listToken(strconv.Itoa(offset + n))
+		out.NextToken = awsapi.PageToken(listTokens, strconv.Itoa(offset+n))
 	}
 	for _, st := range streams {
 		out.LogStreams = append(out.LogStreams, s.logStream(st))

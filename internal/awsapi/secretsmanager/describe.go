@@ -3,7 +3,6 @@ package secretsmanager
 import (
 	"cmp"
 	"context"
-	"encoding/base64"
 	"maps"
 	"slices"
 	"strconv"
@@ -14,6 +13,7 @@ import (
 	sdk "github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 
+	"github.com/conveyor-cd/conveyor/internal/awsapi"
 	"github.com/conveyor-cd/conveyor/internal/vault"
 )
 
@@ -126,21 +126,19 @@ func cut[T any](all []T, from int, most *int32, normal int) ([]T, *string) {
 	if len(all) <= n {
 		return all, nil
 	}
-	return all[:n], token(from + n)
+	return all[:n], awsapi.PageToken(tokens, strconv.Itoa(from+n))
 }
 
-func token(from int) *string {
-	return aws.String(base64.RawURLEncoding.EncodeToString([]byte("secrets/" + strconv.Itoa(from))))
-}
+// tokens is the kind of the tokens of lists.
+const tokens = "secrets"
 
 func parseToken(token *string) (int, error) {
-	if token == nil {
+	after, ok := awsapi.ReadPageToken(tokens, token)
+	if after == "" && ok {
 		return 0, nil
 	}
-	text, err := base64.RawURLEncoding.DecodeString(*token)
-	digits, ok := strings.CutPrefix(string(text), "secrets/")
-	n, errN := strconv.Atoi(digits)
-	if err != nil || errN != nil || !ok || n < 0 {
+	n, err := strconv.Atoi(after)
+	if err != nil || n < 0 {
 		return 0, &types.InvalidNextTokenException{Message: aws.String("The NextToken value is not one that this operation has given.")}
 	}
 	return n, nil

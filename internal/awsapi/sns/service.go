@@ -3,7 +3,6 @@ package sns
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"strings"
@@ -87,18 +86,9 @@ func invalid(format string, args ...any) error {
 	return &types.InvalidParameterException{Message: aws.String(prefix + fmt.Sprintf(format, args...))}
 }
 
-// token hides where a list goes on. kind keeps the tokens of different lists apart.
-func token(kind, after string) *string {
-	return aws.String(base64.RawURLEncoding.EncodeToString([]byte(kind + "/" + after)))
-}
-
 func parseToken(kind string, token *string) (string, error) {
-	if aws.ToString(token) == "" {
-		return "", nil
-	}
-	text, err := base64.RawURLEncoding.DecodeString(*token)
-	after, ok := strings.CutPrefix(string(text), kind+"/")
-	if err != nil || !ok {
+	after, ok := awsapi.ReadPageToken(kind, token)
+	if !ok {
 		return "", invalid("NextToken Reason: it is not one that this operation has given")
 	}
 	return after, nil

@@ -119,7 +119,7 @@ func (s *Service) subscriptions(ctx context.Context, topicArn string, from *stri
 	if next == 0 {
 		return out, nil, nil
 	}
-	return out, token(kind, strconv.FormatInt(next, 10)), nil
+	return out, awsapi.PageToken(kind, strconv.FormatInt(next, 10)), nil
 }
 
 // GetSubscriptionAttributes tells all about a subscription.

@@ -12,6 +12,7 @@ import (
 	sdk "github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sns/types"
 
+	"github.com/conveyor-cd/conveyor/internal/awsapi"
 	"github.com/conveyor-cd/conveyor/internal/topic"
 )
 
@@ -47,7 +48,7 @@ func (s *Service) ListTopics(ctx context.Context, in *sdk.ListTopicsInput) (*sdk
 		out.Topics = append(out.Topics, types.Topic{TopicArn: aws.String(t.Arn)})
 	}
 	if more {
-		out.NextToken = token("topics", list[len(list)-1].Name)
+		out.NextToken = awsapi.PageToken("topics", list[len(list)-1].Name)
 	}
 	return out, nil
 }

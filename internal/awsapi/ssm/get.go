@@ -11,6 +11,7 @@ import (
 	sdk "github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
+	"github.com/conveyor-cd/conveyor/internal/awsapi"
 	"github.com/conveyor-cd/conveyor/internal/parameter"
 )
 
@@ -120,7 +121,7 @@ func cut(list []parameter.Version, n int) ([]parameter.Version, *string) {
 	if len(list) <= n {
 		return list, nil
 	}
-	return list[:n], token(list[n-1].Name)
+	return list[:n], awsapi.PageToken(tokens, list[n-1].Name)
 }
 
 const page = 50
@@ -144,7 +145,7 @@ func (s *Service) GetParameterHistory(ctx context.Context, in *sdk.GetParameterH
 			continue
 		}
 		if len(out.Parameters) == n {
-			out.NextToken = token(strconv.FormatInt(out.Parameters[n-1].Version, 10))
+			out.NextToken = awsapi.PageToken(tokens, strconv.FormatInt(out.Parameters[n-1].Version, 10))
 			break
 		}
 		p, err := s.wire(v, in.WithDecryption)

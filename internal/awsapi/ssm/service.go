@@ -2,7 +2,6 @@
 package ssm
 
 import (
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"strings"
@@ -86,18 +85,12 @@ func (s *Service) arn(name string) *string {
 	return aws.String(s.place.ARN("ssm", "parameter/"+strings.TrimPrefix(name, "/")))
 }
 
-// token hides what a list goes on after.
-func token(after string) *string {
-	return aws.String(base64.RawURLEncoding.EncodeToString([]byte("parameters/" + after)))
-}
+// tokens is the kind of the tokens of lists.
+const tokens = "parameters"
 
 func parseToken(token *string) (string, error) {
-	if token == nil {
-		return "", nil
-	}
-	text, err := base64.RawURLEncoding.DecodeString(*token)
-	after, ok := strings.CutPrefix(string(text), "parameters/")
-	if err != nil || !ok {
+	after, ok := awsapi.ReadPageToken(tokens, token)
+	if !ok {
 		return "", &types.InvalidNextToken{Message: aws.String("The specified token is not one that this operation has given.")}
 	}
 	return after, nil
