@@ -3,11 +3,11 @@ package codecommit
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/conveyor-cd/conveyor/internal/action"
@@ -158,9 +158,6 @@ func (p *Provider) find(ctx context.Context, s source) (gitrepo.Commit, error) {
 	return p.repos.Head(ctx, s.repository, s.branch)
 }
 
-// errTooLarge says that the artifact exceeds the limit.
-var errTooLarge = errors.New("artifact too large")
-
 // store writes the artifact.
 func (p *Provider) store(ctx context.Context, s source, c gitrepo.Commit, job action.Job) error {
 	out := job.Outputs[0]
@@ -174,37 +171,13 @@ func (p *Provider) store(ctx context.Context, s source, c gitrepo.Commit, job ac
 		_, err = p.objects.Put(ctx, out.Bucket, out.Key, bytes.NewReader(ref), attrs)
 		return err
 	}
-	r, w := io.Pipe()
-	var zipped error
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		zipped = p.repos.Zip(ctx, s.repository, c.ID, &limited{w: w, left: p.opts.MaxArtifact})
-		w.CloseWithError(zipped)
-	}()
-	_, err := p.objects.Put(ctx, out.Bucket, out.Key, r, attrs)
-	r.CloseWithError(errPutEnded)
-	<-ended
-	if err != nil && zipped != nil && !errors.Is(zipped, errPutEnded) {
-		return zipped // the cause
-	}
-	return err
-}
-
-// errPutEnded stops a zip that nobody reads any more.
-var errPutEnded = errors.New("the object store stopped reading")
-
-// limited refuses to write more than it may.
-type limited struct {
-	w    io.Writer
-	left int64
-}
-
-func (l *limited) Write(b []byte) (int, error) {
-	if l.left -= int64(len(b)); l.left < 0 {
-		return 0, errTooLarge
-	}
-	return l.w.Write(b)
+	making, storing := action.Stream(p.opts.MaxArtifact, func(w io.Writer) error {
+		return p.repos.Zip(ctx, s.repository, c.ID, w)
+	}, func(body io.Reader) error {
+		_, err := p.objects.Put(ctx, out.Bucket, out.Key, body, attrs)
+		return err
+	})
+	return cmp.Or(making, storing)
 }
 
 // failure tells the user's mistakes, which fail the action, from trouble of the server's, which is tried again.
@@ -216,7 +189,7 @@ func (s source) failure(err error) (action.Result, error) {
 		return action.Fail(pipeline.RevisionUnavailable, "Could not find the commit `%s` in the CodeCommit repository `%s`.", s.pinned, s.repository), nil
 	case errors.Is(err, gitrepo.ErrNoRef):
 		return action.Fail(pipeline.ConfigurationError, "Could not find the branch `%s` in the CodeCommit repository `%s`. Push the branch, or change %s in the action's configuration.", s.branch, s.repository, keyBranch), nil
-	case errors.Is(err, errTooLarge):
+	case errors.Is(err, action.ErrTooLarge):
 		return action.Fail(pipeline.JobFailed, "The artifact of the CodeCommit repository `%s` is larger than 1 GB. Use the output artifact format %s, or remove large files.", s.repository, formatCloneRef), nil
 	case errors.Is(err, gitrepo.ErrTreeTooLarge):
 		return action.Fail(pipeline.JobFailed, "The commit of the CodeCommit repository `%s` has too many files to be packed. Use the output artifact format %s, or remove files.", s.repository, formatCloneRef), nil
@@ -232,12 +205,12 @@ func (p *Provider) done(s source, c gitrepo.Commit) action.Done {
 	done := action.Done{
 		ExternalID:  c.ID,
 		ExternalURL: url,
-		Revision:    &pipeline.Revision{ID: c.ID, Summary: cut(c.Message, maxSummary), URL: url, Created: c.CommitterDate.UTC()},
+		Revision:    &pipeline.Revision{ID: c.ID, Summary: action.Cut(c.Message, maxSummary), URL: url, Created: c.CommitterDate.UTC()},
 		Variables: map[string]string{
 			"AuthorDate":     c.AuthorDate.UTC().Format(time.RFC3339),
 			"BranchName":     s.branch,
 			"CommitId":       c.ID,
-			"CommitMessage":  cut(c.Message, maxMessage),
+			"CommitMessage":  action.Cut(c.Message, maxMessage),
 			"CommitterDate":  c.CommitterDate.UTC().Format(time.RFC3339),
 			"RepositoryName": s.repository,
 		},
@@ -250,12 +223,4 @@ func (p *Provider) done(s source, c gitrepo.Commit) action.Done {
 		done.Variables["DestinationBranchName"] = s.pull.Destination
 	}
 	return done
-}
-
-// cut is at most n bytes of s, without a broken character at the end.
-func cut(s string, n int) string {
-	if len(s) <= n {
-		return s
-	}
-	return strings.ToValidUTF8(s[:n], "")
 }

@@ -4,7 +4,6 @@ package directory
 
 import (
 	"context"
-	"errors"
 	"io"
 	"maps"
 	"strings"
@@ -68,25 +67,20 @@ func (p *Provider) Start(ctx context.Context, job action.Job) (action.Result, er
 	if out := job.Configuration[KeyLeaveOut]; out != "" {
 		o.LeaveOut = strings.Split(out, "\n")
 	}
-	r, w := io.Pipe()
-	packed := make(chan error, 1)
-	go func() {
-		err := worktree.Pack(ctx, dir, w, o)
-		packed <- err
-		w.CloseWithError(err)
-	}()
-	_, err = p.objects.Put(ctx, job.Outputs[0].Bucket, job.Outputs[0].Key, r, objectstore.Attributes{ContentType: "application/zip"})
-	r.CloseWithError(errPutEnded) // a Pack that nobody reads any more ends
-	if problem := <-packed; problem != nil && !errors.Is(problem, errPutEnded) {
-		return action.Fail(pipeline.ConfigurationError, "The directory %s cannot be packed: %v", dir, problem), nil
+	making, storing := action.Stream(0, func(w io.Writer) error {
+		return worktree.Pack(ctx, dir, w, o)
+	}, func(body io.Reader) error {
+		_, err := p.objects.Put(ctx, job.Outputs[0].Bucket, job.Outputs[0].Key, body, objectstore.Attributes{ContentType: "application/zip"})
+		return err
+	})
+	if making != nil {
+		return action.Fail(pipeline.ConfigurationError, "The directory %s cannot be packed: %v", dir, making), nil
 	}
-	if err != nil {
-		return nil, err
+	if storing != nil {
+		return nil, storing
 	}
 	return done(job, head), nil
 }
-
-var errPutEnded = errors.New("the object store stopped reading")
 
 // Cancel implements action.Provider. Nothing is ever left waiting.
 func (*Provider) Cancel(context.Context, action.Job) error { return nil }

@@ -5,6 +5,7 @@ package remotesource
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -100,21 +101,11 @@ var (
 // putZip stores what write writes as an artifact.
 func (s *Sources) putZip(ctx context.Context, job action.Job, write func(w io.Writer) error) error {
 	out := job.Outputs[0]
-	r, w := io.Pipe()
-	var zipped error
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		zipped = write(&limited{w: w, left: maxArtifact})
-		w.CloseWithError(zipped)
-	}()
-	_, err := s.o.Objects.Put(ctx, out.Bucket, out.Key, r, objectstore.Attributes{ContentType: "application/zip", KMSKeyID: job.KMSKeyID()})
-	r.CloseWithError(errPutEnded)
-	<-ended
-	if err != nil && zipped != nil && !errors.Is(zipped, errPutEnded) {
-		return zipped // the cause
-	}
-	return err
+	making, storing := action.Stream(maxArtifact, write, func(body io.Reader) error {
+		_, err := s.o.Objects.Put(ctx, out.Bucket, out.Key, body, objectstore.Attributes{ContentType: "application/zip", KMSKeyID: job.KMSKeyID()})
+		return err
+	})
+	return cmp.Or(making, storing)
 }
 
 // putRef stores a reference to a commit as an artifact.
@@ -126,25 +117,6 @@ func (s *Sources) putRef(ctx context.Context, job action.Job, ref gitrepo.CloneR
 	out := job.Outputs[0]
 	_, err = s.o.Objects.Put(ctx, out.Bucket, out.Key, bytes.NewReader(text), objectstore.Attributes{ContentType: "application/json", KMSKeyID: job.KMSKeyID()})
 	return err
-}
-
-// errPutEnded stops a zip that nobody reads any more.
-var errPutEnded = errors.New("the object store stopped reading")
-
-// errArtifactTooLarge says that the artifact exceeds the limit.
-var errArtifactTooLarge = errors.New("artifact too large")
-
-// limited refuses to write more than it may.
-type limited struct {
-	w    io.Writer
-	left int64
-}
-
-func (l *limited) Write(b []byte) (int, error) {
-	if l.left -= int64(len(b)); l.left < 0 {
-		return 0, errArtifactTooLarge
-	}
-	return l.w.Write(b)
 }
 
 // failure tells what the user can mend, which fails the action, from trouble of the server's or of the network, which is
@@ -166,7 +138,7 @@ func (s *Sources) failure(err error, what string) (action.Result, error) {
 		return action.Fail(pipeline.JobFailed, "Could not fetch %s: %v", what, client), nil
 	case errors.Is(err, vcs.ErrTooLarge):
 		return action.Fail(pipeline.JobFailed, "Could not fetch %s: %v.", what, err), nil
-	case errors.Is(err, errArtifactTooLarge) || errors.Is(err, gitrepo.ErrTreeTooLarge):
+	case errors.Is(err, action.ErrTooLarge) || errors.Is(err, gitrepo.ErrTreeTooLarge):
 		return action.Fail(pipeline.JobFailed, "The artifact of %s is larger than 1 GB or has too many files. Use the output artifact format %s where there is one, or remove large files.", what, formatCloneRef), nil
 	case errors.Is(err, connection.ErrNotFor):
 		return action.Fail(pipeline.PermissionError, "Could not sign in at %s: %v. Store a login for this URL, or name another one in %s.", what, err, keyCredentials), nil
