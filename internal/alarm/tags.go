@@ -60,18 +60,5 @@ func setTags(ctx context.Context, tx store.Tx, id int64, tags map[string]string)
 }
 
 func readTags(ctx context.Context, r store.Reader, id int64) (map[string]string, error) {
-	rows, err := r.Query(ctx, `SELECT name, value FROM alarm_tags WHERE alarm_id = $1`, id)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	tags := map[string]string{}
-	for rows.Next() {
-		var key, value string
-		if err := rows.Scan(&key, &value); err != nil {
-			return nil, err
-		}
-		tags[key] = value
-	}
-	return tags, rows.Err()
+	return store.Pairs(ctx, r, `SELECT name, value FROM alarm_tags WHERE alarm_id = $1`, id)
 }

@@ -158,18 +158,7 @@ func batchToken(name string, r BatchRequest) (token, fingerprint string, err err
 
 // nextBatch counts the project's batches up, and locks the project.
 func (s *Service) nextBatch(ctx context.Context, tx store.Tx, name string) (types.Project, int64, error) {
-	var body string
-	var number int64
-	err := tx.QueryRow(ctx, `UPDATE build_projects SET last_batch = last_batch + 1 WHERE name = $1 RETURNING body, last_batch`, name).
-		Scan(&body, &number)
-	if errors.Is(err, sql.ErrNoRows) {
-		return types.Project{}, 0, fmt.Errorf("%w: %s", ErrNoProject, name)
-	}
-	if err != nil {
-		return types.Project{}, 0, err
-	}
-	p, err := decodeProject(body)
-	return p, number, err
+	return countUp(ctx, tx, "last_batch", name)
 }
 
 func (s *Service) batchByToken(ctx context.Context, r store.Reader, token, fingerprint string, expires bool) (*types.BuildBatch, error) {

@@ -185,9 +185,14 @@ type runPayload struct {
 
 // nextNumber counts the project's builds up. It also locks the project, so that two requests with one token meet.
 func (s *Service) nextNumber(ctx context.Context, tx store.Tx, name string) (types.Project, int64, error) {
+	return countUp(ctx, tx, "last_number", name)
+}
+
+// countUp adds one to a counter of a project, and locks the project.
+func countUp(ctx context.Context, tx store.Tx, counter, name string) (types.Project, int64, error) {
 	var body string
 	var number int64
-	err := tx.QueryRow(ctx, `UPDATE build_projects SET last_number = last_number + 1 WHERE name = $1 RETURNING body, last_number`, name).
+	err := tx.QueryRow(ctx, `UPDATE build_projects SET `+counter+` = `+counter+` + 1 WHERE name = $1 RETURNING body, `+counter, name).
 		Scan(&body, &number)
 	if errors.Is(err, sql.ErrNoRows) {
 		return types.Project{}, 0, fmt.Errorf("%w: %s", ErrNoProject, name)

@@ -62,20 +62,7 @@ func (s *Store) tags(ctx context.Context, resource string) (tags map[string]stri
 }
 
 func readTags(ctx context.Context, r store.Reader, resource string) (map[string]string, error) {
-	rows, err := r.Query(ctx, `SELECT name, value FROM connection_tags WHERE resource = $1`, resource)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	tags := map[string]string{}
-	for rows.Next() {
-		var name, value string
-		if err := rows.Scan(&name, &value); err != nil {
-			return nil, err
-		}
-		tags[name] = value
-	}
-	return tags, rows.Err()
+	return store.Pairs(ctx, r, `SELECT name, value FROM connection_tags WHERE resource = $1`, resource)
 }
 
 func setTags(ctx context.Context, tx store.Tx, resource string, tags map[string]string) error {

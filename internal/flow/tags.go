@@ -101,20 +101,7 @@ func (s *Service) resource(ctx context.Context, r store.Reader, arn string) (tag
 }
 
 func readTags(ctx context.Context, r store.Reader, t tagged) (map[string]string, error) {
-	rows, err := r.Query(ctx, `SELECT name, value FROM `+t.table+` WHERE `+t.owner+` = $1`, t.id)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	tags := map[string]string{}
-	for rows.Next() {
-		var name, value string
-		if err := rows.Scan(&name, &value); err != nil {
-			return nil, err
-		}
-		tags[name] = value
-	}
-	return tags, rows.Err()
+	return store.Pairs(ctx, r, `SELECT name, value FROM `+t.table+` WHERE `+t.owner+` = $1`, t.id)
 }
 
 func setTags(ctx context.Context, tx store.Tx, t tagged, tags map[string]string) error {

@@ -19,3 +19,21 @@ func Strings(ctx context.Context, r Reader, query string, args ...any) ([]string
 	}
 	return column, rows.Err()
 }
+
+// Pairs runs a query of two text columns and returns the second by the first.
+func Pairs(ctx context.Context, r Reader, query string, args ...any) (map[string]string, error) {
+	rows, err := r.Query(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	pairs := map[string]string{}
+	for rows.Next() {
+		var name, value string
+		if err := rows.Scan(&name, &value); err != nil {
+			return nil, err
+		}
+		pairs[name] = value
+	}
+	return pairs, rows.Err()
+}
