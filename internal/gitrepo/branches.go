@@ -95,7 +95,7 @@ func (s *Store) SetDefaultBranch(ctx context.Context, repository, branch string)
 	if err != nil {
 		return err
 	}
-	return s.pointHead(ctx, id, branch)
+	return s.moveHead(ctx, id)
 }
 
 // updateRefs changes refs, all or none, if they still have their old values, and records the push. since is when the

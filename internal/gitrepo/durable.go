@@ -59,17 +59,24 @@ func (s *Store) syncObjects(dir string, since time.Time) error {
 	return nil
 }
 
-// pointHead makes HEAD name the default branch, so that clones check it out. branch is what the caller last knew it to
-// be; when HEAD must change, the database is asked again, so that of several servers none goes back to an older branch.
+// pointHead makes HEAD name the default branch, so that clones check it out, for a caller that did not change it. branch is
+// what the caller last knew it to be.
 func (s *Store) pointHead(ctx context.Context, id, branch string) error {
 	if branch == "" || s.headIs(id, branch) {
 		return nil
 	}
+	return s.moveHead(ctx, id)
+}
+
+// moveHead makes HEAD name what the database has as the default branch. Whoever has changed that must call it, also when
+// HEAD looks right: another server may be about to write what it read before, and holds the lock meanwhile.
+func (s *Store) moveHead(ctx context.Context, id string) error {
 	lock, err := lockFile(filepath.Join(s.dir, headLock), unix.LOCK_EX)
 	if err != nil {
 		return fmt.Errorf("set the default branch: %w", err)
 	}
 	defer lock.Close()
+	var branch string
 	err = s.db.Read(ctx, func(q store.Reader) error {
 		return q.QueryRow(ctx, `SELECT default_branch FROM repositories WHERE id = $1`, id).Scan(&branch)
 	})

@@ -192,7 +192,7 @@ var errMoved = errors.New("another push was recorded meanwhile")
 // of its changes. When lastEvent is not anyEvent and no longer the repository's last, it does nothing but return
 // errMoved.
 func (s *Store) settle(ctx context.Context, repositoryID, push string, lastEvent int64, verdict func(intent) outcome) error {
-	var head string
+	var before, head string
 	err := s.db.InTx(ctx, func(tx store.Tx) error {
 		repo, err := s.scan(tx.QueryRow(ctx, `UPDATE repositories SET pushed_at = $2 WHERE id = $1 RETURNING `+columns,
 			repositoryID, store.Micros(tx.Now())))
@@ -202,6 +202,7 @@ func (s *Store) settle(ctx context.Context, repositoryID, push string, lastEvent
 		if err != nil {
 			return err
 		}
+		before = repo.DefaultBranch
 		if lastEvent != anyEvent {
 			if now, err := lastEventOf(ctx, tx, repo.ID); err != nil || now != lastEvent {
 				return errors.Join(err, errMoved)
@@ -228,6 +229,9 @@ func (s *Store) settle(ctx context.Context, repositoryID, push string, lastEvent
 	})
 	if err != nil {
 		return err
+	}
+	if head != before {
+		return s.moveHead(ctx, repositoryID)
 	}
 	return s.pointHead(ctx, repositoryID, head)
 }
