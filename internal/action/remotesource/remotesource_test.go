@@ -28,23 +28,58 @@ import (
 	"github.com/conveyor-cd/conveyor/internal/vcs/vcstest"
 )
 
-// world is a forge with the repository acme/site, a connection to it, a Git, a Subversion and a Mercurial server, and a
-// bucket for artifacts.
+// remotes are where sources come from: a forge with the repository acme/site, and the same one at a Git server.
+type remotes struct {
+	t      *testing.T
+	dir    string // of repositories
+	double *forgetest.Double
+	git    string
+	head   string
+}
+
+func newRemotes(t *testing.T) *remotes {
+	t.Helper()
+	w := &remotes{t: t, dir: t.TempDir()}
+	w.shell(`git init -q --bare -b main acme/site.git; git init -q -b main work; cd work; echo hello > index.html; ln -s index.html link; git add -A
+		git commit -q -m 'First page'; git push -q ../acme/site.git main; git switch -q -c feature; git commit -q --allow-empty -m Feature; git push -q ../acme/site.git HEAD:refs/pull/7/head`)
+	w.head = w.shell("git -C acme/site.git rev-parse main")
+	w.double = forgetest.New(forge.GitHub, "t0ken")
+	t.Cleanup(w.double.Server.Close)
+	var err error
+	w.double.Git, err = vcstest.GitHTTP(w.dir, "t0ken")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.double.Add("acme/site", w.double.Server.URL+"/acme/site.git", map[string]string{"main": w.head})
+	open, err := vcstest.GitHTTP(w.dir, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(open)
+	t.Cleanup(server.Close)
+	w.git = server.URL + "/acme/site.git"
+	return w
+}
+
+// world is a server's part: a connection to the forge, the providers, and a bucket for artifacts.
 type world struct {
+	*remotes
 	t           *testing.T
-	dir         string // of repositories
 	objects     *objectstore.Store
 	connections *connection.Store
 	sources     *remotesource.Sources
-	double      *forgetest.Double
 	arn         string
-	git         string
-	head        string
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, dir: t.TempDir()}
+	return newRemotes(t).world(t)
+}
+
+// world is a new one that fetches from these.
+func (r *remotes) world(t *testing.T) *world {
+	t.Helper()
+	w := &world{remotes: r, t: t}
 	db, data := sqltest.SQLite(t), t.TempDir()
 	must := func(err error) {
 		t.Helper()
@@ -64,19 +99,6 @@ func newWorld(t *testing.T) *world {
 	must(err)
 	t.Cleanup(func() { mirrors.Close() })
 	w.connections = connection.New(db, box, connection.Options{})
-	w.shell(`git init -q --bare -b main acme/site.git; git init -q -b main work; cd work; echo hello > index.html; ln -s index.html link; git add -A
-		git commit -q -m 'First page'; git push -q ../acme/site.git main; git switch -q -c feature; git commit -q --allow-empty -m Feature; git push -q ../acme/site.git HEAD:refs/pull/7/head`)
-	w.head = w.shell("git -C acme/site.git rev-parse main")
-	w.double = forgetest.New(forge.GitHub, "t0ken")
-	t.Cleanup(w.double.Server.Close)
-	w.double.Git, err = vcstest.GitHTTP(w.dir, "t0ken")
-	must(err)
-	w.double.Add("acme/site", w.double.Server.URL+"/acme/site.git", map[string]string{"main": w.head})
-	open, err := vcstest.GitHTTP(w.dir, "")
-	must(err)
-	server := httptest.NewServer(open)
-	t.Cleanup(server.Close)
-	w.git = server.URL + "/acme/site.git"
 	c, err := w.connections.Create(t.Context(), connection.Connection{Service: "codeconnections", Name: "hub", Provider: "GitHub"}, nil)
 	must(err)
 	_, err = w.connections.Authorize(t.Context(), c.ID, connection.Authorization{Endpoint: w.double.Server.URL, Credentials: forge.Credentials{Token: "t0ken"}})
@@ -89,7 +111,7 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-func (w *world) shell(script string) string {
+func (w *remotes) shell(script string) string {
 	w.t.Helper()
 	cmd := exec.Command("sh", "-ec", script)
 	cmd.Dir = w.dir
@@ -142,6 +164,7 @@ func TestProviders(t *testing.T) {
 		{Name: "no commit", Make: pin(none), Says: none, Code: pipeline.RevisionUnavailable},
 		{Name: "not a commit", Make: pin("HEAD~1"), Says: "HEAD~1", Code: pipeline.RevisionUnavailable},
 	}
+	from := newRemotes(t)
 	for provider, world := range map[string]func(w *world) (map[string]string, []actiontest.Mistake){
 		"CodeStarSourceConnection": func(w *world) (map[string]string, []actiontest.Mistake) {
 			return map[string]string{"ConnectionArn": w.arn, "FullRepositoryId": "acme/site", "BranchName": "main"}, append(gitMistakes,
@@ -167,7 +190,7 @@ func TestProviders(t *testing.T) {
 	} {
 		t.Run(provider, func(t *testing.T) {
 			actiontest.Run(t, func(t *testing.T) actiontest.Fixture {
-				w := newWorld(t)
+				w := from.world(t)
 				c, mistakes := world(w)
 				return actiontest.Fixture{Provider: w.provider(provider), Job: func() action.Job { return w.job(provider, c) }, Mistakes: mistakes, Has: w.has}
 			})
@@ -179,14 +202,15 @@ func TestSubversionProvider(t *testing.T) {
 	if p := vcstest.Missing("svn", "svnserve", "svnadmin"); p != "" {
 		t.Skipf("%s is not installed: not tried against its server", p)
 	}
+	from := newRemotes(t)
+	from.shell("mkdir svn; svnadmin create svn/site; svn import -q -m 'First page' work file://$PWD/svn/site/trunk")
+	s, err := vcstest.SVN(filepath.Join(from.dir, "svn"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Stop)
 	actiontest.Run(t, func(t *testing.T) actiontest.Fixture {
-		w := newWorld(t)
-		w.shell("mkdir svn; svnadmin create svn/site; svn import -q -m 'First page' work file://$PWD/svn/site/trunk")
-		s, err := vcstest.SVN(filepath.Join(w.dir, "svn"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(s.Stop)
+		w := from.world(t)
 		return actiontest.Fixture{
 			Provider: w.provider("ConveyorSubversion"), Has: w.has,
 			Job: func() action.Job {
@@ -205,14 +229,15 @@ func TestMercurialProvider(t *testing.T) {
 	if p := vcstest.Missing("hg"); p != "" {
 		t.Skipf("%s is not installed: not tried against its server", p)
 	}
+	from := newRemotes(t)
+	from.shell("hg init hg; cd hg; echo hello > index.html; hg commit -q -A -m 'First page'")
+	s, err := vcstest.Hg(filepath.Join(from.dir, "hg"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Stop)
 	actiontest.Run(t, func(t *testing.T) actiontest.Fixture {
-		w := newWorld(t)
-		w.shell("hg init hg; cd hg; echo hello > index.html; hg commit -q -A -m 'First page'")
-		s, err := vcstest.Hg(filepath.Join(w.dir, "hg"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(s.Stop)
+		w := from.world(t)
 		return actiontest.Fixture{
 			Provider: w.provider("ConveyorMercurial"), Has: w.has,
 			Job: func() action.Job { return w.job("ConveyorMercurial", map[string]string{"ConveyorUrl": s.URL}) },
