@@ -5,8 +5,9 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 TOOLS   := $(CURDIR)/bin/tools
 GO      ?= go
 
-# The race detector watches all but SQLite's core, which is C made Go: single-threaded code that it slows by ten.
-RACE := GOFLAGS="$(GOFLAGS) -gcflags=modernc.org/sqlite/lib=-race=false" $(GO) test -race
+# The race detector watches all but SQLite's core, which is C made Go: single-threaded code that it slows by ten. At the end
+# of a process it waits for late reports, a whole second unless told otherwise.
+RACE := GORACE="atexit_sleep_ms=20 $(GORACE)" GOFLAGS="$(GOFLAGS) -gcflags=modernc.org/sqlite/lib=-race=false" $(GO) test -race
 
 .DEFAULT_GOAL := help
 .PHONY: help build console demo test lint fmt bench ci

@@ -72,6 +72,9 @@ func TestScripts(t *testing.T) {
 	})
 }
 
+// raceOptions are those of the race detector in the binary, which else ends a second late.
+const raceOptions = "atexit_sleep_ms=20"
+
 // setUp gives every script its own server to be, its own home and nothing of the developer's configuration.
 func setUp(env *testscript.Env) error {
 	home := filepath.Join(env.WorkDir, "home")
@@ -94,6 +97,7 @@ func setUp(env *testscript.Env) error {
 		"AWS_MAX_ATTEMPTS": "1", "PATH": filepath.Dir(binary) + string(os.PathListSeparator) + os.Getenv("PATH"),
 		"TF_MIRROR": terraformMirror(), "EXAMPLES": folder("../examples"), "CONSOLE": folder("../web"),
 		"E2E_AWSCLI":  awscli,
+		"GORACE":      raceOptions,
 		"WALK_MATRIX": os.Getenv("WALK_MATRIX"), "WALK_PICTURES": os.Getenv("WALK_PICTURES"),
 		// pyenv's shims, where the aws CLI may live, look below these.
 		"PYENV_ROOT": os.Getenv("PYENV_ROOT"), "PYENV_VERSION": os.Getenv("PYENV_VERSION"),

@@ -207,7 +207,7 @@ func (n *node) start() error {
 	u.Host = n.proxy.addr()
 	cmd := exec.Command(binary, "server", "--data", n.f.data(), "--listen", n.listen, "--database", u.String(), "--build-slots", "2")
 	cmd.Stdout, cmd.Stderr = log, log
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + n.f.dir}
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + n.f.dir, "GORACE=" + raceOptions}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
 		return err

@@ -81,7 +81,7 @@ func (s *session) start(ts *testscript.TestScript, flags []string) error {
 	defer log.Close()
 	cmd := exec.Command(binary, append([]string{"server", "--data", data, "--listen", s.listen}, flags...)...)
 	cmd.Stdout, cmd.Stderr = log, log
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + ts.Getenv("HOME")}
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + ts.Getenv("HOME"), "GORACE=" + raceOptions}
 	if err := cmd.Start(); err != nil {
 		return err
 	}
