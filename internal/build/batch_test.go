@@ -17,6 +17,7 @@ import (
 	"github.com/conveyor-cd/conveyor/internal/pipeline"
 	"github.com/conveyor-cd/conveyor/internal/queue"
 	"github.com/conveyor-cd/conveyor/internal/store"
+	"github.com/conveyor-cd/conveyor/internal/store/sqlstore"
 	"github.com/conveyor-cd/conveyor/internal/store/sqlstore/sqltest"
 )
 
@@ -402,4 +403,38 @@ phases:
 		t.Errorf("a build alone tested %q", got)
 	}
 	s.expect(s.run("version: 0.2\nphases: {build: {commands: ['codebuild-tests-run --test-command x']}}"), types.StatusTypeFailed)
+}
+
+// Two servers bring the same batches on side by side: every build starts once, and none before what it depends on.
+func TestBatchesOfTwoServers(t *testing.T) {
+	t.Parallel()
+	dsn := sqltest.PostgresDSN(t)
+	one := serve(t, options{st: sqltest.Open(t, dsn, sqlstore.Options{})})
+	two := serve(t, options{st: sqltest.Open(t, dsn, sqlstore.Options{})})
+	notes := filepath.Join(t.TempDir(), "notes")
+	one.project("shared", `version: 0.2
+batch:
+  build-graph:
+    - {identifier: compile}
+    - {identifier: unit, depend-on: [compile]}
+    - {identifier: lint, depend-on: [compile]}
+    - {identifier: pack, depend-on: [unit, lint]}
+phases: {build: {commands: ['echo "$CODEBUILD_BATCH_BUILD_IDENTIFIER" >>`+notes+`.$BATCH']}}
+`, batching)
+	var ids []string
+	for i := range 8 {
+		r := build.BatchRequest{Request: request("shared")}
+		r.Input.EnvironmentVariablesOverride = []types.EnvironmentVariable{{Name: aws.String("BATCH"), Value: aws.String(fmt.Sprint(i))}}
+		ids = append(ids, *[]*server{one, two}[i%2].startBatch(r).Id)
+	}
+	for i, id := range ids {
+		one.expectBatch(one.waitBatch(id), types.StatusTypeSucceeded, "compile SUCCEEDED, unit SUCCEEDED, lint SUCCEEDED, pack SUCCEEDED")
+		ran := lines(fmt.Sprintf("%s.%d", notes, i))
+		if len(ran) == 4 && ran[1] == "lint" {
+			ran[1], ran[2] = ran[2], ran[1]
+		}
+		if got := strings.Join(ran, " "); got != "compile unit lint pack" {
+			t.Errorf("batch %d ran %s", i, got)
+		}
+	}
 }
