@@ -195,11 +195,8 @@ func (e *Errand) AppendLog(ctx context.Context, token string, first int64, lines
 	if err != nil {
 		return err
 	}
-	var out []LogLine
-	for _, text := range lines[max(0, have-first):] {
-		out = append(out, LogLine{Time: time.Now(), Text: strings.ToValidUTF8(text, "\uFFFD")})
-	}
-	if err := errors.Join(stream.Append(ctx, out), stream.Close(ctx)); err != nil {
+	text := strings.ToValidUTF8(strings.Join(lines[max(0, have-first):], "\n"), replacement) + "\n"
+	if err := errors.Join(stream.Append(ctx, []byte(text)), stream.Close(ctx)); err != nil {
 		return err
 	}
 	return e.s.cfg.Store.InTx(ctx, func(tx store.Tx) error {

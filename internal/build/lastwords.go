@@ -1,6 +1,10 @@
 package build
 
-import "strings"
+import (
+	"bytes"
+	"slices"
+	"strings"
+)
 
 // Bounds of what is told of a failed command's output.
 const (
@@ -13,17 +17,28 @@ type lastWords struct{ lines []string }
 
 func (w *lastWords) reset() { w.lines = w.lines[:0] }
 
-func (w *lastWords) add(line string) {
-	if strings.TrimSpace(line) == "" {
-		return
+// add takes lines. All but the last few of many are not even looked at.
+func (w *lastWords) add(text []byte) {
+	var last []string // the last one first
+	for len(text) > 0 && len(last) < lastLines {
+		start := bytes.LastIndexByte(text[:len(text)-1], '\n') + 1
+		if line := bytes.TrimSuffix(text[start:], []byte{'\n'}); len(bytes.TrimSpace(line)) > 0 {
+			last = append(last, lastWord(line))
+		}
+		text = text[:start]
 	}
+	slices.Reverse(last)
+	if more := len(w.lines) + len(last) - lastLines; more > 0 {
+		w.lines = append(w.lines[:0], w.lines[more:]...)
+	}
+	w.lines = append(w.lines, last...)
+}
+
+func lastWord(line []byte) string {
 	if len(line) > lastLineBytes {
-		line = strings.ToValidUTF8(line[:lastLineBytes], "") + "..."
+		return strings.ToValidUTF8(string(line[:lastLineBytes]), "") + "..."
 	}
-	if len(w.lines) == lastLines {
-		w.lines = append(w.lines[:0], w.lines[1:]...)
-	}
-	w.lines = append(w.lines, line)
+	return string(line)
 }
 
 // forget drops what the command before wrote: what comes now is the next one's.
@@ -37,6 +52,6 @@ func (l *buildLog) forget() {
 func (l *buildLog) lastWords() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.endLine(l.now())
+	l.endLine()
 	return strings.Join(l.last.lines, "\n")
 }

@@ -14,6 +14,8 @@ import (
 const (
 	maxLine    = 64 << 10 // longer lines are split
 	maxPending = 4 << 20  // bytes that may wait for the log store before the build waits, too
+
+	replacement = "\uFFFD" // stands where a byte cannot be logged
 )
 
 // buildLog is the log of one build. Lines gather in memory and a goroutine of its own hands them on, so that a build
@@ -28,8 +30,7 @@ type buildLog struct {
 	last    lastWords
 	own     bool   // the line being written is the build service's
 	partial []byte // a line that has not ended yet
-	lines   []LogLine
-	pending int
+	text    []byte // whole lines, ready for the store
 	closed  bool
 	wake    chan struct{}
 	done    chan struct{}
@@ -56,36 +57,59 @@ func (l *buildLog) Write(p []byte) (int, error) {
 	if l.closed {
 		return n, nil
 	}
-	now := l.now()
-	for len(p) > 0 {
-		i := bytes.IndexByte(p, '\n')
-		if i < 0 {
-			l.partial = append(l.partial, p...)
-			break
-		}
-		if len(l.partial) > 0 {
-			l.partial = append(l.partial, p[:i]...)
-			l.add(now, l.partial)
-			l.partial = l.partial[:0]
-		} else {
-			l.add(now, p[:i])
-		}
-		p = p[i+1:]
+	if end := bytes.IndexByte(p, '\n'); end >= 0 && len(l.partial) > 0 {
+		l.partial = append(l.partial, p[:end]...)
+		l.endLine()
+		p = p[end+1:]
 	}
+	if end := bytes.LastIndexByte(p, '\n') + 1; end > 0 {
+		l.addLines(p[:end])
+		p = p[end:]
+	}
+	l.partial = append(l.partial, p...)
 	// A secret that lies across a cut would be in neither half: what may become one waits, what is one goes first.
 	for len(l.partial) > maxLine+l.mask.longest {
-		if l.mask.contains(string(l.partial)) {
-			l.partial = append(l.partial[:0], l.mask.hide(string(l.partial))...)
+		if l.mask.contains(l.partial) {
+			l.partial = append(l.partial[:0], l.mask.hide(l.partial)...)
 			continue
 		}
 		cut := lineCut(l.partial)
-		l.add(now, l.partial[:cut])
+		l.push(l.partial[:cut])
 		l.partial = append(l.partial[:0], l.partial[cut:]...)
 	}
-	for l.pending > maxPending && !l.closed {
+	for len(l.text) > maxPending && !l.closed {
 		l.room.Wait()
 	}
 	return n, nil
+}
+
+// addLines adds whole lines, each with its end. Most output needs no change and goes in as it is, many lines at a time.
+func (l *buildLog) addLines(text []byte) {
+	for len(text) > 0 {
+		block := firstLines(text)
+		text = text[len(block):]
+		if len(block) <= maxLine && l.clean(block) {
+			l.append(block, "")
+			continue
+		}
+		for line := range bytes.Lines(block) {
+			l.add(line[:len(line)-1])
+		}
+	}
+}
+
+// firstLines are as many lines as fit maxLine, and at least one.
+func firstLines(text []byte) []byte {
+	end := bytes.LastIndexByte(text[:min(len(text), maxLine)], '\n')
+	if end < 0 {
+		end = bytes.IndexByte(text, '\n')
+	}
+	return text[:end+1]
+}
+
+// clean reports whether lines, none of which is too long, can be logged as they are.
+func (l *buildLog) clean(lines []byte) bool {
+	return utf8.Valid(lines) && bytes.IndexByte(lines, 0) < 0 && !bytes.Contains(lines, []byte("\r\n")) && !l.mask.contains(lines)
 }
 
 // lineCut is where a line that is too long is split: before the character that does not fit whole.
@@ -98,16 +122,15 @@ func lineCut(b []byte) int {
 	return maxLine
 }
 
-func (l *buildLog) add(at time.Time, line []byte) {
-	if l.mask.contains(string(line)) {
-		line = []byte(l.mask.hide(string(line)))
-	}
+// add adds one line, without its end.
+func (l *buildLog) add(line []byte) {
+	line = l.mask.hide(line)
 	for len(line) > maxLine {
 		cut := lineCut(line)
-		l.push(at, line[:cut])
+		l.push(line[:cut])
 		line = line[cut:]
 	}
-	l.push(at, line)
+	l.push(line)
 }
 
 // hide keeps secrets out of every line from now on.
@@ -123,24 +146,34 @@ func (l *buildLog) hide(secrets ...string) {
 func (l *buildLog) masked(text string) string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.mask.hide(text)
+	return string(l.mask.hide([]byte(text)))
 }
 
 // hides reports whether a text holds a secret.
 func (l *buildLog) hides(text string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.mask.contains(text)
+	return l.mask.contains([]byte(text))
 }
 
-func (l *buildLog) push(at time.Time, line []byte) {
-	text := strings.ToValidUTF8(string(line), "\uFFFD")
-	text = strings.ReplaceAll(strings.TrimSuffix(text, "\r"), "\x00", "\uFFFD")
-	l.lines = append(l.lines, LogLine{Time: at, Text: text})
-	if !l.own {
-		l.last.add(text)
+// push logs one line as valid UTF-8 that databases and terminals take.
+func (l *buildLog) push(line []byte) {
+	if !utf8.Valid(line) {
+		line = bytes.ToValidUTF8(line, []byte(replacement))
 	}
-	l.pending += len(text) + 32
+	line = bytes.TrimSuffix(line, []byte("\r"))
+	if bytes.IndexByte(line, 0) >= 0 {
+		line = bytes.ReplaceAll(line, []byte{0}, []byte(replacement))
+	}
+	l.append(line, "\n")
+}
+
+// append takes lines that are ready, and what ends the last of them.
+func (l *buildLog) append(lines []byte, end string) {
+	l.text = append(append(l.text, lines...), end...)
+	if !l.own {
+		l.last.add(lines)
+	}
 	select {
 	case l.wake <- struct{}{}:
 	default:
@@ -154,20 +187,19 @@ func (l *buildLog) Printf(format string, args ...any) {
 	if l.closed {
 		return
 	}
-	now := l.now()
-	l.endLine(now)
+	l.endLine()
 	l.own = true
 	defer func() { l.own = false }()
-	prefix := "[Container] " + now.UTC().Format("2006/01/02 15:04:05.000000") + " "
+	prefix := "[Container] " + l.now().UTC().Format("2006/01/02 15:04:05.000000") + " "
 	for line := range strings.SplitSeq(fmt.Sprintf(format, args...), "\n") {
-		l.add(now, []byte(prefix+line))
+		l.add([]byte(prefix + line))
 		prefix = ""
 	}
 }
 
-func (l *buildLog) endLine(now time.Time) {
+func (l *buildLog) endLine() {
 	if len(l.partial) > 0 {
-		l.add(now, l.partial)
+		l.add(l.partial)
 		l.partial = l.partial[:0]
 	}
 }
@@ -206,19 +238,18 @@ func (l *buildLog) isClosed() bool {
 func (l *buildLog) hand(ctx context.Context, logs Logs, group, stream string) {
 	defer close(l.done)
 	to, err := l.open(ctx, logs, group, stream)
-	var spare []LogLine // what was handed on; its memory takes the next lines
+	var spare []byte // what was handed on; its memory takes the next lines
 	for open := true; open; {
 		<-l.wake
 		l.mu.Lock()
-		lines := l.lines
-		l.lines, l.pending, open = spare, 0, !l.closed
+		text := l.text
+		l.text, open = spare, !l.closed
 		l.room.Broadcast()
 		l.mu.Unlock()
-		if err == nil && len(lines) > 0 {
-			err = to.Append(ctx, lines)
+		if err == nil && len(text) > 0 {
+			err = to.Append(ctx, text)
 		}
-		clear(lines)
-		spare = lines[:0]
+		spare = text[:0]
 	}
 	if err == nil {
 		err = to.Close(ctx)
@@ -232,7 +263,7 @@ func (l *buildLog) hand(ctx context.Context, logs Logs, group, stream string) {
 func (l *buildLog) Close() {
 	l.mu.Lock()
 	if !l.closed {
-		l.endLine(l.now())
+		l.endLine()
 		l.closed = true
 		l.room.Broadcast()
 		select {

@@ -1,6 +1,8 @@
 package build
 
 import (
+	"bytes"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -20,8 +22,81 @@ func TestSecretsAreHidden(t *testing.T) {
 		"the key has abcdefgh }": "the key has *** }",
 		"sword fish":             "sword fish",
 	} {
-		if got := m.hide(text); got != want {
+		if got := string(m.hide([]byte(text))); got != want {
 			t.Errorf("%q became %q, want %q", text, got, want)
+		}
+	}
+}
+
+// plainly hides secrets the slow way: every byte that belongs to one is marked, then every run of secrets becomes stars.
+func plainly(secrets []string, text string) string {
+	var out strings.Builder
+	shown, end := 0, 0
+	for at := range len(text) {
+		for _, s := range secrets {
+			if !strings.HasPrefix(text[at:], s) {
+				continue
+			}
+			if at >= end {
+				out.WriteString(text[shown:at] + hidden)
+			}
+			end = max(end, at+len(s))
+			shown = end
+		}
+	}
+	return out.String() + text[shown:]
+}
+
+// Few letters make secrets that overlap, hold and resemble each other.
+func TestOnePassHidesWhatASlowSearchHides(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		word := rapid.StringMatching(`[ab\x{e9}]{1,6}|[ab]{250,300}`)
+		secrets := rapid.SliceOfN(word, 0, 5).Draw(t, "secrets")
+		var m mask
+		for _, s := range secrets {
+			m.add(s)
+		}
+		text := rapid.StringMatching(`[abc\x{e9}]{0,40}`).Draw(t, "text")
+		if len(secrets) > 0 && rapid.Bool().Draw(t, "with a secret") {
+			text += rapid.SampledFrom(secrets).Draw(t, "secret") + text
+		}
+		want := plainly(secrets, text)
+		if got := string(m.hide([]byte(text))); got != want {
+			t.Fatalf("%q without %q became %q, want %q", text, secrets, got, want)
+		}
+		if m.contains([]byte(text)) != (want != text) {
+			t.Fatalf("contains disagrees about %q and %q", text, secrets)
+		}
+	})
+}
+
+func FuzzMask(f *testing.F) {
+	f.Add("a sword fish\xff", "fish", "sh\xff")
+	f.Add("aaaa", "a", "aa")
+	f.Fuzz(func(t *testing.T, text, one, two string) {
+		if strings.ContainsAny(one+two, "\r\n") || one == "" || two == "" {
+			t.Skip()
+		}
+		var m mask
+		m.add(one)
+		m.add(two)
+		if got, want := string(m.hide([]byte(text))), plainly([]string{one, two}, text); got != want {
+			t.Errorf("%q without %q and %q became %q, want %q", text, one, two, got, want)
+		}
+	})
+}
+
+// BenchmarkMask looks for ten secrets in output that has none.
+func BenchmarkMask(b *testing.B) {
+	var m mask
+	for i := range 10 {
+		m.add(fmt.Sprintf("%dJalrXUtnFEMI/K7MDENG/%d", i, i*i))
+	}
+	text := bytes.Repeat([]byte("[12/99] CC src/module/file.c -O2 -Wall -o out/12.o\n"), 1200)
+	b.SetBytes(int64(len(text)))
+	for b.Loop() {
+		if m.contains(text) {
+			b.Fatal("a secret was found")
 		}
 	}
 }

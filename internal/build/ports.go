@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/codebuild/types"
 
@@ -99,14 +98,9 @@ type Logs interface {
 
 // LogStream takes the lines of one build, in order, from one goroutine at a time.
 type LogStream interface {
-	// Append may gather lines in memory for a moment, but not keep the list; it blocks while the store cannot keep up.
-	Append(ctx context.Context, lines []LogLine) error
+	// Append takes whole lines of valid UTF-8, each with its newline. It may gather lines in memory for a moment, but not
+	// keep the text; it blocks while the store cannot keep up.
+	Append(ctx context.Context, text []byte) error
 	// Close makes everything appended durable.
 	Close(ctx context.Context) error
-}
-
-// LogLine is one line, without its newline, as valid UTF-8.
-type LogLine struct {
-	Time time.Time
-	Text string
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/codebuild/types"
@@ -76,16 +75,14 @@ func openStoredLog(l *runLogs, other LogStream) *storedLog {
 // outputBuffer is how much of a log waits to be packed.
 const outputBuffer = 64 << 10
 
-func (s *storedLog) Append(ctx context.Context, lines []LogLine) error {
-	for _, line := range lines {
-		if s.err == nil {
-			_, s.err = s.out.WriteString(line.Text + "\n")
-		}
+func (s *storedLog) Append(ctx context.Context, text []byte) error {
+	if s.err == nil {
+		_, s.err = s.out.Write(text)
 	}
 	if s.other == nil {
 		return s.err
 	}
-	return s.other.Append(ctx, lines)
+	return s.other.Append(ctx, text)
 }
 
 func (s *storedLog) Close(ctx context.Context) error {
@@ -94,8 +91,8 @@ func (s *storedLog) Close(ctx context.Context) error {
 		return err
 	}
 	if err != nil {
-		text := "Warning: the log cannot be stored as s3://" + s.bucket + "/" + s.key + ": " + reason(err)
-		err = errors.Join(err, s.other.Append(ctx, []LogLine{{Time: time.Now(), Text: text}}))
+		text := "Warning: the log cannot be stored as s3://" + s.bucket + "/" + s.key + ": " + reason(err) + "\n"
+		err = errors.Join(err, s.other.Append(ctx, []byte(text)))
 	}
 	return errors.Join(err, s.other.Close(ctx))
 }

@@ -3,6 +3,7 @@ package logstore
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/google/uuid"
@@ -116,19 +117,38 @@ func (a *appender) append(ctx context.Context, events []Event) (int64, error) {
 	if err := a.admit(ctx); err != nil {
 		return 0, err
 	}
-	sealed := false
 	for _, e := range events {
 		a.add(e)
 		if len(a.open.raw) >= chunkTarget {
 			a.seal()
-			sealed = true
 		}
 	}
-	position := a.appended
+	position, much := a.appended, a.unsaved >= maxUnsaved/2
 	a.mu.Unlock()
-	a.s.markDirty(a, sealed)
+	a.s.markDirty(a, much)
 	a.s.wake(a.name)
 	return position, nil
+}
+
+// appendLines adds the lines of a text as events of one time. It waits while too much is unsaved.
+func (a *appender) appendLines(ctx context.Context, at, ingestion int64, text []byte) error {
+	for len(text) > 0 {
+		if err := a.admit(ctx); err != nil {
+			return err
+		}
+		a.note(at, ingestion)
+		before := a.open.events
+		text = a.open.addLines(at, ingestion, text)
+		a.appended += a.open.events - before
+		if len(a.open.raw) >= chunkTarget {
+			a.seal()
+		}
+		much := a.unsaved >= maxUnsaved/2
+		a.mu.Unlock()
+		a.s.markDirty(a, much)
+		a.s.wake(a.name)
+	}
+	return nil
 }
 
 // admit waits until there is room and returns with a.mu held, or with an error.
@@ -154,12 +174,17 @@ func (a *appender) admit(ctx context.Context) error {
 }
 
 func (a *appender) add(e Event) {
-	if a.appended == 0 {
-		a.minMs, a.maxMs = e.Time, e.Time
-	}
-	a.minMs, a.maxMs, a.ingestMs = min(a.minMs, e.Time), max(a.maxMs, e.Time), max(a.ingestMs, e.Ingestion)
+	a.note(e.Time, e.Ingestion)
 	a.open.add(e)
 	a.appended++
+}
+
+// note widens the span of what is appended here. a.appended does not count the event yet.
+func (a *appender) note(at, ingestion int64) {
+	if a.appended == 0 {
+		a.minMs, a.maxMs = at, at
+	}
+	a.minMs, a.maxMs, a.ingestMs = min(a.minMs, at), max(a.maxMs, at), max(a.ingestMs, ingestion)
 }
 
 // seal ends the open chunk. Compressing it here lets streams compress side by side.
@@ -169,6 +194,7 @@ func (a *appender) seal() {
 	a.sealed = append(a.sealed, c)
 	a.unsaved += len(c.raw)
 	a.open, a.openRow = newChunk(c.firstSeq+c.events, c.key), 0
+	a.open.raw = slices.Grow(a.open.raw, len(c.raw)) // a stream that filled one chunk is likely to fill the next
 }
 
 // sync waits until everything up to a position that append returned is durable.

@@ -1,6 +1,7 @@
 package logstore
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -52,6 +53,30 @@ func (c *chunk) add(e Event) {
 	c.bytes += int64(len(e.Message))
 	c.minMs, c.maxMs, c.key = min(c.minMs, e.Time), max(c.maxMs, e.Time), max(c.key, e.Time)
 	c.lastMs, c.ingestMs = e.Time, e.Ingestion
+}
+
+// addLines adds lines of a text as events of one time until the chunk is large enough, and returns the rest.
+func (c *chunk) addLines(at, ingestion int64, text []byte) (rest []byte) {
+	var head [2 * binary.MaxVarintLen64]byte
+	same := binary.AppendVarint(binary.AppendVarint(head[:0], 0), ingestion-at) // what an event begins with but for the first
+	for len(text) > 0 && len(c.raw) < chunkTarget {
+		n := min(len(text), MaxMessage)
+		if end := bytes.IndexByte(text[:n], '\n'); end >= 0 {
+			n = end + 1
+		}
+		if c.events == 0 || c.lastMs != at {
+			c.add(Event{Time: at, Ingestion: ingestion, Message: string(text[:n])})
+		} else {
+			c.raw = append(c.raw, same...)
+			c.raw = binary.AppendUvarint(c.raw, uint64(n))
+			c.raw = append(c.raw, text[:n]...)
+			c.events++
+			c.bytes += int64(n)
+			c.ingestMs = ingestion
+		}
+		text = text[n:]
+	}
+	return text
 }
 
 var errDamaged = errors.New("damaged log chunk")

@@ -1,6 +1,7 @@
 package logstore
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 
@@ -42,6 +43,39 @@ func TestChunkProperty(t *testing.T) {
 		}
 		if len(got) > 0 || ch.key != key {
 			t.Fatalf("too much: %+v; key %d, want %d", got, ch.key, key)
+		}
+	})
+}
+
+// Lines added many at once are the same chunk as their events added one by one.
+func TestLinesAreEventsProperty(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		key := rapid.Int64Range(-5, 5).Draw(t, "key")
+		fast, slow := newChunk(7, key), newChunk(7, key)
+		lines := []string{"\n", "a\n", "no end", strings.Repeat("b", 200) + "\n", strings.Repeat("c", chunkTarget/2) + "\n", strings.Repeat("d", MaxMessage+1)}
+		for range rapid.IntRange(1, 4).Draw(t, "texts") {
+			at, ingestion := rapid.Int64Range(-5, 300).Draw(t, "time"), rapid.Int64Range(-5, 300).Draw(t, "ingestion")
+			text := ""
+			for _, i := range rapid.SliceOfN(rapid.IntRange(0, len(lines)-1), 1, 8).Draw(t, "lines") {
+				text += lines[i]
+			}
+			rest := string(fast.addLines(at, ingestion, []byte(text)))
+			if len(fast.raw) < chunkTarget && rest != "" {
+				t.Fatalf("%d bytes are left, and there is room", len(rest))
+			}
+			for message := range strings.Lines(strings.TrimSuffix(text, rest)) {
+				for ; len(message) > MaxMessage; message = message[MaxMessage:] {
+					slow.add(Event{Time: at, Ingestion: ingestion, Message: message[:MaxMessage]})
+				}
+				slow.add(Event{Time: at, Ingestion: ingestion, Message: message})
+			}
+			if !reflect.DeepEqual(fast, slow) {
+				fast.raw, slow.raw = nil, nil
+				t.Fatalf("the chunk is %+v, want %+v (but for the encoded text)", fast, slow)
+			}
+			if rest != "" {
+				return // the next chunk's
+			}
 		}
 	})
 }

@@ -65,16 +65,27 @@ func (w *Writer) Write(p []byte) (int, error) {
 	if w.closed {
 		return 0, ErrClosed
 	}
-	end := bytes.LastIndexByte(p, '\n') + 1
-	if end == 0 && len(w.part)+len(p) <= MaxMessage {
-		w.part = append(w.part, p...)
-		return len(p), nil
+	n := len(p)
+	if end := bytes.IndexByte(p, '\n') + 1; end > 0 && len(w.part) > 0 {
+		if err := w.emit(append(w.part, p[:end]...)); err != nil {
+			return 0, err
+		}
+		w.part, p = w.part[:0], p[end:]
 	}
-	if err := w.emit(string(append(w.part, p[:end]...))); err != nil {
-		return 0, err
+	if end := bytes.LastIndexByte(p, '\n') + 1; end > 0 {
+		if err := w.emit(p[:end]); err != nil {
+			return 0, err
+		}
+		p = p[end:]
 	}
-	w.part = append(w.part[:0], p[end:]...)
-	return len(p), nil
+	w.part = append(w.part, p...)
+	for len(w.part) > MaxMessage {
+		if err := w.emit(w.part[:MaxMessage]); err != nil {
+			return 0, err
+		}
+		w.part = append(w.part[:0], w.part[MaxMessage:]...)
+	}
+	return n, nil
 }
 
 // Flush adds the unfinished line, if there is one, as an event of its own.
@@ -84,35 +95,16 @@ func (w *Writer) Flush() error {
 	if len(w.part) == 0 || w.closed {
 		return nil
 	}
-	err := w.emit(string(w.part))
+	err := w.emit(w.part)
 	w.part = w.part[:0]
 	return err
 }
 
 // emit appends text line by line; only its last line may lack an end. w.mu is held.
-func (w *Writer) emit(text string) error {
+func (w *Writer) emit(text []byte) error {
 	now := w.s.now().UnixMilli()
 	w.last = max(w.last, now)
-	const batch = 1024 // bounds how long a burst holds the appender
-	events := make([]Event, 0, batch)
-	for len(text) > 0 {
-		n := min(len(text), MaxMessage)
-		for i := range n {
-			if text[i] == '\n' {
-				n = i + 1
-				break
-			}
-		}
-		events = append(events, Event{Time: w.last, Ingestion: now, Message: text[:n]})
-		text = text[n:]
-		if len(events) == batch || len(text) == 0 {
-			if _, err := w.a.append(w.ctx, events); err != nil {
-				return err
-			}
-			events = events[:0]
-		}
-	}
-	return nil
+	return w.a.appendLines(w.ctx, w.last, now, text)
 }
 
 // Sync returns when all complete lines written so far are durable.

@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/conveyor-cd/conveyor/internal/build"
@@ -257,15 +258,12 @@ type Lines struct {
 
 // Append returns when the server has the lines. What the build writes meanwhile gathers in its log, and when that is full
 // the build waits.
-func (s *logStream) Append(ctx context.Context, lines []build.LogLine) error {
-	m := Lines{First: s.sent}
-	for _, line := range lines {
-		m.Lines = append(m.Lines, line.Text)
-	}
+func (s *logStream) Append(ctx context.Context, text []byte) error {
+	m := Lines{First: s.sent, Lines: strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")}
 	if err := s.l.call(ctx, "log", m, nil); err != nil {
 		return err
 	}
-	s.sent += int64(len(lines))
+	s.sent += int64(len(m.Lines))
 	return nil
 }
 

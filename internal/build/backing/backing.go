@@ -2,7 +2,6 @@
 package backing
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -213,18 +212,10 @@ func (l logs) Stream(ctx context.Context, group, stream string) (build.LogStream
 	return &logStream{w: w}, nil
 }
 
-type logStream struct {
-	w   *logstore.Writer
-	buf bytes.Buffer
-}
+type logStream struct{ w *logstore.Writer }
 
-func (s *logStream) Append(_ context.Context, lines []build.LogLine) error {
-	s.buf.Reset()
-	for _, l := range lines {
-		s.buf.WriteString(l.Text)
-		s.buf.WriteByte('\n')
-	}
-	_, err := s.w.Write(s.buf.Bytes())
+func (s *logStream) Append(_ context.Context, text []byte) error {
+	_, err := s.w.Write(text)
 	return err
 }
 

@@ -18,3 +18,11 @@ func pending(r *os.File) int {
 	}
 	return n
 }
+
+// widen lets a pipe hold more, so that whoever writes much is not stopped so often. Where the system does not allow it the
+// pipe stays as it is.
+func widen(r *os.File, size int) {
+	if conn, err := r.SyscallConn(); err == nil {
+		_ = conn.Control(func(fd uintptr) { _, _ = unix.FcntlInt(fd, unix.F_SETPIPE_SZ, size) })
+	}
+}

@@ -23,3 +23,6 @@ func pending(r *os.File) int {
 
 // fionread asks how much can be read; the BSDs and macOS share the number.
 const fionread = 0x4004667f
+
+// widen does nothing: only Linux lets programs choose how much a pipe holds.
+func widen(*os.File, int) {}

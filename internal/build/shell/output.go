@@ -24,11 +24,13 @@ type output struct {
 	done   chan struct{}
 }
 
-const outputBuffer = 64 << 10
+// outputBuffer is how much is taken from the pipe at once, and how much it holds where that can be chosen.
+const outputBuffer = 256 << 10
 
 func newOutput(r, w *os.File, to io.Writer) *output {
 	o := &output{r: r, w: w, to: to, done: make(chan struct{})}
 	o.moved = sync.NewCond(&o.mu)
+	widen(r, outputBuffer)
 	go o.pump()
 	return o
 }
