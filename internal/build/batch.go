@@ -49,7 +49,9 @@ type batchSettings struct {
 	Variables []buildspec.Variable `json:"variables,omitempty"`
 	Groups    []buildspec.Group    `json:"groups,omitempty"` // once the buildspec has been read
 	FastFail  bool                 `json:"fastFail,omitempty"`
-	Deadline  int64                `json:"deadline"` // microseconds
+	// Pinned are the commits of the secondary Git sources, for every build.
+	Pinned   []types.ProjectSourceVersion `json:"pinned,omitempty"`
+	Deadline int64                        `json:"deadline"` // microseconds
 	// Broken says why the batch cannot go on; what runs is stopped then.
 	Broken   string `json:"broken,omitempty"`
 	TimedOut bool   `json:"timedOut,omitempty"`

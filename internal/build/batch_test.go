@@ -257,6 +257,40 @@ func TestBatchOfHostedRepository(t *testing.T) {
 	}
 }
 
+// Branches move on while a batch runs: all its builds, also those that start late, are of the commits from its start.
+func TestBatchIsOfTheCommitsOfItsStart(t *testing.T) {
+	t.Parallel()
+	remotes := remoteDirs{}
+	s := serve(t, options{remotes: remotes})
+	first, second := s.repository("site")
+	_, tip := s.repository("library")
+	remotes["library.git"] = filepath.Join(s.dir, "git", "library.git")
+	const spec = `
+version: 0.2
+batch: {build-graph: [{identifier: early}, {identifier: late, depend-on: [early]}]}
+phases: {build: {commands: ['for d in "$CODEBUILD_SRC_DIR_hosted" "$CODEBUILD_SRC_DIR_far"; do git -C "$d" rev-parse HEAD; done', 'git -C "$REPOSITORIES/site.git" branch -f feature/x main; git -C "$REPOSITORIES/library.git" branch -f main v1']}}
+`
+	b := s.expectBatch(s.batch(spec, func(p *types.Project) {
+		p.SecondarySources = []types.ProjectSource{
+			{SourceIdentifier: aws.String("hosted"), Type: types.SourceTypeCodecommit, Location: aws.String("https://git-codecommit.us-east-1.amazonaws.com/v1/repos/site")},
+			{SourceIdentifier: aws.String("far"), Type: types.SourceTypeGithub, Location: aws.String("https://github.com/acme/library.git")},
+		}
+		p.SecondarySourceVersions = []types.ProjectSourceVersion{{SourceIdentifier: aws.String("hosted"), SourceVersion: aws.String("feature/x")}}
+		p.Environment.EnvironmentVariables = []types.EnvironmentVariable{{Name: aws.String("REPOSITORIES"), Value: aws.String(filepath.Join(s.dir, "git"))}}
+	}), types.StatusTypeSucceeded, "early SUCCEEDED, late SUCCEEDED")
+	for _, name := range []string{"early", "late"} {
+		if got := s.said(s.group(b, name)); got != first+"\n"+tip+"\n" {
+			t.Errorf("%s is of\n%snot of %s and %s (the other commit is %s)", name, got, first, tip, second)
+		}
+	}
+	gone := s.batch(spec, func(p *types.Project) {
+		p.SecondarySources = []types.ProjectSource{{SourceIdentifier: aws.String("far"), Type: types.SourceTypeGithub, Location: aws.String("https://github.com/acme/gone.git")}}
+	})
+	if got := stages(gone); !strings.Contains(got, "source far: no such repository") {
+		t.Errorf("%s", got)
+	}
+}
+
 // inPipeline runs a batch as a pipeline's action would.
 func (s *server) batchInPipeline(spec string, combine bool, input pipeline.Artifact, outputs ...pipeline.Artifact) types.BuildBatch {
 	s.t.Helper()

@@ -30,7 +30,8 @@ type batchWork struct {
 	why      *Failure // why it could not be done; nil when it was
 	spec     *buildspec.Batch
 	groups   []buildspec.Group
-	resolved string // what the source's version has turned out to be
+	resolved string                       // what the source's version has turned out to be
+	pinned   []types.ProjectSourceVersion // and those of secondary Git sources
 	combined []types.BuildArtifacts
 }
 
@@ -59,10 +60,8 @@ func (s *Service) handleBatch(ctx context.Context, job queue.Job) (queue.Complet
 			err = s.combineBatch(ctx, rec, &done)
 		}
 	}
-	if f, ok := errors.AsType[*Failure](err); ok {
-		done.why, err = &Failure{Code: f.Code, Message: f.Message}, nil
-	}
-	if err != nil {
+	var failed bool
+	if done.why, failed = asFailure(err); err != nil && !failed {
 		return nil, err
 	}
 	return func(ctx context.Context, tx store.Tx) error { return s.advance(ctx, tx, payload.ID, done) }, nil
@@ -118,7 +117,7 @@ func (rec *batchRecord) begin(done batchWork, now time.Time) {
 	if done.resolved != "" {
 		b.ResolvedSourceVersion = aws.String(done.resolved)
 	}
-	rec.Settings.Groups, rec.Settings.FastFail = done.groups, done.spec.FastFail
+	rec.Settings.Groups, rec.Settings.FastFail, rec.Settings.Pinned = done.groups, done.spec.FastFail, done.pinned
 	b.BuildGroups = make([]types.BuildGroup, len(done.groups))
 	for i, g := range done.groups {
 		b.BuildGroups[i] = types.BuildGroup{Identifier: aws.String(g.Identifier), DependsOn: g.DependsOn, IgnoreFailure: g.IgnoreFailure}

@@ -30,6 +30,9 @@ func (s *Service) planBatch(ctx context.Context, rec batchRecord, done *batchWor
 		return err
 	}
 	done.resolved = resolved
+	if done.pinned, err = r.pinned(ctx); err != nil {
+		return err
+	}
 	spec, err := buildspec.Parse(text)
 	if err == nil && spec.Batch == nil {
 		err = errors.New("the buildspec has no batch section")
@@ -50,9 +53,27 @@ func (s *Service) batchRun(ctx context.Context, rec batchRecord) *run {
 	r := &run{s: s, job: context.WithoutCancel(ctx), log: openLog(ctx, nil, "", "", time.Now, s.cfg.Log)}
 	r.rec.Build = types.Build{
 		Arn: b.Arn, ProjectName: b.ProjectName, Source: b.Source, SourceVersion: b.SourceVersion, ResolvedSourceVersion: b.ResolvedSourceVersion,
+		SecondarySources: b.SecondarySources, SecondarySourceVersions: b.SecondarySourceVersions,
 		ServiceRole: b.ServiceRole, EncryptionKey: b.EncryptionKey,
 	}
 	return r
+}
+
+// pinned are the commits that the versions of the secondary Git sources mean now.
+func (r *run) pinned(ctx context.Context) (all []types.ProjectSourceVersion, err error) {
+	b := &r.rec.Build
+	for _, src := range b.SecondarySources {
+		if !isGit(src.Type) {
+			continue
+		}
+		id := aws.ToString(src.SourceIdentifier)
+		from, err := r.bare(ctx, &src, secondaryVersion(b, id))
+		if err != nil {
+			return nil, fmt.Errorf("source %s: %w", id, err)
+		}
+		all = append(all, types.ProjectSourceVersion{SourceIdentifier: aws.String(id), SourceVersion: aws.String(from.Commit)})
+	}
+	return all, nil
 }
 
 // checkPlan refuses builds that the project does not allow, and outputs that no build would make.
@@ -124,6 +145,9 @@ func (r *run) sourceTree(ctx context.Context) (sourceTree, error) {
 		if err != nil {
 			return sourceTree{}, clientFailure("%v", err)
 		}
+		if isFolder(key) {
+			return r.folderTree(bucket, key), nil
+		}
 		o, err := r.open(ctx, bucket, key, version)
 		if err != nil {
 			return sourceTree{}, err
@@ -173,6 +197,18 @@ func (r *run) gitTree(from RemoteCommit, resolved string) sourceTree {
 			return nil, &Failure{Code: codeYAML, Message: fmt.Sprintf("the buildspec %s is larger than %d bytes", name, buildspec.MaxSize)}
 		}
 		return r.gitOutput(ctx, from.Path, "cat-file", "blob", object)
+	}}
+}
+
+// folderTree is the objects below a key.
+func (r *run) folderTree(bucket, folder string) sourceTree {
+	return sourceTree{close: func() {}, read: func(ctx context.Context, name string) ([]byte, error) {
+		o, err := r.open(ctx, bucket, folder+name, "")
+		if err != nil {
+			return nil, err
+		}
+		defer o.Body.Close()
+		return io.ReadAll(io.LimitReader(o.Body, buildspec.MaxSize+1))
 	}}
 }
 

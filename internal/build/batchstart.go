@@ -2,6 +2,7 @@ package build
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -38,12 +39,13 @@ func (s *Service) startGroup(ctx context.Context, tx store.Tx, rec *batchRecord,
 }
 
 // groupInput is what overrides the project's settings in one build of a batch: what holds for all of them, and over that what
-// the buildspec says. All builds are of the same commit.
+// the buildspec says. All builds are of the same commits.
 func groupInput(rec *batchRecord, g buildspec.Group) codebuild.StartBuildInput {
 	in := rec.Settings.Input
 	if isGit(rec.Batch.Source.Type) && rec.Batch.ResolvedSourceVersion != nil {
 		in.SourceVersion = rec.Batch.ResolvedSourceVersion
 	}
+	in.SecondarySourcesVersionOverride = pin(rec.Batch.SecondarySourceVersions, rec.Settings.Pinned)
 	if g.Buildspec != "" {
 		in.BuildspecOverride = aws.String(g.Buildspec)
 	}
@@ -63,6 +65,17 @@ func groupInput(rec *batchRecord, g buildspec.Group) codebuild.StartBuildInput {
 	}
 	in.EnvironmentVariablesOverride = mergeVariables(in.EnvironmentVariablesOverride, own)
 	return in
+}
+
+// pin replaces versions of sources by the commits that they mean.
+func pin(versions, commits []types.ProjectSourceVersion) []types.ProjectSourceVersion {
+	all := slices.Clone(commits)
+	for _, v := range versions {
+		if !slices.ContainsFunc(commits, func(c types.ProjectSourceVersion) bool { return *c.SourceIdentifier == *v.SourceIdentifier }) {
+			all = append(all, v)
+		}
+	}
+	return all
 }
 
 // partsSuffix ends the name of what holds the parts of a combined artifact, one for each build.

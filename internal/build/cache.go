@@ -185,13 +185,22 @@ func (r *run) cacheStore() cacheStore {
 	}
 	switch {
 	case p.Type == types.CacheTypeS3:
-		bucket, folder, _ := strings.Cut(strings.TrimPrefix(aws.ToString(p.Location), "arn:aws:s3:::"), "/")
-		owner := *firstString(p.CacheNamespace, b.ProjectName) // a name space is shared by projects
-		return &objectCache{r, bucket, path.Join(strings.Trim(folder, "/"), owner) + "/"}
+		bucket, folder, _ := cacheFolder(&b)
+		return &objectCache{r, bucket, folder}
 	case p.Type == types.CacheTypeLocal && slices.Contains(p.Modes, types.CacheModeLocalCustomCache) && r.s.cfg.Caches != nil:
 		return &localCache{r, r.s.cfg.Caches, *b.ProjectName}
 	}
 	return nil
+}
+
+// cacheFolder is where in a bucket the caches of a project are; ok is false when they are elsewhere, or nowhere.
+func cacheFolder(b *types.Build) (bucket, folder string, ok bool) {
+	if b.Cache == nil || b.Cache.Type != types.CacheTypeS3 {
+		return "", "", false
+	}
+	bucket, folder, _ = strings.Cut(strings.TrimPrefix(aws.ToString(b.Cache.Location), "arn:aws:s3:::"), "/")
+	owner := *firstString(b.Cache.CacheNamespace, b.ProjectName) // a name space is shared by projects
+	return bucket, path.Join(strings.Trim(folder, "/"), owner) + "/", true
 }
 
 // restoreCache unpacks the cache beside the sources and moves in what the sources do not have themselves: a cache that turns

@@ -25,7 +25,7 @@ func (c *objectCache) find(ctx context.Context, name string, prefixes []string) 
 		return name, o, noBucket(c.bucket, err)
 	}
 	for _, p := range prefixes {
-		key, err := objects.Newest(ctx, c.bucket, c.folder+p)
+		key, err := newest(ctx, objects, c.bucket, c.folder+p)
 		if err != nil {
 			return "", Object{}, err
 		}
@@ -36,6 +36,28 @@ func (c *objectCache) find(ctx context.Context, name string, prefixes []string) 
 		return strings.TrimSuffix(strings.TrimPrefix(key, c.folder), ".zip"), o, err
 	}
 	return "", Object{}, nil
+}
+
+// newest is the key, among those with a prefix, of the object that was stored last; "" when there is none.
+func newest(ctx context.Context, objects Objects, bucket, prefix string) (string, error) {
+	const pages = 10 // of a prefix that begins more keys than they hold not all are looked at
+	var last Listed
+	after := ""
+	for range pages {
+		page, next, err := objects.List(ctx, bucket, prefix, after)
+		if err != nil {
+			return "", err
+		}
+		for _, o := range page {
+			if o.Stored.After(last.Stored) {
+				last = o
+			}
+		}
+		if after = next; after == "" {
+			break
+		}
+	}
+	return last.Key, nil
 }
 
 func (c *objectCache) put(ctx context.Context, name string, files []archive.Entry) error {

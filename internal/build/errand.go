@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"slices"
 	"strings"
 	"time"
 
@@ -47,54 +46,6 @@ func (s *Service) Errand(ctx context.Context, id, token string) (*Errand, error)
 func (e *Errand) Acting(ctx context.Context) context.Context {
 	return iam.ActingFor(ctx, roleOf(e.s.cfg.Place, e.rec))
 }
-
-// Open opens an object that is a source of the build or holds its buildspec.
-func (e *Errand) Open(ctx context.Context, bucket, key, version string) (Object, error) {
-	if !e.reads(bucket, key) {
-		return Object{}, clientFailure("the object %s/%s is no source of this build", bucket, key)
-	}
-	return e.s.cfg.Objects.Open(e.Acting(ctx), bucket, key, version)
-}
-
-func (e *Errand) reads(bucket, key string) bool {
-	b := &e.rec.Build
-	is := func(location string) bool {
-		ownBucket, ownKey, err := bucketAndKey(location)
-		return err == nil && ownBucket == bucket && ownKey == key
-	}
-	for _, src := range append([]types.ProjectSource{*b.Source}, b.SecondarySources...) {
-		version := secondaryVersion(b, aws.ToString(src.SourceIdentifier))
-		if aws.ToString(src.SourceIdentifier) == "" {
-			version = aws.ToString(b.SourceVersion)
-		}
-		if src.Type == types.SourceTypeS3 && is(aws.ToString(src.Location)) || src.Type == types.SourceTypeCodepipeline && is(version) {
-			return true
-		}
-	}
-	kind, spec := buildspec.Locate(aws.ToString(b.Source.Buildspec))
-	return kind == buildspec.S3 && is(spec)
-}
-
-// Writes reports whether the build stores artifacts at a place: exactly its outputs in a pipeline, and elsewhere in the
-// buckets and below the paths of its artifacts.
-func (e *Errand) Writes(bucket, key string) bool {
-	if p := e.rec.Settings.Pipeline; p != nil {
-		for _, out := range p.Outputs {
-			if out.Bucket == bucket && out.Key == key {
-				return true
-			}
-		}
-		return false
-	}
-	return slices.ContainsFunc(e.rec.Settings.Artifacts, func(a types.ProjectArtifacts) bool {
-		own, prefix, _ := strings.Cut(strings.TrimPrefix(aws.ToString(a.Location), "arn:aws:s3:::"), "/")
-		prefix = strings.Trim(prefix+"/"+aws.ToString(a.Path), "/")
-		return a.Type == types.ArtifactsTypeS3 && own == bucket && (prefix == "" || strings.HasPrefix(key, prefix+"/") || a.NamespaceType == types.ArtifactNamespaceBuildId)
-	})
-}
-
-// Objects is where artifacts are staged and stored; what is stored must be checked with Writes first.
-func (e *Errand) Objects() Objects { return e.s.cfg.Objects }
 
 // Repository is the directory of a repository that the build clones. ErrNoRepository.
 func (e *Errand) Repository(ctx context.Context, name string) (string, error) {

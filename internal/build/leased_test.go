@@ -175,4 +175,63 @@ func TestWhatAWorkerMayTouch(t *testing.T) {
 	if !slices.Equal(may, []string{"out/a", "out/a/b"}) || e.Writes("elsewhere", "out/a") {
 		t.Errorf("it may write %q", may)
 	}
+	if _, _, err := e.List(s.ctx, bucket, "in/", ""); err == nil {
+		t.Error("the objects beside its source can be listed")
+	}
+}
+
+// Artifacts in the name space of a build may lie below a path of the buildspec, and never without the build's id.
+func TestWhereAWorkerMayStore(t *testing.T) {
+	t.Parallel()
+	s := serve(t, options{})
+	s.labelled("x", func(p *types.Project) {
+		p.Artifacts = &types.ProjectArtifacts{Type: types.ArtifactsTypeS3, Location: aws.String(bucket), Path: aws.String("out"), NamespaceType: types.ArtifactNamespaceBuildId}
+	})
+	a, _ := s.take("x")
+	e, err := s.builds.Errand(s.ctx, a.ID, a.Token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for key, may := range map[string]bool{"out/" + a.ID + "/f": true, "s3-prefix/" + a.ID + "/f": true, "out/f": false, "out/x" + a.ID + "/f": false, a.ID: false} {
+		if e.Writes(bucket, key) != may {
+			t.Errorf("%s may be written: %t", key, !may)
+		}
+	}
+}
+
+// A worker reads a folder that is a source, and the caches of its build's project, whose folder is nobody else's.
+func TestWhatAWorkerMayList(t *testing.T) {
+	t.Parallel()
+	s := serve(t, options{})
+	s.project("errand", "version: 0.2\nphases: {}", func(p *types.Project) {
+		p.Source = &types.ProjectSource{Type: types.SourceTypeS3, Location: aws.String(bucket + "/in/src/")}
+		p.Cache = &types.ProjectCache{Type: types.CacheTypeS3, Location: aws.String(bucket + "/caches")}
+		p.LogsConfig = &types.LogsConfig{S3Logs: &types.S3LogsConfig{Status: types.LogsConfigStatusTypeEnabled, Location: aws.String(bucket + "/logs")}}
+		p.Environment.EnvironmentVariables = []types.EnvironmentVariable{{Name: aws.String(build.LabelsVariable), Value: aws.String("x")}}
+	})
+	s.start(request("errand"))
+	a, _ := s.take("x")
+	e, err := s.builds.Errand(s.ctx, a.ID, a.Token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for prefix, may := range map[string]bool{
+		"in/src/": true, "in/src/deep/": true, "in/src": false, "in/": false, "": false,
+		"caches/errand/": true, "caches/errand/k-": true, "caches/errand": false, "caches/other/": false, "caches/": false,
+	} {
+		if _, _, err := e.List(s.ctx, bucket, prefix, ""); (err == nil) != may {
+			t.Errorf("below %q: %v", prefix, err)
+		}
+		if _, _, err := e.List(s.ctx, "elsewhere", prefix, ""); err == nil {
+			t.Errorf("below %q of another bucket", prefix)
+		}
+	}
+	for key, may := range map[string][2]bool{
+		"in/src/f": {true, false}, "in/other": {}, "caches/errand/k-1.zip": {true, true}, "caches/other/k-1.zip": {}, "logs/" + a.ID + ".gz": {false, true}, "logs/other.gz": {},
+	} {
+		_, err := e.Open(s.ctx, bucket, key, "")
+		if got := [2]bool{errors.Is(err, build.ErrNoObject), e.Writes(bucket, key)}; got != may {
+			t.Errorf("%s may be read and written: %t", key, got)
+		}
+	}
 }

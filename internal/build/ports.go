@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/codebuild/types"
 
@@ -22,8 +23,9 @@ var (
 type Objects interface {
 	// Open opens an object; version "" is the newest. ErrNoBucket, ErrNoObject.
 	Open(ctx context.Context, bucket, key, version string) (Object, error)
-	// Newest is the key, among those with a prefix, of the object that was stored last; "" when there is none. ErrNoBucket.
-	Newest(ctx context.Context, bucket, prefix string) (string, error)
+	// List is a page of the objects whose keys begin with a prefix, in the order of their keys, from the one that follows
+	// after. next is what the page that follows it comes after; "" when it is the last. ErrNoBucket.
+	List(ctx context.Context, bucket, prefix, after string) (page []Listed, next string, err error)
 	// StageDir is where files for PutFile are made.
 	StageDir() string
 	// PutFile stores a finished file of StageDir durably, by moving it. ErrNoBucket.
@@ -40,6 +42,13 @@ type Object struct {
 		io.ReadSeekCloser
 		io.ReaderAt
 	}
+}
+
+// Listed is an object that List has found.
+type Listed struct {
+	Key    string    `json:"key"`
+	Size   int64     `json:"size"`
+	Stored time.Time `json:"stored"`
 }
 
 // Attributes are stored with an object.

@@ -116,3 +116,11 @@ func save(ctx context.Context, tx store.Tx, id string, b *types.Build) (bool, er
 		id, string(body), string(b.BuildStatus), string(types.StatusTypeInProgress))
 	return n == 1, err
 }
+
+// space is the id in the name space of the build's artifacts: those of a batch that combines them have one.
+func (r record) space() string {
+	if part := r.Settings.Batch; part != nil && part.Combine {
+		return part.ID
+	}
+	return r.ID
+}

@@ -149,11 +149,19 @@ func verdict(ctx context.Context, err error) (types.StatusType, *Failure) {
 	if err == nil {
 		return types.StatusTypeSucceeded, nil
 	}
-	if f, ok := errors.AsType[*Failure](err); ok {
-		text := strings.Replace(err.Error(), f.Error(), f.Message, 1) // what wraps the failure says which source it was
-		return types.StatusTypeFailed, &Failure{Code: f.Code, Message: text, LastWords: f.LastWords}
+	if f, ok := asFailure(err); ok {
+		return types.StatusTypeFailed, f
 	}
 	return types.StatusTypeFault, &Failure{Code: codeInternal, Message: err.Error()}
+}
+
+// asFailure is the failure that an error is or wraps, with all that the error says: which source it was, for example.
+func asFailure(err error) (*Failure, bool) {
+	f, ok := errors.AsType[*Failure](err)
+	if !ok {
+		return nil, false
+	}
+	return &Failure{Code: f.Code, Message: strings.Replace(err.Error(), f.Error(), f.Message, 1), LastWords: f.LastWords}, true
 }
 
 func isFailure(err error) bool {

@@ -135,10 +135,10 @@ func (r *run) unzip(ctx context.Context, o Object, name, dest string) error {
 	return clientFailure("%s cannot be unpacked: %v", name, err)
 }
 
-// fetchObject unpacks an S3 source that is a zip and copies one that is anything else.
+// fetchObject unpacks an S3 source that is a zip, and copies one that is a folder or anything else.
 func (r *run) fetchObject(ctx context.Context, bucket, key, version, dest string) error {
-	if strings.HasSuffix(key, "/") {
-		return clientFailure("the source %s/%s is a folder, which is not supported by this server yet; use a zip file", bucket, key)
+	if isFolder(key) {
+		return r.fetchFolder(ctx, bucket, key, version, dest)
 	}
 	o, err := r.open(ctx, bucket, key, version)
 	if err != nil {
@@ -154,12 +154,12 @@ func (r *run) fetchObject(ctx context.Context, bucket, key, version, dest string
 	if !safeName(name) {
 		return clientFailure("the object %s cannot be the name of a file", key)
 	}
-	f, err := os.OpenFile(filepath.Join(dest, name), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644) //nolint:gosec // as above
+	root, err := os.OpenRoot(dest)
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(f, o.Body)
-	return errors.Join(err, f.Close())
+	defer root.Close() //nolint:errcheck // nothing is lost
+	return writeNew(root, name, o.Body)
 }
 
 // readSpec finds and reads the buildspec (codebuild.md section 1).

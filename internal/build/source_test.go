@@ -19,6 +19,7 @@ import (
 
 	"github.com/conveyor-cd/conveyor/internal/build"
 	"github.com/conveyor-cd/conveyor/internal/gitrepo"
+	"github.com/conveyor-cd/conveyor/internal/objectstore"
 	"github.com/conveyor-cd/conveyor/internal/pipeline"
 )
 
@@ -168,7 +169,58 @@ func TestS3Source(t *testing.T) {
 		t.Errorf("printed %q", got)
 	}
 	expectFailure(t, s.run("", at("nothing.zip")), "DOWNLOAD_SOURCE", "the object nothing.zip does not exist in the bucket artifacts")
-	expectFailure(t, s.run("", at("folder/")), "DOWNLOAD_SOURCE", "is a folder")
+}
+
+// A source whose key ends with a slash is all objects below it.
+func TestFolderSource(t *testing.T) {
+	t.Parallel()
+	s := serve(t, options{})
+	const spec = "version: 0.2\nphases: {build: {commands: ['find . -type f | sort', cat deep/er/f]}}"
+	for key, body := range map[string]string{
+		"plain/": "", "plain/buildspec.yml": spec, "plain/deep/er/f": "deep\n", "plain/empty/": "", "plainer/no": "no", "other": "no",
+		"twice/a": "", "twice/a/b": "", "up/../../x": "", "hidden//x": "", "long/" + strings.Repeat("n", 300): "",
+	} {
+		if _, err := s.objects.Put(s.ctx, bucket, key, strings.NewReader(body), objectstore.Attributes{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range 1005 { // more than a page of the object store
+		if _, err := s.objects.Put(s.ctx, bucket, fmt.Sprintf("many/%d", i), strings.NewReader(""), objectstore.Attributes{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	at := func(key, spec string) func(*types.Project) {
+		return func(p *types.Project) {
+			p.Source = &types.ProjectSource{Type: types.SourceTypeS3, Location: aws.String(bucket + "/" + key), Buildspec: aws.String(spec)}
+		}
+	}
+	const list = "./buildspec.yml\n./deep/er/f\ndeep\n"
+	if got := s.said(s.expect(s.run("", at("plain/", "")), types.StatusTypeSucceeded)); got != list {
+		t.Errorf("printed %q", got)
+	}
+	const count = "version: 0.2\nphases: {build: {commands: ['ls | wc -l']}}"
+	if got := s.said(s.expect(s.run("", at("many/", count)), types.StatusTypeSucceeded)); strings.TrimSpace(got) != "1005" {
+		t.Errorf("printed %q", got)
+	}
+	for key, want := range map[string]string{
+		"nothing/": "there is no object below artifacts/nothing/", "twice/": "another object makes its name a directory", "up/": "leads elsewhere",
+		"hidden/": "leads elsewhere", "long/": "too long",
+	} {
+		expectFailure(t, s.run("", at(key, count)), "DOWNLOAD_SOURCE", want)
+	}
+	s.project("versioned", "", at("plain/", ""))
+	r := request("versioned")
+	r.Input.SourceVersion = aws.String("v1")
+	expectFailure(t, s.wait(*s.start(r).Id), "DOWNLOAD_SOURCE", "leave sourceVersion out")
+
+	const fan = "version: 0.2\nbatch: {build-fanout: {parallelism: 2}}\nphases: {build: {commands: ['true']}}"
+	if _, err := s.objects.Put(s.ctx, bucket, "plain/ci/fan.yml", strings.NewReader(fan), objectstore.Attributes{}); err != nil {
+		t.Fatal(err)
+	}
+	s.expectBatch(s.batch("", at("plain/", "ci/fan.yml")), types.StatusTypeSucceeded, "build_1 SUCCEEDED, build_2 SUCCEEDED")
+	if got := stages(s.batch("", at("plain/", "none.yml"))); !strings.Contains(got, "the object plain/none.yml does not exist") {
+		t.Errorf("%s", got)
+	}
 }
 
 func TestBuildspecPlaces(t *testing.T) {

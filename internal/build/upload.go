@@ -261,11 +261,7 @@ func (r *run) artifactKey(o *output) (string, error) {
 		if o.what.S3Prefix != "" {
 			parts[0] = o.what.S3Prefix
 		}
-		id := r.rec.ID
-		if batch != nil && batch.Combine {
-			id = batch.ID
-		}
-		parts = append(parts, id)
+		parts = append(parts, r.rec.space())
 	case batch != nil && !batch.Combine: // builds of one batch would overwrite each other
 		parts = append(parts, batch.Identifier)
 	}

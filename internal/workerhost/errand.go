@@ -60,6 +60,8 @@ func (h *Handler) errand(w http.ResponseWriter, r *http.Request) error {
 		return e.Permit(r.Context(), p.Action, p.Resource)
 	case "GET object":
 		return open(w, r, e)
+	case "GET objects":
+		return list(w, r, e)
 	case "PUT object":
 		return put(r, e)
 	case "POST publish":
@@ -133,6 +135,15 @@ func open(w http.ResponseWriter, r *http.Request, e *build.Errand) error {
 	w.Header().Set("Content-Length", strconv.FormatInt(o.Size, 10))
 	_, _ = io.Copy(w, o.Body) // what breaks off is noticed by its length, and asked for again
 	return nil
+}
+
+func list(w http.ResponseWriter, r *http.Request, e *build.Errand) error {
+	q := r.URL.Query()
+	page, next, err := e.List(r.Context(), q.Get("bucket"), q.Get("prefix"), q.Get("after"))
+	if err != nil {
+		return err
+	}
+	return answer(w, away.Page{Objects: page, Next: next})
 }
 
 // staged copies a body to a file that the object store can take over.

@@ -68,9 +68,19 @@ func (l *Lease) fetch(ctx context.Context, q request, f *os.File) (size int64, e
 	return size, err
 }
 
-// Newest is for caches: a worker finds them by their exact key alone.
-func (o objects) Newest(context.Context, string, string) (string, error) {
-	return "", errors.New("builds on workers find a cache by its exact key only, without fallback-keys")
+// Page is a page of a listing.
+type Page struct {
+	Objects []build.Listed `json:"objects"`
+	Next    string         `json:"next"`
+}
+
+func (o objects) List(ctx context.Context, bucket, prefix, after string) ([]build.Listed, string, error) {
+	var p Page
+	err := o.l.send(ctx, request{
+		method: http.MethodGet, what: "objects", query: url.Values{"bucket": {bucket}, "prefix": {prefix}, "after": {after}}, limit: documentLimit,
+		read: func(resp *http.Response) error { return json.NewDecoder(resp.Body).Decode(&p) },
+	})
+	return p.Objects, p.Next, err
 }
 
 func (o objects) StageDir() string { return o.l.dir }

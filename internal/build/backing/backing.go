@@ -55,25 +55,20 @@ func (o objects) Open(ctx context.Context, bucket, key, version string) (build.O
 	return build.Object{Size: r.Size, Version: r.VersionID, Body: r.Body}, nil
 }
 
-func (o objects) Newest(ctx context.Context, bucket, prefix string) (string, error) {
-	const pageSize, pages = 1000, 10 // of a prefix that begins more keys than that not all are looked at
-	var newest objectstore.Object
-	after := ""
-	for range pages {
-		page, err := o.store.List(ctx, objectstore.ListInput{Bucket: bucket, Prefix: prefix, After: after, Max: pageSize})
-		if err != nil {
-			return "", translate(err)
-		}
-		for _, obj := range page.Objects {
-			if obj.LastModified.After(newest.LastModified) {
-				newest = obj
-			}
-		}
-		if after = page.Next; !page.Truncated {
-			break
-		}
+const pageSize = 1000
+
+func (o objects) List(ctx context.Context, bucket, prefix, after string) (list []build.Listed, next string, err error) {
+	page, err := o.store.List(ctx, objectstore.ListInput{Bucket: bucket, Prefix: prefix, After: after, Max: pageSize})
+	if err != nil {
+		return nil, "", translate(err)
 	}
-	return newest.Key, nil
+	for _, obj := range page.Objects {
+		list = append(list, build.Listed{Key: obj.Key, Size: obj.Size, Stored: obj.LastModified})
+	}
+	if page.Truncated {
+		next = page.Next
+	}
+	return list, next, nil
 }
 
 func (o objects) StageDir() string { return o.store.StageDir() }
