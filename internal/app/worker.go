@@ -181,7 +181,7 @@ func (w *Worker) runIn(ctx context.Context, dir string, a build.Assignment, log 
 	q := queue.New(db, queue.Config{Logger: log, Lease: time.Minute, Grace: w.rooms.config.ShutdownTimeout / 5})
 	builds := build.New(build.Config{
 		Store: db, Queue: q, Runner: onWorker{w.runner, w.options.Name}, Slots: 1, Objects: lease.Objects(), Repositories: lease.Repositories(), Logs: lease.Logs(),
-		Secrets: lease.Secrets(), Roles: lease.Roles(), Endpoint: w.options.Server, Place: a.Place, Away: true, Log: log,
+		Secrets: lease.Secrets(), Roles: lease.Roles(), Endpoint: w.options.Server, Place: a.Place, Reports: lease.Reports(), Remotes: lease.Remotes(), Log: log,
 	})
 	ended := make(chan struct{})
 	builds.Register(q)

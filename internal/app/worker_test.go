@@ -165,9 +165,9 @@ func (f *far) objects() *s3.Client {
 	return s3.NewFromConfig(f.aws, func(o *s3.Options) { o.UsePathStyle = true })
 }
 
-func (f *far) start() string {
+func (f *far) start(variables ...buildtypes.EnvironmentVariable) string {
 	f.t.Helper()
-	b, err := codebuild.NewFromConfig(f.aws).StartBuild(f.t.Context(), &codebuild.StartBuildInput{ProjectName: aws.String("far")})
+	b, err := codebuild.NewFromConfig(f.aws).StartBuild(f.t.Context(), &codebuild.StartBuildInput{ProjectName: aws.String("far"), EnvironmentVariablesOverride: variables})
 	if err != nil {
 		f.t.Fatal(err)
 	}

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/codebuild/types"
 
 	"github.com/conveyor-cd/conveyor/internal/buildspec"
 	"github.com/conveyor-cd/conveyor/internal/iam"
@@ -18,16 +17,17 @@ import (
 // Errand is what the worker that has a build may do on this server: read the build's sources, store its artifacts, write
 // its log, and fetch what its role allows. Everything is done as the build's role.
 type Errand struct {
-	s   *Service
-	rec record
+	s     *Service
+	rec   record
+	lease string // the hash of the token
 }
 
 // Errand finds the build that a worker's token is for. ErrNotLeased.
 func (s *Service) Errand(ctx context.Context, id, token string) (*Errand, error) {
-	e := &Errand{s: s}
+	e := &Errand{s: s, lease: hashed(token)}
 	err := s.cfg.Store.Read(ctx, func(r store.Reader) error {
 		var found string
-		err := r.QueryRow(ctx, `SELECT id FROM remote_builds WHERE id = $1 AND lease = $2`, id, hashed(token)).Scan(&found)
+		err := r.QueryRow(ctx, `SELECT id FROM remote_builds WHERE id = $1 AND lease = $2`, id, e.lease).Scan(&found)
 		if errors.Is(err, sql.ErrNoRows) {
 			return ErrNotLeased
 		}
@@ -45,43 +45,6 @@ func (s *Service) Errand(ctx context.Context, id, token string) (*Errand, error)
 // Acting is ctx for what is done on the errand.
 func (e *Errand) Acting(ctx context.Context) context.Context {
 	return iam.ActingFor(ctx, roleOf(e.s.cfg.Place, e.rec))
-}
-
-// Repository is the directory of a repository that the build clones. ErrNoRepository.
-func (e *Errand) Repository(ctx context.Context, name string) (string, error) {
-	ctx = e.Acting(ctx)
-	b := &e.rec.Build
-	for _, src := range append([]types.ProjectSource{*b.Source}, b.SecondarySources...) {
-		if own, err := repositoryOf(aws.ToString(src.Location)); err == nil && src.Type == types.SourceTypeCodecommit && own == name {
-			return e.s.cfg.Repositories.Path(ctx, name)
-		}
-	}
-	if p := e.rec.Settings.Pipeline; p != nil {
-		for _, in := range p.Inputs {
-			if e.refersTo(ctx, in.Bucket, in.Key, name) {
-				return e.s.cfg.Repositories.Path(ctx, name)
-			}
-		}
-	}
-	return "", clientFailure("the repository %s is no source of this build", name)
-}
-
-// refersTo reports whether an artifact stands for a clone of a repository.
-func (e *Errand) refersTo(ctx context.Context, bucket, key, name string) bool {
-	o, err := e.s.cfg.Objects.Open(ctx, bucket, key, "")
-	if err != nil {
-		return false
-	}
-	defer o.Body.Close()
-	if o.Size > CloneRefLimit {
-		return false
-	}
-	doc := make([]byte, o.Size)
-	if _, err := o.Body.ReadAt(doc, 0); err != nil && int64(len(doc)) != o.Size {
-		return false
-	}
-	ref, ok, err := e.s.cfg.Repositories.CloneRef(doc)
-	return ok && err == nil && ref.Repository == name
 }
 
 // Parameter and Secret fetch what the build's role allows.
@@ -127,13 +90,13 @@ func (e *Errand) Permit(ctx context.Context, action, resource string) error {
 
 // AppendLog writes lines of the build's log. first is how many lines the worker has handed in before; those that it hands
 // in again, because the answer was lost, are written once.
-func (e *Errand) AppendLog(ctx context.Context, token string, first int64, lines []string) error {
+func (e *Errand) AppendLog(ctx context.Context, first int64, lines []string) error {
 	if e.s.cfg.Logs == nil || aws.ToString(e.rec.Build.Logs.GroupName) == "" {
 		return nil
 	}
 	var have int64
 	err := e.s.cfg.Store.Read(ctx, func(r store.Reader) error {
-		return r.QueryRow(ctx, `SELECT log_lines FROM remote_builds WHERE id = $1 AND lease = $2`, e.rec.ID, hashed(token)).Scan(&have)
+		return r.QueryRow(ctx, `SELECT log_lines FROM remote_builds WHERE id = $1 AND lease = $2`, e.rec.ID, e.lease).Scan(&have)
 	})
 	if err != nil {
 		return err
@@ -151,7 +114,7 @@ func (e *Errand) AppendLog(ctx context.Context, token string, first int64, lines
 		return err
 	}
 	return e.s.cfg.Store.InTx(ctx, func(tx store.Tx) error {
-		_, err := tx.Exec(ctx, `UPDATE remote_builds SET log_lines = $3 WHERE id = $1 AND lease = $2 AND log_lines < $3`, e.rec.ID, hashed(token), end)
+		_, err := tx.Exec(ctx, `UPDATE remote_builds SET log_lines = $3 WHERE id = $1 AND lease = $2 AND log_lines < $3`, e.rec.ID, e.lease, end)
 		return err
 	})
 }

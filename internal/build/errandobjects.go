@@ -11,7 +11,7 @@ import (
 	"github.com/conveyor-cd/conveyor/internal/buildspec"
 )
 
-// Objects is where artifacts are staged and stored; what is stored must be checked with Writes first.
+// Objects is where artifacts are staged and stored; what is stored must be checked with MayWrite first.
 func (e *Errand) Objects() Objects { return e.s.cfg.Objects }
 
 // Open opens an object that is a source of the build, holds its buildspec, or is a cache of its project.
@@ -68,9 +68,22 @@ func (e *Errand) caches(bucket, prefix string) bool {
 	return ok && own == bucket && strings.HasPrefix(prefix, folder)
 }
 
-// Writes reports whether the build stores artifacts at a place (in a pipeline exactly its outputs, and elsewhere in the
+// MayWrite refuses to store an object that is no artifact of the build, nor its log, a cache of its project, or a file of its
+// reports.
+func (e *Errand) MayWrite(ctx context.Context, bucket, key string) error {
+	if e.writes(bucket, key) {
+		return nil
+	}
+	exports, err := e.exports(ctx, bucket, key)
+	if err == nil && !exports {
+		err = clientFailure("%s/%s is no artifact of this build", bucket, key)
+	}
+	return err
+}
+
+// writes reports whether the build stores artifacts at a place (in a pipeline exactly its outputs, and elsewhere in the
 // buckets and below the paths of its artifacts), its log, or a cache.
-func (e *Errand) Writes(bucket, key string) bool {
+func (e *Errand) writes(bucket, key string) bool {
 	if logBucket, logKey, ok := s3LogOf(e.rec.Build.Logs.S3Logs, e.rec.ID); ok && logBucket == bucket && logKey == key {
 		return true
 	}

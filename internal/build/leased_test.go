@@ -3,6 +3,9 @@ package build_test
 import (
 	"encoding/json"
 	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -160,6 +163,7 @@ func TestWhatAWorkerMayTouch(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	mayWrite := func(bucket, key string) bool { return e.MayWrite(s.ctx, bucket, key) == nil }
 	if _, err := e.Open(s.ctx, bucket, "in/other.zip", ""); err == nil {
 		t.Error("another object can be read")
 	}
@@ -168,16 +172,113 @@ func TestWhatAWorkerMayTouch(t *testing.T) {
 	}
 	var may []string
 	for _, key := range []string{"out/a", "out/a/b", "outside", "in/src.zip", "out"} {
-		if e.Writes(bucket, key) {
+		if mayWrite(bucket, key) {
 			may = append(may, key)
 		}
 	}
-	if !slices.Equal(may, []string{"out/a", "out/a/b"}) || e.Writes("elsewhere", "out/a") {
+	if !slices.Equal(may, []string{"out/a", "out/a/b"}) || mayWrite("elsewhere", "out/a") {
 		t.Errorf("it may write %q", may)
 	}
 	if _, _, err := e.List(s.ctx, bucket, "in/", ""); err == nil {
 		t.Error("the objects beside its source can be listed")
 	}
+}
+
+// What lies elsewhere a worker may have fetched when it is a source of its build, or the submodule of one that it got.
+func TestWhatAWorkerMayHaveFetched(t *testing.T) {
+	t.Parallel()
+	remotes := remoteDirs{}
+	s := serve(t, options{remotes: remotes})
+	s.repository("library")
+	s.repository("hosted")
+	dir := filepath.Join(s.dir, "git")
+	for _, name := range []string{"library", "site", "private"} {
+		remotes[name+".git"] = filepath.Join(dir, name+".git")
+	}
+	cmd := exec.Command("sh", "-ec", `cp -r library.git private.git; git init -q -b main work; cd work; git -c protocol.file.allow=always submodule --quiet add ../library.git lib
+		git config -f .gitmodules submodule.lib.url ../library.git; git add -A; git commit -q -m site; git clone -q --bare . ../site.git`)
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@b", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@b")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	const forge = "https://github.com/acme/"
+	s.labelled("x", func(p *types.Project) {
+		p.Source = &types.ProjectSource{Type: types.SourceTypeGithub, Location: aws.String(forge + "site.git"), GitSubmodulesConfig: &types.GitSubmodulesConfig{FetchSubmodules: aws.Bool(true)}}
+	})
+	a, _ := s.take("x")
+	e, err := s.builds.Errand(s.ctx, a.ID, a.Token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	library, err := remotes.Fetch(s.ctx, types.ProjectSource{Location: aws.String("library.git")}, "main")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fetch := func(name, version string) error {
+		_, err := e.Fetch(s.ctx, "", forge+name+".git", version)
+		return err
+	}
+	if fetch("library", library.Commit) == nil {
+		t.Error("a submodule is fetched before its repository is known")
+	}
+	if err := fetch("site", "main"); err != nil {
+		t.Fatal(err)
+	}
+	if err := fetch("library", library.Commit); err != nil {
+		t.Errorf("the submodule: %v", err)
+	}
+	if fetch("library", "v1") == nil || fetch("private", library.Commit) == nil {
+		t.Error("another version of the submodule, or another repository, is fetched")
+	}
+	if err := s.builds.FinishRemote(s.ctx, a.ID, a.Token, end(t, a, types.StatusTypeSucceeded)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A worker's reports are of its own build, in groups of its project or of the role's, and say nothing but their results.
+func TestWhatAWorkerMayReport(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *server) {
+		b := s.labelled("x")
+		a, _ := s.take("x")
+		e, err := s.builds.Errand(s.ctx, a.ID, a.Token)
+		if err != nil {
+			t.Fatal(err)
+		}
+		add := func(group string, change func(*types.Report)) error {
+			r := &types.Report{Type: types.ReportTypeTest, Status: types.ReportStatusTypeFailed, ExecutionId: aws.String("another"), Arn: aws.String("made up")}
+			if change != nil {
+				change(r)
+			}
+			return e.AddReport(s.ctx, group, r, build.Details{Cases: []types.TestCase{{ReportArn: aws.String("made up"), Name: aws.String("c")}}})
+		}
+		for range 2 { // the answer to the first was lost
+			if err := add("away-x-unit", nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if add("other-unit", nil) == nil || add("../x", nil) == nil || add("away-x-unit", func(r *types.Report) { r.Status = "FINE" }) == nil ||
+			add("away-x-unit", func(r *types.Report) { r.Type = types.ReportTypeCodeCoverage }) == nil {
+			t.Error("a report is accepted that is none of the build's")
+		}
+		if err := s.builds.FinishRemote(s.ctx, a.ID, a.Token, end(t, a, types.StatusTypeSucceeded)); err != nil {
+			t.Fatal(err)
+		}
+		now := s.get(*b.Id)
+		if len(now.ReportArns) != 1 {
+			t.Fatalf("the build's reports are %q", now.ReportArns)
+		}
+		r, err := s.builds.Report(s.ctx, now.ReportArns[0])
+		if err != nil || *r.ExecutionId != *b.Arn || *r.Arn != now.ReportArns[0] || r.Status != types.ReportStatusTypeFailed {
+			t.Errorf("the report is %+v, %v", r, err)
+		}
+		d, err := s.builds.ReportDetails(s.ctx, *r.Arn)
+		if err != nil || *d.Cases[0].ReportArn != *r.Arn {
+			t.Errorf("its cases are %+v, %v", d, err)
+		}
+		if err := add("away-x-unit", nil); !errors.Is(err, build.ErrNotLeased) {
+			t.Errorf("after its end: %v", err)
+		}
+	})
 }
 
 // Artifacts in the name space of a build may lie below a path of the buildspec, and never without the build's id.
@@ -192,8 +293,9 @@ func TestWhereAWorkerMayStore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	mayWrite := func(bucket, key string) bool { return e.MayWrite(s.ctx, bucket, key) == nil }
 	for key, may := range map[string]bool{"out/" + a.ID + "/f": true, "s3-prefix/" + a.ID + "/f": true, "out/f": false, "out/x" + a.ID + "/f": false, a.ID: false} {
-		if e.Writes(bucket, key) != may {
+		if mayWrite(bucket, key) != may {
 			t.Errorf("%s may be written: %t", key, !may)
 		}
 	}
@@ -215,6 +317,7 @@ func TestWhatAWorkerMayList(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	mayWrite := func(bucket, key string) bool { return e.MayWrite(s.ctx, bucket, key) == nil }
 	for prefix, may := range map[string]bool{
 		"in/src/": true, "in/src/deep/": true, "in/src": false, "in/": false, "": false,
 		"caches/errand/": true, "caches/errand/k-": true, "caches/errand": false, "caches/other/": false, "caches/": false,
@@ -230,7 +333,7 @@ func TestWhatAWorkerMayList(t *testing.T) {
 		"in/src/f": {true, false}, "in/other": {}, "caches/errand/k-1.zip": {true, true}, "caches/other/k-1.zip": {}, "logs/" + a.ID + ".gz": {false, true}, "logs/other.gz": {},
 	} {
 		_, err := e.Open(s.ctx, bucket, key, "")
-		if got := [2]bool{errors.Is(err, build.ErrNoObject), e.Writes(bucket, key)}; got != may {
+		if got := [2]bool{errors.Is(err, build.ErrNoObject), mayWrite(bucket, key)}; got != may {
 			t.Errorf("%s may be read and written: %t", key, got)
 		}
 	}

@@ -99,6 +99,14 @@ type Secrets interface {
 	Secret(ctx context.Context, ref buildspec.SecretRef) (string, error)
 }
 
+// Reports keeps what the tests of builds say. A *Service does.
+type Reports interface {
+	// ReportGroup reads a report group. ErrNoReportGroup.
+	ReportGroup(ctx context.Context, name string) (types.ReportGroup, error)
+	// AddReport stores a report under an id in a group, which is made unless it exists. A report that is there is replaced.
+	AddReport(ctx context.Context, g types.ReportGroup, id string, r *types.Report, d Details) error
+}
+
 // Logs opens the log streams builds write to.
 type Logs interface {
 	// Stream makes group and stream when they are missing.

@@ -39,6 +39,11 @@ func ParseReportARN(arn string) (group, id string, ok bool) {
 	return group, id, ok && group != "" && err == nil && parsed.String() == id
 }
 
+// AddReport implements Reports.
+func (s *Service) AddReport(ctx context.Context, g types.ReportGroup, id string, r *types.Report, d Details) error {
+	return s.cfg.Store.InTx(ctx, func(tx store.Tx) error { return s.addReport(ctx, tx, g, id, r, d) })
+}
+
 // addReport stores a report of a group, which is made unless it exists. The same run of a build may store its report again.
 func (s *Service) addReport(ctx context.Context, tx store.Tx, g types.ReportGroup, id string, r *types.Report, d Details) error {
 	// The update locks the group's row: one that is being deleted is waited for, and made anew.

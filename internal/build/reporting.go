@@ -20,16 +20,11 @@ import (
 	"github.com/conveyor-cd/conveyor/internal/archive"
 	"github.com/conveyor-cd/conveyor/internal/buildspec"
 	"github.com/conveyor-cd/conveyor/internal/report"
-	"github.com/conveyor-cd/conveyor/internal/store"
 )
 
 // reports reads what the build's tests have left behind. It is done however the commands ended, since a report matters most
 // of tests that failed. Whatever goes wrong is said in the log and changes nothing about the build.
 func (r *run) reports(ctx context.Context) {
-	if r.s.cfg.Away && len(r.spec.Reports) > 0 {
-		r.log.Printf("Warning: builds on workers keep no reports; hand the files on as an artifact")
-		return
-	}
 	for _, what := range r.spec.Reports {
 		arn, err := r.report(ctx, what)
 		if ctx.Err() != nil {
@@ -71,19 +66,27 @@ func (r *run) report(ctx context.Context, what buildspec.Report) (arn string, er
 		return "", err
 	}
 	r.log.Printf("Preparing the %s report %s from %d file(s)", g.Type, *g.Name, len(files))
-	id := uuid.NewSHA1(uuid.MustParse(r.rec.ID), []byte(*g.Name)).String() // a second run of the build replaces the first one's
-	rep := types.Report{
-		Arn: aws.String(r.s.cfg.Place.ReportARN(*g.Name, id)), Name: aws.String(*g.Name + ":" + id), ReportGroupArn: g.Arn,
-		ExecutionId: r.rec.Build.Arn, Type: g.Type, ExportConfig: g.ExportConfig, Truncated: aws.Bool(false),
-	}
+	id := reportID(r.rec.ID, *g.Name)
+	rep := types.Report{Truncated: aws.Bool(false)}
+	nameReport(&rep, r.s.cfg.Place, g, id, &r.rec.Build)
 	details := r.readReports(ctx, format, files, &rep)
 	if err := r.exportReport(ctx, g, id, files); err != nil {
 		r.log.Printf("Warning: the files of the report %s could not be exported: %s", *g.Name, reason(err))
 	}
-	err = r.again(ctx, func() error {
-		return r.s.cfg.Store.InTx(ctx, func(tx store.Tx) error { return r.s.addReport(ctx, tx, g, id, &rep, details) })
-	})
+	err = r.again(ctx, func() error { return r.s.cfg.Reports.AddReport(ctx, g, id, &rep, details) })
 	return *rep.Arn, err
+}
+
+// reportID is the id of a build's report in a group: a second run of the build replaces the first one's.
+func reportID(build, group string) string {
+	return uuid.NewSHA1(uuid.MustParse(build), []byte(group)).String()
+}
+
+// nameReport says in a report what it is: of which build, in which group.
+func nameReport(rep *types.Report, place Place, g types.ReportGroup, id string, b *types.Build) {
+	rep.Arn, rep.Name = aws.String(place.ReportARN(*g.Name, id)), aws.String(*g.Name+":"+id)
+	rep.ReportGroupArn, rep.Type, rep.ExportConfig = g.Arn, g.Type, g.ExportConfig
+	rep.ExecutionId = b.Arn
 }
 
 // expandReport replaces variables.
@@ -118,10 +121,17 @@ func (r *run) reportGroup(ctx context.Context, name string, format report.Format
 	if name = ReportGroupName(arn); arn != r.s.cfg.Place.ReportGroupARN(name) || !groupName.MatchString(name) {
 		return types.ReportGroup{}, clientFailure("%s cannot be the name of a report group", name)
 	}
-	g, err := r.s.ReportGroup(ctx, name)
+	return groupFor(ctx, r.s.cfg.Reports, r.permit, arn, own, kind)
+}
+
+// groupFor is the report group with an ARN, for a report of a kind that permit lets the build add to it. When there is none
+// of the project's own it is about to be made.
+func groupFor(ctx context.Context, reports Reports, permit func(ctx context.Context, action, arn string) error, arn string, own bool, kind types.ReportType) (types.ReportGroup, error) {
+	name := ReportGroupName(arn)
+	g, err := reports.ReportGroup(ctx, name)
 	switch {
 	case errors.Is(err, ErrNoReportGroup) && own:
-		if err := r.permit(ctx, "codebuild:CreateReportGroup", arn); err != nil {
+		if err := permit(ctx, "codebuild:CreateReportGroup", arn); err != nil {
 			return g, err
 		}
 		g = types.ReportGroup{
@@ -131,13 +141,13 @@ func (r *run) reportGroup(ctx context.Context, name string, format report.Format
 	case err != nil:
 		return g, err
 	case g.Type != kind:
-		return g, clientFailure("the report group %s is of the type %s, and %s is a format of the type %s", name, g.Type, format, kind)
+		return g, clientFailure("the report group %s is of the type %s, and this is a report of the type %s", name, g.Type, kind)
 	}
 	put := "codebuild:BatchPutTestCases"
-	if format.IsCoverage() {
+	if kind == types.ReportTypeCodeCoverage {
 		put = "codebuild:BatchPutCodeCoverages"
 	}
-	return g, errors.Join(r.permit(ctx, "codebuild:CreateReport", arn), r.permit(ctx, put, arn))
+	return g, errors.Join(permit(ctx, "codebuild:CreateReport", arn), permit(ctx, put, arn))
 }
 
 // permit asks the build's role.

@@ -34,7 +34,7 @@ const JobKind = "build.run"
 // stopChannel is where servers hear that a build is to be stopped.
 const stopChannel = "builds_stop"
 
-// Config is what a Service is made of. Everything but Remotes, Logs, Secrets, BuildURL, Env and Slots is required.
+// Config is what a Service is made of. Everything but Remotes, Reports, Logs, Secrets, BuildURL, Env and Slots is required.
 type Config struct {
 	Store        store.Store
 	Queue        queue.Enqueuer
@@ -42,6 +42,7 @@ type Config struct {
 	Objects      Objects
 	Repositories Repositories
 	Remotes      Remotes // nil: only hosted repositories are cloned
+	Reports      Reports // nil: the service itself
 	Secrets      Secrets // nil: there are none
 	Logs         Logs    // nil: builds keep no logs
 	Caches       *Shelf  // nil: there are no caches on this machine
@@ -59,8 +60,6 @@ type Config struct {
 	Endpoint string
 	// OnFailed, when set, is told of a build that has failed while its workspace is still there. The build ends when it returns.
 	OnFailed func(ctx context.Context, f Failed)
-	// Away is set on a worker, whose store is not the one that others look at.
-	Away bool
 	// Env, when set, is given to every build below all other variables, for example this server's endpoint.
 	Env []buildspec.Variable
 }
@@ -82,7 +81,11 @@ func New(cfg Config) *Service {
 	if cfg.Slots <= 0 {
 		cfg.Slots = 4
 	}
-	return &Service{cfg: cfg, minute: time.Minute, diskEvery: diskEvery, lease: RemoteLease, live: map[string]*run{}}
+	s := &Service{cfg: cfg, minute: time.Minute, diskEvery: diskEvery, lease: RemoteLease, live: map[string]*run{}}
+	if cfg.Reports == nil {
+		s.cfg.Reports = s
+	}
+	return s
 }
 
 // Request asks for a build.

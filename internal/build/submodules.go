@@ -25,11 +25,11 @@ type submodules struct {
 	count int
 }
 
-type submodule struct{ name, path, url string }
+type submodule struct{ name, path, url, commit string }
 
 // fetch puts the submodules of a checked-out repository, and theirs, where they belong.
 func (m *submodules) fetch(ctx context.Context, of *types.ProjectSource, dir string, depth int) error {
-	list, err := m.list(ctx, dir)
+	list, err := m.submodulesOf(ctx, dir, "HEAD")
 	if err != nil || len(list) == 0 {
 		return err
 	}
@@ -48,12 +48,12 @@ func (m *submodules) fetch(ctx context.Context, of *types.ProjectSource, dir str
 	return err
 }
 
-// list reads .gitmodules as it was committed.
-func (m *submodules) list(ctx context.Context, dir string) ([]submodule, error) {
-	if _, err := m.git(ctx, dir, "cat-file", "-e", "HEAD:.gitmodules"); err != nil {
+// submodulesOf are those that a commit of a repository has, by its .gitmodules.
+func (r *run) submodulesOf(ctx context.Context, dir, commit string) ([]submodule, error) {
+	if _, err := r.git(ctx, dir, "cat-file", "-e", commit+":.gitmodules"); err != nil {
 		return nil, context.Cause(ctx) // there is none
 	}
-	out, err := m.git(ctx, dir, "config", "--blob", "HEAD:.gitmodules", "--null", "--get-regexp", `^submodule\..*\.(path|url)$`)
+	out, err := r.git(ctx, dir, "config", "--blob", commit+":.gitmodules", "--null", "--get-regexp", `^submodule\..*\.(path|url)$`)
 	if err != nil {
 		return nil, clientFailure(".gitmodules cannot be read: %v", err)
 	}
@@ -72,19 +72,28 @@ func (m *submodules) list(ctx context.Context, dir string) ([]submodule, error) 
 			list[i].url = value
 		}
 	}
-	return list, nil
+	if len(list) > maxSubmodules {
+		return nil, clientFailure("there are more than %d submodules in one repository", maxSubmodules)
+	}
+	kept := list[:0]
+	for _, sub := range list {
+		if sub.path == "" || sub.url == "" {
+			continue
+		}
+		entry, err := r.git(ctx, dir, "ls-tree", commit, "--", sub.path)
+		if err != nil {
+			return nil, err
+		}
+		about, _, _ := strings.Cut(entry, "\t")
+		var linked bool
+		if sub.commit, linked = strings.CutPrefix(about, "160000 commit "); linked {
+			kept = append(kept, sub)
+		}
+	}
+	return kept, nil
 }
 
 func (m *submodules) one(ctx context.Context, of *types.ProjectSource, sub submodule, dir string, depth int) error {
-	entry, err := m.git(ctx, dir, "ls-tree", "HEAD", "--", sub.path)
-	if err != nil {
-		return err
-	}
-	about, _, _ := strings.Cut(entry, "\t")
-	commit, linked := strings.CutPrefix(about, "160000 commit ")
-	if !linked || sub.url == "" {
-		return nil // the commit has no such submodule
-	}
 	src, err := sourceOfSubmodule(of, sub.url)
 	if err != nil {
 		return err
@@ -97,7 +106,7 @@ func (m *submodules) one(ctx context.Context, of *types.ProjectSource, sub submo
 		return err
 	}
 	m.log.Printf("Fetching the submodule %s from %s", sub.path, aws.ToString(src.Location))
-	if _, err := m.fetchGit(ctx, src, commit, dest); err != nil {
+	if _, err := m.fetchGit(ctx, src, sub.commit, dest); err != nil {
 		return err
 	}
 	return m.fetch(ctx, src, dest, depth+1)

@@ -3,6 +3,7 @@ package gitrepo
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 )
 
 // cloneRefFormat marks the artifacts that hold a CloneRef.
@@ -23,6 +24,20 @@ type CloneRef struct {
 	// it, so that nobody can make up a reference to somebody else's mirror.
 	Mirror string `json:"mirror,omitempty"`
 }
+
+// mirrored begins the names of mirrors. No hosted repository has such a name.
+const mirrored = "mirror:"
+
+// Name is what the repository is asked for by: the hosted one's, or one that MirrorNamed knows.
+func (r CloneRef) Name() string {
+	if r.Mirror != "" {
+		return mirrored + r.Mirror
+	}
+	return r.Repository
+}
+
+// MirrorNamed is the Mirror of the CloneRef that a name is of; ok is false for the name of a hosted repository.
+func MirrorNamed(name string) (mirror string, ok bool) { return strings.CutPrefix(name, mirrored) }
 
 // Marshal is the artifact's content. The same reference gives the same bytes.
 func (r CloneRef) Marshal() ([]byte, error) {

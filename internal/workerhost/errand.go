@@ -47,7 +47,7 @@ func (h *Handler) errand(w http.ResponseWriter, r *http.Request) error {
 		if err := read(r, &l); err != nil {
 			return err
 		}
-		return e.AppendLog(ctx, token, l.First, l.Lines)
+		return e.AppendLog(ctx, l.First, l.Lines)
 	case "POST secret":
 		return secret(w, r, e)
 	case "POST credentials":
@@ -58,6 +58,14 @@ func (h *Handler) errand(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 		return e.Permit(r.Context(), p.Action, p.Resource)
+	case "GET report-group":
+		return reportGroup(w, r, e)
+	case "POST report":
+		var add away.Report
+		if err := readAtMost(r, maxReport, &add); err != nil {
+			return err
+		}
+		return e.AddReport(ctx, add.Group, add.Report, add.Details)
 	case "GET object":
 		return open(w, r, e)
 	case "GET objects":
@@ -68,12 +76,16 @@ func (h *Handler) errand(w http.ResponseWriter, r *http.Request) error {
 		return publish(r, e)
 	case "GET repository":
 		return repository(w, r, e)
+	case "POST remote":
+		return fetched(w, r, e)
 	}
 	return &awsapi.Error{Code: "UnknownOperationException", Message: "There is no " + r.Method + " of " + r.URL.Path + ".", Status: http.StatusNotFound}
 }
 
-func read(r *http.Request, to any) error {
-	if err := json.NewDecoder(io.LimitReader(r.Body, maxDocument)).Decode(to); err != nil {
+func read(r *http.Request, to any) error { return readAtMost(r, maxDocument, to) }
+
+func readAtMost(r *http.Request, bytes int64, to any) error {
+	if err := json.NewDecoder(io.LimitReader(r.Body, bytes)).Decode(to); err != nil {
 		return awsapi.Errorf("ValidationException", "The body is not the JSON that is expected: %v", err)
 	}
 	return nil
@@ -146,6 +158,14 @@ func list(w http.ResponseWriter, r *http.Request, e *build.Errand) error {
 	return answer(w, away.Page{Objects: page, Next: next})
 }
 
+func reportGroup(w http.ResponseWriter, r *http.Request, e *build.Errand) error {
+	g, err := e.ReportGroup(r.Context(), r.URL.Query().Get("name"))
+	if err != nil {
+		return err
+	}
+	return answer(w, g)
+}
+
 // staged copies a body to a file that the object store can take over.
 func staged(e *build.Errand, body io.Reader) (string, error) {
 	f, err := os.CreateTemp(e.Objects().StageDir(), "worker-*")
@@ -161,7 +181,7 @@ func staged(e *build.Errand, body io.Reader) (string, error) {
 
 func put(r *http.Request, e *build.Errand) error {
 	bucket, key := r.URL.Query().Get("bucket"), r.URL.Query().Get("key")
-	if err := mayWrite(e, bucket, key); err != nil {
+	if err := e.MayWrite(r.Context(), bucket, key); err != nil {
 		return err
 	}
 	var a build.Attributes
@@ -174,13 +194,6 @@ func put(r *http.Request, e *build.Errand) error {
 	}
 	defer os.Remove(name) //nolint:errcheck // after a success it has moved away
 	return e.Objects().PutFile(e.Acting(r.Context()), bucket, key, name, a)
-}
-
-func mayWrite(e *build.Errand, bucket, key string) error {
-	if !e.Writes(bucket, key) {
-		return &build.Failure{Message: fmt.Sprintf("%s/%s is no artifact of this build", bucket, key)}
-	}
-	return nil
 }
 
 // publish receives all files before it shows the first.
@@ -206,7 +219,7 @@ func publish(r *http.Request, e *build.Errand) (err error) {
 		if err := json.Unmarshal(line, &f); err != nil {
 			return awsapi.Errorf("ValidationException", "A file is announced by %q.", line)
 		}
-		if err := mayWrite(e, bucket, f.Key); err != nil {
+		if err := e.MayWrite(r.Context(), bucket, f.Key); err != nil {
 			return err
 		}
 		name, err := staged(e, &chunks{in: in})
@@ -248,20 +261,46 @@ func (c *chunks) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// repository sends a whole repository, as git bundles it.
+// repository sends a whole hosted repository.
 func repository(w http.ResponseWriter, r *http.Request, e *build.Errand) error {
 	dir, err := e.Repository(r.Context(), r.URL.Query().Get("name"))
 	if err != nil {
 		return err
 	}
+	return bundle(w, r, e, build.RemoteCommit{Path: dir})
+}
+
+// fetched sends a repository that lies elsewhere, after a version of it was brought here.
+func fetched(w http.ResponseWriter, r *http.Request, e *build.Errand) error {
+	var wanted away.Remote
+	if err := read(r, &wanted); err != nil {
+		return err
+	}
+	c, err := e.Fetch(r.Context(), wanted.Identifier, wanted.Location, wanted.Version)
+	if err != nil {
+		return err
+	}
+	w.Header().Set(away.Commit, c.Commit)
+	return bundle(w, r, e, c)
+}
+
+// bundle sends a repository as git bundles it: all its refs, and a commit that need not be on one of them.
+func bundle(w http.ResponseWriter, r *http.Request, e *build.Errand, c build.RemoteCommit) error {
 	f, err := os.CreateTemp(e.Objects().StageDir(), "bundle-*")
 	if err != nil {
 		return err
 	}
 	defer os.Remove(f.Name()) //nolint:errcheck // cleared away with the rest of the directory
 	defer f.Close()
-	if err := bundle(r.Context(), dir, f); err != nil {
-		return err
+	revs := []string{"--all"}
+	if c.Commit != "" {
+		revs = append(revs, c.Commit)
+	}
+	if git(r.Context(), c.Path, io.Discard, "rev-parse", "--verify", "--quiet", "HEAD^{commit}") == nil { // a copy has none
+		revs = append(revs, "HEAD")
+	}
+	if err := git(r.Context(), c.Path, f, append([]string{"bundle", "create", "--quiet", "-"}, revs...)...); err != nil {
+		return fmt.Errorf("bundling the repository: %w", err)
 	}
 	info, err := f.Stat()
 	if err != nil {
@@ -271,17 +310,17 @@ func repository(w http.ResponseWriter, r *http.Request, e *build.Errand) error {
 		return err
 	}
 	w.Header().Set("Content-Length", strconv.FormatInt(info.Size(), 10))
-	_, _ = io.Copy(w, f) // as above
+	_, _ = io.Copy(w, f) // what breaks off is noticed by its length, and asked for again
 	return nil
 }
 
-func bundle(ctx context.Context, dir string, to io.Writer) error {
-	cmd := exec.CommandContext(ctx, "git", "-c", "safe.directory=*", "-C", dir, "bundle", "create", "--quiet", "-", "HEAD", "--all")
+func git(ctx context.Context, dir string, to io.Writer, args ...string) error {
+	cmd := exec.CommandContext(ctx, "git", append([]string{"-c", "safe.directory=*", "-C", dir}, args...)...)
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.DevNull, "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=" + os.DevNull, "LC_ALL=C"}
 	var problem strings.Builder
 	cmd.Stdout, cmd.Stderr = to, &problem
 	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("bundling the repository: %w: %s", err, strings.TrimSpace(problem.String()))
+		return fmt.Errorf("git %s: %w: %s", args[0], err, strings.TrimSpace(problem.String()))
 	}
 	return nil
 }

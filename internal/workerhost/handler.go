@@ -25,6 +25,7 @@ const Action = "codebuild:ConveyorTakeBuild"
 // Limits of what workers send.
 const (
 	maxDocument  = 16 << 20
+	maxReport    = 64 << 20 // with as many files, of names as long, as there may be in one
 	maxLabels    = 50
 	maxLabel     = 64
 	takePatience = 20 * time.Second // how long a worker is kept waiting for a build
@@ -171,6 +172,8 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		p.Type = away.NoSecret
 	case errors.Is(err, build.ErrNoRepository):
 		p.Type = away.NoRepo
+	case errors.Is(err, build.ErrNoReportGroup):
+		p.Type = away.NoGroup
 	case isInvalid:
 		p = away.Problem{Type: "ValidationException", Message: invalid.Message}
 	case isKnown:

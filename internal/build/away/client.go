@@ -31,6 +31,7 @@ const (
 	Take       = Prefix + "take"
 	Builds     = Prefix + "builds/" // + id + "/" + what
 	Attributes = "X-Conveyor-Attributes"
+	Commit     = "X-Conveyor-Commit"
 )
 
 // Request is what a worker asks a server for a build with.
@@ -52,6 +53,7 @@ const (
 	NoObject  = "NoSuchKey"
 	NoSecret  = "ConveyorNoSecret"
 	NoRepo    = "RepositoryDoesNotExistException"
+	NoGroup   = "ConveyorNoReportGroup"
 	Unfit     = "ConveyorClientError" // the build's own fault
 )
 
@@ -128,6 +130,8 @@ func refusal(resp *http.Response) error {
 		return fmt.Errorf("%w: %s", build.ErrNoSecret, r.Message)
 	case NoRepo:
 		return fmt.Errorf("%w: %w", build.ErrNoRepository, r)
+	case NoGroup:
+		return fmt.Errorf("%w: %w", build.ErrNoReportGroup, r)
 	case Unfit:
 		return &build.Failure{Code: "CLIENT_ERROR", Message: r.Message}
 	}

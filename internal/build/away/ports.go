@@ -17,6 +17,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/codebuild/types"
+
 	"github.com/conveyor-cd/conveyor/internal/build"
 	"github.com/conveyor-cd/conveyor/internal/buildspec"
 	"github.com/conveyor-cd/conveyor/internal/gitrepo"
@@ -40,7 +43,7 @@ func (o objects) Open(ctx context.Context, bucket, key, version string) (build.O
 		return build.Object{}, err
 	}
 	query := url.Values{"bucket": {bucket}, "key": {key}, "version": {version}}
-	size, err := o.l.fetch(ctx, request{method: http.MethodGet, what: "object", query: query}, f)
+	size, _, err := o.l.fetch(ctx, request{method: http.MethodGet, what: "object", query: query}, f)
 	if err = errors.Join(err, os.Remove(f.Name())); err != nil { // the open file stays
 		return build.Object{}, errors.Join(err, f.Close())
 	}
@@ -48,8 +51,9 @@ func (o objects) Open(ctx context.Context, bucket, key, version string) (build.O
 }
 
 // fetch writes the answer of a request to a file, from its beginning at every try, and leaves the file there.
-func (l *Lease) fetch(ctx context.Context, q request, f *os.File) (size int64, err error) {
+func (l *Lease) fetch(ctx context.Context, q request, f *os.File) (size int64, header http.Header, err error) {
 	q.read = func(resp *http.Response) error {
+		header = resp.Header
 		if err := f.Truncate(0); err != nil {
 			return err
 		}
@@ -62,10 +66,10 @@ func (l *Lease) fetch(ctx context.Context, q request, f *os.File) (size int64, e
 		return err
 	}
 	if err := l.send(ctx, q); err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	_, err = f.Seek(0, io.SeekStart)
-	return size, err
+	return size, header, err
 }
 
 // Page is a page of a listing.
@@ -159,29 +163,67 @@ func (r repositories) Path(ctx context.Context, name string) (string, error) {
 	if _, err := os.Stat(dir); err == nil {
 		return dir, nil
 	}
-	bundle := dir + ".bundle"
-	f, err := os.Create(bundle)
+	_, err := r.l.bundle(ctx, request{method: http.MethodGet, what: "repository", query: url.Values{"name": {name}}}, name, dir)
+	return dir, err
+}
+
+// bundle fetches a repository and unpacks it to a directory.
+func (l *Lease) bundle(ctx context.Context, q request, name, dir string) (http.Header, error) {
+	f, err := os.Create(dir + ".bundle")
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	_, err = r.l.fetch(ctx, request{method: http.MethodGet, what: "repository", query: url.Values{"name": {name}}}, f)
+	defer os.Remove(f.Name()) //nolint:errcheck // it goes with the build
+	_, header, err := l.fetch(ctx, q, f)
 	if err = errors.Join(err, f.Close()); err != nil {
-		return "", err
+		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, "git", "clone", "--quiet", "--mirror", bundle, dir)
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + r.l.dir, "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=" + os.DevNull, "LC_ALL=C"}
+	cmd := exec.CommandContext(ctx, "git", "clone", "--quiet", "--mirror", f.Name(), dir)
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + l.dir, "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=" + os.DevNull, "LC_ALL=C"}
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", errors.Join(fmt.Errorf("the repository %s cannot be unpacked: %w: %s", name, err, bytes.TrimSpace(out)), os.RemoveAll(dir))
+		return nil, errors.Join(fmt.Errorf("the repository %s cannot be unpacked: %w: %s", name, err, bytes.TrimSpace(out)), os.RemoveAll(dir))
 	}
-	return dir, os.Remove(bundle)
+	return header, nil
 }
 
 func (repositories) CloneRef(artifact []byte) (build.CloneRef, bool, error) {
 	ref, ok, err := gitrepo.ParseCloneRef(artifact)
-	if ok && ref.Mirror != "" {
-		err = errors.New("the artifact stands for a copy of a repository elsewhere, which only builds on the server can clone; use CODE_ZIP")
+	return build.CloneRef{Repository: ref.Name(), Branch: ref.Branch, Commit: ref.Commit, URL: ref.CloneURL}, ok, err
+}
+
+// Remotes are the build's sources that lie elsewhere, by way of the server's copies of them.
+func (l *Lease) Remotes() build.Remotes { return remotes{l} }
+
+type remotes struct{ l *Lease }
+
+// Remote names a version of a source that lies elsewhere, or of a submodule.
+type Remote struct {
+	Identifier string `json:"identifier,omitempty"` // of the source
+	Location   string `json:"location"`
+	Version    string `json:"version"`
+}
+
+// Fetch implements build.Remotes.
+func (r remotes) Fetch(ctx context.Context, src types.ProjectSource, version string) (build.RemoteCommit, error) {
+	location := aws.ToString(src.Location)
+	q, err := document("remote", Remote{Identifier: aws.ToString(src.SourceIdentifier), Location: location, Version: version}, nil, 0)
+	if err != nil {
+		return build.RemoteCommit{}, err
 	}
-	return build.CloneRef{Repository: ref.Repository, Branch: ref.Branch, Commit: ref.Commit, URL: ref.CloneURL}, ok, err
+	parent, err := os.MkdirTemp(r.l.dir, "remote-*")
+	if err != nil {
+		return build.RemoteCommit{}, err
+	}
+	dir := filepath.Join(parent, "repository")
+	header, err := r.l.bundle(ctx, q, location, dir)
+	if err != nil {
+		return build.RemoteCommit{}, err
+	}
+	c := build.RemoteCommit{Path: dir, Commit: header.Get(Commit)}
+	if !gitrepo.ValidID(c.Commit) {
+		return c, fmt.Errorf("the server does not say which commit of %s it sent", location)
+	}
+	return c, nil
 }
 
 // Secrets are the parameters and secrets that the build's role allows.
@@ -244,6 +286,30 @@ type Permitted struct {
 
 func (r roles) Permit(ctx context.Context, action, resource string) error {
 	return r.l.call(ctx, "permitted", Permitted{Action: action, Resource: resource}, nil)
+}
+
+// Reports keeps the build's reports.
+func (l *Lease) Reports() build.Reports { return reports{l} }
+
+type reports struct{ l *Lease }
+
+func (r reports) ReportGroup(ctx context.Context, name string) (g types.ReportGroup, err error) {
+	err = r.l.send(ctx, request{
+		method: http.MethodGet, what: "report-group", query: url.Values{"name": {name}}, limit: documentLimit,
+		read: func(resp *http.Response) error { return json.NewDecoder(resp.Body).Decode(&g) },
+	})
+	return g, err
+}
+
+// Report is a report for a group. What the server knows of it better is replaced there.
+type Report struct {
+	Group   string        `json:"group"`
+	Report  *types.Report `json:"report"`
+	Details build.Details `json:"details"`
+}
+
+func (r reports) AddReport(ctx context.Context, g types.ReportGroup, _ string, rep *types.Report, d build.Details) error {
+	return r.l.call(ctx, "report", Report{Group: *g.Name, Report: rep, Details: d}, nil)
 }
 
 // Logs takes the build's log.

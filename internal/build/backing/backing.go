@@ -106,11 +106,8 @@ type repositories struct {
 	mirror func(ctx context.Context, sealed string) (string, error)
 }
 
-// mirrored begins the names that builds know mirrors by. No hosted repository has such a name.
-const mirrored = "mirror:"
-
 func (r repositories) Path(ctx context.Context, repository string) (string, error) {
-	if sealed, ok := strings.CutPrefix(repository, mirrored); ok {
+	if sealed, ok := gitrepo.MirrorNamed(repository); ok {
 		path, err := r.mirror(ctx, sealed)
 		if errors.Is(err, gitrepo.ErrNoRef) {
 			err = fmt.Errorf("%w: its copy on this server is gone; start the pipeline again", build.ErrNoRepository)
@@ -126,10 +123,7 @@ func (r repositories) Path(ctx context.Context, repository string) (string, erro
 
 func (r repositories) CloneRef(artifact []byte) (build.CloneRef, bool, error) {
 	ref, ok, err := gitrepo.ParseCloneRef(artifact)
-	if ref.Mirror != "" {
-		ref.Repository = mirrored + ref.Mirror
-	}
-	return build.CloneRef{Repository: ref.Repository, Branch: ref.Branch, Commit: ref.Commit, URL: ref.CloneURL}, ok, err
+	return build.CloneRef{Repository: ref.Name(), Branch: ref.Branch, Commit: ref.Commit, URL: ref.CloneURL}, ok, err
 }
 
 // Roles says what the role of a build allows. Implemented by *iam.Directory.
