@@ -14,8 +14,9 @@ import (
 // engine is where the tests' containers run.
 var engine struct {
 	*container.Engine
-	podman  *podman
-	missing string // why there is none
+	podman   *podman
+	registry *imageRegistry
+	missing  string // why there is none
 }
 
 func TestMain(m *testing.M) {

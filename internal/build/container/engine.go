@@ -88,6 +88,12 @@ func (e *Engine) connect(ctx context.Context) error {
 		}
 		return nil
 	}
+	if ping, err := e.client.Ping(ctx, client.PingOptions{NegotiateAPIVersion: true}); errdefs.IsInvalidArgument(err) && ping.APIVersion != "" {
+		return &build.Failure{Code: codeProvision, Message: fmt.Sprintf(
+			"the container engine at %s speaks version %s of its API, and builds need %s or a newer one: update it", e.socket, ping.APIVersion, client.MinAPIVersion)}
+	} else if err != nil {
+		return e.away(err)
+	}
 	info, err := e.client.Info(ctx, client.InfoOptions{})
 	if err != nil {
 		return e.away(err)
@@ -117,6 +123,9 @@ func (e *Engine) away(err error) error {
 	if errdefs.IsPermissionDenied(err) || errors.Is(err, os.ErrPermission) {
 		return &build.Failure{Code: codeProvision, Message: fmt.Sprintf(
 			"the server's user may not use the container engine at %s: %v; add that user to the group that owns the socket and start the server again", e.socket, err)}
+	}
+	if !client.IsErrConnectionFailed(err) && !errors.Is(err, context.DeadlineExceeded) {
+		return &build.Failure{Code: codeProvision, Message: fmt.Sprintf("the container engine at %s cannot be used: %v; see its log, and whether it is one of today's versions", e.socket, err)}
 	}
 	return &build.Failure{Code: codeProvision, Message: fmt.Sprintf(
 		"no container engine answers at %s: %v; start it (systemctl start docker, or systemctl start podman.socket) and run the build again", e.socket, err)}

@@ -34,7 +34,8 @@ func withEngine(m *testing.M) int {
 		return 1
 	}
 	p := &podman{dir: dir}
-	engine.podman = p
+	engine.podman, engine.registry = p, newImageRegistry()
+	defer engine.registry.server.Close()
 	defer p.close()
 	if err := p.start(); err != nil {
 		engine.missing = err.Error()
@@ -60,7 +61,7 @@ func (p *podman) command(args ...string) *exec.Cmd {
 	c := exec.Command("podman", append([]string{
 		"--root", filepath.Join(p.dir, "storage"), "--runroot", filepath.Join(p.dir, "run"), "--tmpdir", filepath.Join(p.dir, "tmp"),
 	}, args...)...)
-	c.Env = append(os.Environ(), "CONTAINERS_CONF="+filepath.Join(p.dir, "containers.conf"))
+	c.Env = append(os.Environ(), "CONTAINERS_CONF="+filepath.Join(p.dir, "containers.conf"), "CONTAINERS_REGISTRIES_CONF="+filepath.Join(p.dir, "registries.conf"))
 	return c
 }
 
@@ -76,8 +77,19 @@ func (p *podman) start() error {
 	if err := os.WriteFile(filepath.Join(p.dir, "containers.conf"), []byte(settings), 0o600); err != nil {
 		return err
 	}
+	registries := fmt.Sprintf("[[registry]]\nlocation = %q\ninsecure = true\n", engine.registry.host()) // without TLS
+	if err := os.WriteFile(filepath.Join(p.dir, "registries.conf"), []byte(registries), 0o600); err != nil {
+		return err
+	}
 	if err := p.makeImage(); err != nil {
 		return fmt.Errorf("the image cannot be made: %w", err)
+	}
+	layout := filepath.Join(p.dir, "layout")
+	if out, err := p.command("save", "--quiet", "--format=oci-dir", "--output", layout, testImage).CombinedOutput(); err != nil {
+		return fmt.Errorf("the image cannot be saved: %s", out)
+	}
+	if err := engine.registry.fill(layout); err != nil {
+		return err
 	}
 	socket := filepath.Join(p.dir, "engine.sock")
 	p.service = p.command("system", "service", "--time=0", "unix://"+socket)

@@ -3,8 +3,8 @@ package container
 import (
 	"context"
 	"fmt"
-	"io"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/containerd/errdefs"
@@ -90,14 +90,36 @@ func (r *Runner) fetch(ctx context.Context, image string, n build.Needs) (config
 		}
 	}
 	n.Say("Pulling the image %s", image)
-	if err := r.pull(ctx, image, login); err != nil {
-		if ctx.Err() != nil {
-			return config, context.Cause(ctx)
-		}
-		return config, &build.Failure{Code: codePull, Message: fmt.Sprintf(
-			"Unable to pull the image %s: %v; see whether \"%s pull %s\" can on the server, or load it there", image, err, r.Engine.cli(), image)}
+	err = r.pull(ctx, image, login)
+	if err == nil {
+		config, err = r.Engine.client.ImageInspect(ctx, image)
 	}
-	return r.Engine.client.ImageInspect(ctx, image)
+	if err != nil && ctx.Err() != nil {
+		return config, context.Cause(ctx)
+	}
+	if err != nil {
+		return config, &build.Failure{Code: codePull, Message: fmt.Sprintf("Unable to pull the image %s: %v; %s", image, err, r.remedy(ctx, err, image, login != nil))}
+	}
+	return config, nil
+}
+
+// refusals are what engines and registries say to somebody who may not have an image. Engines hand them on under any status.
+var refusals = []string{"unauthorized", "authentication required", "denied", "401", "403", "invalid username/password"}
+
+// remedy is what may help against a pull that failed.
+func (r *Runner) remedy(ctx context.Context, err error, image string, login bool) string {
+	said := strings.ToLower(err.Error())
+	refused := errdefs.IsUnauthorized(err) || errdefs.IsPermissionDenied(err) || slices.ContainsFunc(refusals, func(s string) bool { return strings.Contains(said, s) })
+	switch _, away := r.Engine.client.Ping(ctx, client.PingOptions{}); {
+	case away != nil:
+		return "the container engine went away meanwhile: see what ended it, and run the build again"
+	case refused && login:
+		return "the registry does not take the user name and password in the secret that the project's registryCredential names: correct the secret, or allow that user to pull the image"
+	case refused:
+		return "if the image is not for everybody, put a user name and a password for its registry into a secret, as JSON with username and password, " +
+			"and name it in registryCredential of the project's environment"
+	}
+	return fmt.Sprintf("see whether \"%s pull %s\" can on the server, or load it there", r.Engine.cli(), image)
 }
 
 func (r *Runner) pull(ctx context.Context, image string, login *build.Login) error {
@@ -113,10 +135,5 @@ func (r *Runner) pull(ctx context.Context, image string, login *build.Login) err
 	if err != nil {
 		return err
 	}
-	defer progress.Close()
-	if err := progress.Wait(ctx); err != nil {
-		return err
-	}
-	_, err = io.Copy(io.Discard, progress)
-	return err
+	return progress.Wait(ctx)
 }
