@@ -236,7 +236,7 @@ func (f *runFlags) withServer(ctx context.Context, plan *localrun.Plan) (err err
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(temp)) }()
-	c, err := config.Of(map[string]string{"data": filepath.Join(temp, "data"), "listen": "127.0.0.1:0", "build-runner": f.runner})
+	c, err := config.Of(map[string]string{"data": filepath.Join(temp, "data"), "listen": "127.0.0.1:0", "build-runner": f.runner, "build-limits": config.LimitsOff})
 	if err != nil {
 		return err
 	}

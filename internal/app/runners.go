@@ -40,8 +40,17 @@ func (r *rooms) openRunners(ctx context.Context) (*runners, error) {
 		if users, err = host.ParseUsers(c.User); err != nil {
 			return nil, fmt.Errorf("setting build-user: %w", err)
 		}
+		if err := users.Reach(workspaces.All); err != nil {
+			return nil, fmt.Errorf("setting build-user: %w", err)
+		}
 	}
-	all := &runners{mode: c.Runner, host: host.On(workspaces, users, log), functions: host.On(workspaces, nil, log)}
+	var limits *host.Limits
+	if c.Limits == config.LimitsAuto {
+		limits = host.FindLimits(workspaces.All)
+		r.closers = append(r.closers, limits.Close)
+	}
+	log.Info("limits of builds on this host", "held", limits)
+	all := &runners{mode: c.Runner, host: host.On(workspaces, users, limits, log), functions: host.On(workspaces, nil, nil, log)}
 	if all.images, err = container.ParseImages(c.Images); err != nil {
 		return nil, fmt.Errorf("setting build-images: %w", err)
 	}

@@ -25,7 +25,7 @@ func places(t *testing.T, mode string, engine bool) *runners {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &runners{mode: mode, images: images, host: host.On(d, nil, log)}
+	r := &runners{mode: mode, images: images, host: host.On(d, nil, nil, log)}
 	if engine {
 		e, err := container.NewEngine(filepath.Join(t.TempDir(), "engine.sock"))
 		if err != nil {

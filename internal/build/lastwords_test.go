@@ -1,6 +1,7 @@
 package build_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 
@@ -26,4 +27,23 @@ func TestFailedCommandsLastWords(t *testing.T) {
 	if said := s.said(b); strings.Count(said, "line 20") != 1 {
 		t.Errorf("the log repeats the last lines:\n%s", said)
 	}
+}
+
+// starving is a runner whose builds the kernel has ended processes of, for want of memory.
+type starving struct{ build.Runner }
+
+type starvingWorkspace struct{ build.Workspace }
+
+func (r starving) Prepare(ctx context.Context, n build.Needs) (build.Workspace, error) {
+	ws, err := r.Runner.Prepare(ctx, n)
+	return starvingWorkspace{ws}, err
+}
+
+func (starvingWorkspace) OutOfMemory() bool { return true }
+
+func TestABuildWithoutMemorySaysSo(t *testing.T) {
+	t.Parallel()
+	s := serve(t, options{wrap: func(r build.Runner) build.Runner { return starving{r} }})
+	expectFailure(t, s.run("{version: 0.2, phases: {build: {commands: [exit 137]}}}"), "BUILD",
+		"exit status 137. The build used more than the 4 GB of memory of its compute type BUILD_GENERAL1_SMALL")
 }

@@ -302,12 +302,21 @@ func (r *run) each(ctx context.Context, phase buildspec.Phase, commands []string
 		r.log.Printf("Command did not exit successfully %s exit status %d", command, status)
 		f := &Failure{
 			Code:      codeCommand,
-			Message:   fmt.Sprintf("Error while executing command: %s. Reason: exit status %d", command, status),
+			Message:   fmt.Sprintf("Error while executing command: %s. Reason: exit status %d%s", command, status, r.starved()),
 			LastWords: words,
 		}
 		return errors.Join(f, r.notSucceeding(ctx))
 	}
 	return nil
+}
+
+// starved says that the build has used up its memory, when it has.
+func (r *run) starved() string {
+	if w, ok := r.ws.(MemoryWatcher); !ok || !w.OutOfMemory() {
+		return ""
+	}
+	return fmt.Sprintf(". The build used more than the %d GB of memory of its compute type %s, and the kernel ended processes of it; "+
+		"choose a larger one", r.needs().Memory>>30, r.rec.Build.Environment.ComputeType)
 }
 
 // notSucceeding tells the commands that follow that the build has failed.

@@ -62,6 +62,10 @@ type Workspace interface {
 	Cleanup(ctx context.Context) error
 }
 
+// MemoryWatcher is a Workspace that can tell that the kernel has ended processes of the build, because together they used
+// more than Needs.Memory.
+type MemoryWatcher interface{ OutOfMemory() bool }
+
 // SessionOptions say how a session starts.
 type SessionOptions struct {
 	Shell string   // "sh" or "bash"

@@ -43,7 +43,7 @@ func TestALivingNeighbourIsLeftAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ws, err := host.On(one, nil, log).Prepare(t.Context(), build.Needs{ID: uuid.NewString()})
+	ws, err := host.On(one, nil, nil, log).Prepare(t.Context(), build.Needs{ID: uuid.NewString()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +51,7 @@ func TestALivingNeighbourIsLeftAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := host.On(other, nil, log).Sweep(t.Context()); err != nil {
+	if err := host.On(other, nil, nil, log).Sweep(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(ws.Root()); err != nil {

@@ -19,6 +19,7 @@ type target struct {
 	marker   string // a workspace, or, with a trailing slash, the directory of all of them
 	sessions []int  // shells of this process's own making, in their order; empty after a restart
 	uid      uint32 // whose every process is meant; 0: nobody's
+	hold     *hold  // in whose group every process is meant; may be nil
 }
 
 // matches reports whether an entry of a process's environment says that the process is meant.
@@ -46,7 +47,10 @@ func (r *Runner) end(t target, sh *shell.Process, grace time.Duration) error {
 	if waitGone(t, sh, grace, nil) {
 		return nil
 	}
-	kill := func() { r.signalAll(t, sh, syscall.SIGKILL) }
+	kill := func() {
+		t.hold.kill()
+		r.signalAll(t, sh, syscall.SIGKILL)
+	}
 	kill()
 	if waitGone(t, sh, killDeadline, kill) {
 		return nil

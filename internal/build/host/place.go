@@ -84,6 +84,9 @@ func (p *place) Spawn(s shell.Start) (*shell.Process, error) {
 	p.mu.Lock()
 	p.leads = append(p.leads, proc.Pid)
 	p.mu.Unlock()
+	if err := p.ws.hold.take(proc.Pid); err != nil {
+		return nil, errors.Join(err, proc.Kill(), closeAll(commands, answers))
+	}
 	running := shell.NewProcess(commands, answers)
 	go func() { running.End(wait(proc)) }()
 	return running, nil

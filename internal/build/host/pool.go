@@ -43,6 +43,15 @@ func ParseUsers(text string) (*Users, error) {
 	return &Users{one: one}, err
 }
 
+// Reach tells whether builds could reach workspaces in a directory. An error says what to do.
+func (u *Users) Reach(dir string) error {
+	id := u.one
+	if u.last > 0 {
+		id = identity{name: strconv.FormatUint(uint64(u.first), 10), credential: &syscall.Credential{Uid: u.first, Gid: u.first}}
+	}
+	return id.reaches(dir)
+}
+
 // taken is the user of one build.
 type taken struct {
 	identity

@@ -11,10 +11,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// find lists the processes a build started. Three marks are looked for, and one is enough: the workspace in the
+// find lists the processes a build started. Four marks are looked for, and one is enough: the workspace in the
 // environment, which every program inherits (also a daemon in a session of its own), the session of one of the
-// build's shells (also a program started with an empty environment), and the user that the build alone has, if it has one.
-// A program that drops all is out of reach.
+// build's shells (also a program started with an empty environment), the user that the build alone has, if it has one, and
+// its control group, if there is one, which no program can leave. Without the last two a program that drops the others is
+// out of reach.
 func find(t target) []int {
 	proc, err := os.Open("/proc")
 	if err != nil {
@@ -34,6 +35,11 @@ func find(t target) []int {
 			continue
 		}
 		if marked(pid, t, &buf) {
+			pids = append(pids, pid)
+		}
+	}
+	for _, pid := range t.hold.pids() {
+		if !slices.Contains(pids, pid) {
 			pids = append(pids, pid)
 		}
 	}
@@ -121,7 +127,7 @@ func signal(pid int, t target, sig syscall.Signal) {
 	}
 	defer unix.Close(fd) //nolint:errcheck // nothing was written
 	buf := make([]byte, 8<<10)
-	if marked(pid, t, &buf) {
+	if marked(pid, t, &buf) || slices.Contains(t.hold.pids(), pid) {
 		_ = unix.PidfdSendSignal(fd, sig, nil, 0)
 	}
 }

@@ -27,10 +27,11 @@ const (
 
 // Runner runs builds on this machine. It implements build.Runner.
 type Runner struct {
-	disk  *disk.Disk
-	users *Users // nil: builds run as the server does
-	path  string // PATH of builds
-	log   *slog.Logger
+	disk   *disk.Disk
+	users  *Users  // nil: builds run as the server does
+	limits *Limits // nil: none
+	path   string  // PATH of builds
+	log    *slog.Logger
 }
 
 var _ build.Runner = (*Runner)(nil)
@@ -41,16 +42,17 @@ func New(dir string, log *slog.Logger) (*Runner, error) {
 	if err != nil {
 		return nil, err
 	}
-	return On(d, nil, log), nil
+	return On(d, nil, nil, log), nil
 }
 
-// On makes a runner whose workspaces lie on a disk. users may be nil: then builds run as the server does.
-func On(d *disk.Disk, users *Users, log *slog.Logger) *Runner {
+// On makes a runner whose workspaces lie on a disk. users may be nil: then builds run as the server does. limits may be nil:
+// then compute types limit nothing.
+func On(d *disk.Disk, users *Users, limits *Limits, log *slog.Logger) *Runner {
 	path := os.Getenv("PATH")
 	if path == "" {
 		path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 	}
-	return &Runner{disk: d, users: users, path: path, log: log}
+	return &Runner{disk: d, users: users, limits: limits, path: path, log: log}
 }
 
 // Notice implements build.Runner.
@@ -73,7 +75,7 @@ func (r *Runner) Sweep(context.Context) error {
 			errs = append(errs, r.end(target{marker: filepath.Join(r.disk.All, server) + "/"}, nil, 0))
 		}
 	}
-	return errors.Join(append(errs, r.disk.Sweep())...)
+	return errors.Join(append(errs, r.limits.endDead(r.disk.Dead), r.disk.Sweep())...)
 }
 
 // strays are some servers and those of which processes run on this machine, whether or not their directories are still
@@ -99,7 +101,7 @@ func (r *Runner) Prepare(_ context.Context, n build.Needs) (build.Workspace, err
 		return nil, &build.Failure{Code: "CLIENT_ERROR", Message: "the project keeps its builds from the network (ConveyorNetwork=none), " +
 			"which only containers can; name an image that this server can run, or leave that variable out"}
 	}
-	if err := r.endElsewhere(n.ID); err != nil {
+	if err := errors.Join(r.endElsewhere(n.ID), r.limits.endStray(n.ID)); err != nil {
 		return nil, err
 	}
 	root, err := r.disk.Make(n.ID, notesDir, homeDir, tempDir)
@@ -117,7 +119,11 @@ func (r *Runner) Prepare(_ context.Context, n build.Needs) (build.Workspace, err
 	if err != nil {
 		return nil, errors.Join(err, r.disk.Discard(root))
 	}
-	return &workspace{runner: r, root: root, user: user, caches: n.Caches}, nil
+	hold, err := r.limits.make(r.disk.Name, n, user.alone)
+	if err != nil {
+		return nil, errors.Join(err, r.disk.Discard(root), user.release())
+	}
+	return &workspace{runner: r, root: root, user: user, hold: hold, caches: n.Caches}, nil
 }
 
 // endElsewhere ends what an attempt on another server has left running on this machine. The files are for whoever clears

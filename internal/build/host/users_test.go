@@ -78,7 +78,7 @@ func runnerAs(t *testing.T, users string) (r *host.Runner, secret string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(d.Wait)
-	return host.On(d, u, log), secret
+	return host.On(d, u, nil, log), secret
 }
 
 // Each build of a range is a user of its own, who reaches neither another build nor the server, and ends with all it ran.

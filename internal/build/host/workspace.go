@@ -16,6 +16,7 @@ type workspace struct {
 	runner *Runner
 	root   string
 	user   *taken // who its commands run as unless they name another
+	hold   *hold  // what limits it; nil: nothing does
 	caches []string
 
 	mu      sync.Mutex
@@ -30,7 +31,7 @@ func (w *workspace) marker() string { return w.root }
 
 // target is what the workspace's shells have started.
 func (w *workspace) target(shells []int) target {
-	t := target{marker: w.marker(), sessions: shells}
+	t := target{marker: w.marker(), sessions: shells, hold: w.hold}
 	if w.user.alone {
 		t.uid = w.user.credential.Uid
 	}
@@ -96,5 +97,8 @@ func (w *workspace) Cleanup(context.Context) error {
 	if w.session != nil {
 		err = w.session.Kill()
 	}
-	return errors.Join(err, w.runner.disk.Discard(w.root), w.user.release())
+	return errors.Join(err, w.hold.release(), w.runner.disk.Discard(w.root), w.user.release())
 }
+
+// OutOfMemory implements build.MemoryWatcher.
+func (w *workspace) OutOfMemory() bool { return w.hold.outOfMemory() }
