@@ -197,12 +197,13 @@ func client(ts *testscript.TestScript) *codepipeline.Client {
 	})
 }
 
-// eventually calls look until it says done, and fails the script with what it saw last.
+// eventually calls look until it says done, and fails the script with what it saw last. It looks ever less often: a script
+// that waits long takes the processor from the others that run.
 func eventually(ts *testscript.TestScript, what string, look func(context.Context) (seen string, done bool, err error)) {
 	ctx, cancel := context.WithTimeout(context.Background(), deadline)
 	defer cancel()
 	var seen string
-	for {
+	for pause := 10 * time.Millisecond; ; pause = min(pause*5/4, 150*time.Millisecond) {
 		var done bool
 		var err error
 		if seen, done, err = look(ctx); err != nil {
@@ -213,7 +214,7 @@ func eventually(ts *testscript.TestScript, what string, look func(context.Contex
 		select {
 		case <-ctx.Done():
 			ts.Fatalf("%s: not within %s; last seen: %s", what, deadline, seen)
-		case <-time.After(10 * time.Millisecond):
+		case <-time.After(pause):
 		}
 	}
 }

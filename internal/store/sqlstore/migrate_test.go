@@ -12,7 +12,7 @@ import (
 )
 
 func TestServersThatStartTogetherMigrateOnce(t *testing.T) {
-	sqltest.EachDSN(t, func(t *testing.T, dsn string) {
+	sqltest.EachEmptyDSN(t, func(t *testing.T, dsn string) {
 		var servers sync.WaitGroup
 		for range 6 {
 			servers.Go(func() {
@@ -38,7 +38,7 @@ func TestServersThatStartTogetherMigrateOnce(t *testing.T) {
 }
 
 func TestADatabaseOfANewerVersionIsRefused(t *testing.T) {
-	sqltest.EachDSN(t, func(t *testing.T, dsn string) {
+	sqltest.EachEmptyDSN(t, func(t *testing.T, dsn string) {
 		st := sqltest.Open(t, dsn, sqlstore.Options{})
 		exec(t, st, "INSERT INTO schema_migrations (version, name, checksum, applied_at) VALUES (9999, '9999_future', 'x', 0)")
 		_, err := sqlstore.Open(t.Context(), dsn, sqlstore.Options{})
@@ -49,7 +49,7 @@ func TestADatabaseOfANewerVersionIsRefused(t *testing.T) {
 }
 
 func TestAChangedMigrationIsRefused(t *testing.T) {
-	sqltest.EachDSN(t, func(t *testing.T, dsn string) {
+	sqltest.EachEmptyDSN(t, func(t *testing.T, dsn string) {
 		st := sqltest.Open(t, dsn, sqlstore.Options{})
 		exec(t, st, "UPDATE schema_migrations SET checksum = 'other' WHERE version = 1")
 		_, err := sqlstore.Open(t.Context(), dsn, sqlstore.Options{})
@@ -61,7 +61,7 @@ func TestAChangedMigrationIsRefused(t *testing.T) {
 
 // A migration missing in the database is applied even when later ones are there: releases may be merged in any order.
 func TestAMissingMigrationIsApplied(t *testing.T) {
-	sqltest.EachDSN(t, func(t *testing.T, dsn string) {
+	sqltest.EachEmptyDSN(t, func(t *testing.T, dsn string) {
 		st := sqltest.Open(t, dsn, sqlstore.Options{})
 		exec(t, st, "DROP TABLE jobs")
 		exec(t, st, "DELETE FROM schema_migrations WHERE version = 1")

@@ -4,17 +4,11 @@ package sqltest
 import (
 	"context"
 	"errors"
-	"fmt"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
-
-	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/conveyor-cd/conveyor/internal/store"
 	"github.com/conveyor-cd/conveyor/internal/store/sqlstore"
@@ -36,6 +30,13 @@ func EachDSN(t *testing.T, test func(t *testing.T, dsn string)) {
 	t.Helper()
 	t.Run("sqlite", func(t *testing.T) { test(t, SQLiteDSN(t)) })
 	t.Run("postgres", func(t *testing.T) { test(t, PostgresDSN(t)) })
+}
+
+// EachEmptyDSN is EachDSN for tests of the migrations: there are no tables yet.
+func EachEmptyDSN(t *testing.T, test func(t *testing.T, dsn string)) {
+	t.Helper()
+	t.Run("sqlite", func(t *testing.T) { test(t, SQLiteDSN(t)) })
+	t.Run("postgres", func(t *testing.T) { test(t, emptyPostgresDSN(t)) })
 }
 
 // SQLite opens a fresh SQLite database that is closed when the test ends. It does not wait for the disk.
@@ -71,7 +72,7 @@ var migrated = sync.OnceValues(func() (file []byte, err error) {
 	return os.ReadFile(path)
 })
 
-// Postgres opens a fresh schema that is dropped when the test ends, or skips the test when there is no server.
+// Postgres opens a fresh schema with all tables, or skips the test when there is no server.
 func Postgres(t testing.TB) *sqlstore.DB {
 	t.Helper()
 	return Open(t, PostgresDSN(t), sqlstore.Options{Connections: 10})
@@ -96,57 +97,4 @@ func Open(t testing.TB, dsn string, opts sqlstore.Options) *sqlstore.DB {
 func SQLiteDSN(t testing.TB) string {
 	t.Helper()
 	return "sqlite:" + filepath.Join(t.TempDir(), "conveyor.db")
-}
-
-// PostgresDSN is the address of a fresh, empty schema that is dropped when the test ends; without a server the test is
-// skipped.
-func PostgresDSN(t testing.TB) string {
-	t.Helper()
-	base := os.Getenv(PostgresVariable)
-	if base == "" {
-		t.Skip(PostgresVariable + " is not set: not tested on PostgreSQL")
-	}
-	address, err := url.Parse(base)
-	if err != nil {
-		t.Fatalf("%s: %v", PostgresVariable, err)
-	}
-	schema := "conveyor_test_" + strings.ReplaceAll(uuid.NewString(), "-", "")
-	if err := run(base, "CREATE SCHEMA "+schema); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := drop(base, schema); err != nil {
-			t.Error(err)
-		}
-	})
-	query := address.Query()
-	query.Set("search_path", schema)
-	query.Set("synchronous_commit", "off") // nobody pulls the plug of a test
-	address.RawQuery = query.Encode()
-	return address.String()
-}
-
-// drop drops a schema. The server may not have noticed yet that a connection was closed in the middle of a statement, whose
-// locks then meet those of the drop.
-func drop(dsn, schema string) (err error) {
-	for range 10 {
-		err = run(dsn, "DROP SCHEMA "+schema+" CASCADE")
-		if e, ok := errors.AsType[*pgconn.PgError](err); !ok || e.Code != "40P01" {
-			break
-		}
-	}
-	return err
-}
-
-func run(dsn, statement string) error {
-	ctx := context.Background()
-	conn, err := pgx.Connect(ctx, dsn)
-	if err != nil {
-		return fmt.Errorf("connect to the server %s names: %w", PostgresVariable, err)
-	}
-	defer func() { _ = conn.Close(ctx) }()
-	if _, err := conn.Exec(ctx, statement); err != nil {
-		return fmt.Errorf("%s: %w", statement, err)
-	}
-	return nil
 }
