@@ -10,6 +10,23 @@ import { context, language, nav, page, pictures, see, t, url } from './browser.m
 const widths = process.env.WALK_MATRIX === 'full' ? [1440, 1024, 390] : [1440, 390];
 const modes = process.env.WALK_MATRIX === 'full' ? ['light', 'dark'] : [language === 'ko' ? 'dark' : 'light'];
 
+/** The group of the checks, and a report that tells of failures; one of covered lines. */
+async function reports(site) {
+  const of = async (group, row) => {
+    await page.goto(`${url}/conveyor/reports`);
+    await page.getByRole('link', { name: `${site}-${group}`, exact: true }).click();
+    await row().waitFor();
+    const at = new URL(page.url());
+    await row().getByRole('link').click();
+    await page.getByRole('table').waitFor();
+    const report = new URL(page.url());
+    return [at.pathname + at.search, report.pathname + report.search];
+  };
+  const [group, report] = await of('checks', () => page.getByRole('row').filter({ hasText: t('rFAILED') }));
+  const [, coverage] = await of('lines', () => page.getByRole('row').nth(1));
+  return { group, report, coverage };
+}
+
 /** The pages of a console in which the scenario has been played. */
 async function places(site, pull) {
   await nav(t('builds'));
@@ -31,6 +48,7 @@ async function places(site, pull) {
     pull,
     project: `/conveyor/projects/${site}`,
     reports: '/conveyor/reports',
+    ...(await reports(site)),
     deployments: '/conveyor/deployments',
     buckets: '/conveyor/buckets',
     bucket: `/conveyor/buckets/${site}`,

@@ -38,22 +38,43 @@ phases:
     commands:
       - printf '\\033[32mthe first line\\033[0m\\n'
       - while [ ! -e ${gate} ]; do sleep 0.1; done
+      - cp good.xml checks.xml
       - |
-        if [ -e broken ] && [ ! -e ${fixed} ]; then echo 'Error: this page is broken'; exit 1; fi
+        if [ -e broken ] && [ ! -e ${fixed} ]; then cp bad.xml checks.xml; echo 'Error: this page is broken'; exit 1; fi
       - echo 'the last line'
+reports:
+  checks: {files: [checks.xml]}
+  lines: {files: [coverage.xml], file-format: COBERTURAXML}
 artifacts:
   files: [index.html]
 `;
+
+/** What the tests of the site say, and which of its lines they ran. */
+const junit = (title) => `<testsuite name="site" tests="4">
+  <testcase name="has a title" classname="Page" time="0.012">${title}</testcase>
+  <testcase name="opens in a second" classname="Page" time="0.431"/>
+  <testcase name="links lead somewhere" classname="Links" time="0.08"/>
+  <testcase name="reads well aloud" classname="Page"><skipped message="no reader here"/></testcase>
+</testsuite>`;
+const files = {
+  '.gitignore': 'gate\nfixed\n',
+  'buildspec.yml': buildspec,
+  'good.xml': junit(''),
+  'bad.xml': junit('<failure message="the title is missing">expected: The second page\n     got:</failure>'),
+  'coverage.xml': `<coverage line-rate="0.75" branch-rate="0.5"><packages><package name="site"><classes>
+    <class name="Page" filename="src/page.js"><lines><line number="1" hits="3"/><line number="2" hits="1" branch="true" condition-coverage="50% (1/2)"/><line number="3" hits="0"/></lines></class>
+    <class name="Links" filename="src/links.js"><lines><line number="1" hits="1"/></lines></class>
+  </classes></package></packages></coverage>`,
+};
 
 function push(text, broken) {
   const git = (...args) => execFileSync('git', ['-C', work, ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
   if (!existsSync(join(work, '.git'))) {
     git('init', '-q', '-b', 'main');
     git('remote', 'add', 'origin', `${url}/v1/repos/${site}`);
-    writeFileSync(join(work, '.gitignore'), 'gate\nfixed\n');
+    for (const [name, content] of Object.entries(files)) writeFileSync(join(work, name), content);
   }
   writeFileSync(join(work, 'index.html'), `<h1>${text}</h1>`);
-  writeFileSync(join(work, 'buildspec.yml'), buildspec);
   if (broken) writeFileSync(join(work, 'broken'), 'yes');
   git('add', '-A');
   git('commit', '-q', '-m', text);
@@ -128,10 +149,29 @@ async function administer() {
   await dialog().getByText(t('secretOnce')).waitFor();
   await dialog().getByRole('button', { name: t('close'), exact: true }).last().click();
   await button(t('attachPolicy'), false).click();
+  await page.getByRole('combobox').last().fill('AWSCodePipeline_ReadOnlyAccess');
   await page.getByRole('option', { name: 'AWSCodePipeline_ReadOnlyAccess', exact: true }).click();
   await page.getByRole('row').filter({ hasText: 'AWSCodePipeline_ReadOnlyAccess' }).waitFor();
   await button(t('decide')).click();
   await page.getByRole('row').filter({ hasText: 's3:GetObject' }).getByText(t('implicitDeny')).waitFor();
+}
+
+/** The report of the broken page tells which test failed and why; its group, how it went before and after. */
+async function reports() {
+  await nav(t('testReports'));
+  await page.getByRole('link', { name: `${site}-checks`, exact: true }).click();
+  await page.getByRole('img', { name: `${t('trend')}: 75%, 50%, 75%` }).waitFor();
+  await page.getByRole('row').filter({ hasText: t('rFAILED') }).getByRole('link').click();
+  await button('has a title').click();
+  await see('the title is missing');
+  await button(t('anyResult'), false).click();
+  await page.getByRole('option', { name: t('rSKIPPED'), exact: true }).click();
+  await page.getByRole('row').filter({ hasText: 'reads well aloud' }).waitFor();
+  assert.equal(await page.getByText('has a title').count(), 0);
+  await nav(t('testReports'));
+  await page.getByRole('link', { name: `${site}-lines`, exact: true }).click();
+  await page.getByRole('row').getByRole('link').first().click();
+  await page.getByRole('progressbar').first().waitFor();
 }
 
 async function openPipeline() {
@@ -183,6 +223,9 @@ async function theScenario() {
   await stageIs('Deploy', 'Succeeded');
   await page.waitForFunction(async (path) => (await (await fetch(path)).text()).includes('The second page'), `/conveyor/websites/${site}/`);
   await readsSite('The second page');
+
+  step('what the tests said');
+  await reports();
 
   step('close and open the way');
   await openPipeline();

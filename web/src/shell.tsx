@@ -2,6 +2,7 @@ import AppLayout from '@cloudscape-design/components/app-layout';
 import Box from '@cloudscape-design/components/box';
 import Flashbar from '@cloudscape-design/components/flashbar';
 import SideNavigation from '@cloudscape-design/components/side-navigation';
+import SpaceBetween from '@cloudscape-design/components/space-between';
 import Spinner from '@cloudscape-design/components/spinner';
 import TopNavigation from '@cloudscape-design/components/top-navigation';
 import { applyMode, Mode } from '@cloudscape-design/global-styles';
@@ -12,6 +13,7 @@ import { live } from './api/live';
 import { sessionQ } from './api/queries';
 import { signOut } from './api/session';
 import { ErrorBox } from './components/error-box';
+import { LinkTo } from './components/link-to';
 import { say, useFlash } from './flash';
 import { useWords } from './i18n';
 import { remember, remembered } from './remember';
@@ -120,7 +122,7 @@ export function Shell() {
         <Route path="/settings" element={<Settings />} />
         <Route path="/settings/:part" element={<Settings />} />
         <Route path="/settings/:part/:name" element={<Settings />} />
-        <Route path="*" element={<Box variant="h1">{t('notFound')}</Box>} />
+        <Route path="*" element={<SpaceBetween size="s"><Box variant="h1">{t('notFound')}</Box><p>{t('notFoundHint')} <LinkTo to="/">{t('pipelines')}</LinkTo></p></SpaceBetween>} />
       </Routes>
     </Suspense>
   );

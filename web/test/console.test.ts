@@ -8,6 +8,7 @@ import { en } from '../src/i18n/en';
 import { ko } from '../src/i18n/ko';
 import { measure } from '../src/insights';
 import { cloudFormation, pipeline, terraform, type Choice } from '../src/recipes';
+import { why } from '../src/why';
 
 afterEach(() => vi.unstubAllGlobals());
 
@@ -47,7 +48,7 @@ const parts: Record<Locale, Record<string, string>>[] = [
 
 test('every text of one language is in the other and can be formatted', () => {
   expect(parts.length).toBeGreaterThan(1);
-  const values = { n: 2, i: 1, of: 3, name: 'x', action: 'x', stage: 'x', id: 'x', reason: 'x', what: 'x', who: 'x' };
+  const values = { n: 2, i: 1, of: 3, name: 'x', action: 'x', stage: 'x', id: 'x', reason: 'x', what: 'x', who: 'x', from: 'x', to: 'x' };
   for (const part of parts) {
     expect(Object.keys(part.ko).sort()).toEqual(Object.keys(part.en).sort());
     for (const locale of ['en', 'ko'] as const) {
@@ -101,4 +102,12 @@ test('the measures of delivery', () => {
   const run = (status: string, started: string, updated: string) => ({ id: started, status, reason: '', started, updated, trigger: {} });
   const recent = [run('Succeeded', '2026-01-01T02:00:00Z', '2026-01-01T02:10:00Z'), run('Failed', '2026-01-01T01:00:00Z', '2026-01-01T01:10:00Z')];
   expect(measure({ name: 'p', version: 1, pipelineType: 'V2', executionMode: 'QUEUED', created: 0, updated: 0, recent })).toMatchObject({ lead: 600, failures: 0.5, restore: 3600 });
+});
+
+test('why a run waits is told with what its actions wait for', () => {
+  const action = (name: string, status: string, reason?: string) => ({ name, status, reason });
+  const run = (status: string, ...actions: ReturnType<typeof action>[]) => ({ pipelineExecutionId: 'x', status, reason: 'In stage Ask.', stages: [{ name: 'Ask', actions }] });
+  expect(why(undefined)).toBeUndefined();
+  expect(why(run('Succeeded', action('Manual', 'InProgress', 'It waits.')))).toBe('In stage Ask.');
+  expect(why(run('InProgress', action('Lint', 'Succeeded', 'It is over.'), action('Manual', 'InProgress', 'It waits.'), action('Next', 'InProgress')))).toBe('In stage Ask. Manual: It waits.');
 });

@@ -10,8 +10,9 @@ type Known = keyof typeof types;
 /** CodeBuild says it in capitals. */
 const builds: Record<string, Known> = { SUCCEEDED: 'Succeeded', FAILED: 'Failed', FAULT: 'Failed', TIMED_OUT: 'Failed', IN_PROGRESS: 'InProgress', STOPPED: 'Stopped' };
 
-export function Status({ value }: { value?: string | null }) {
+/** How something stands; of, when given, is what, and takes the place of the word in sight. */
+export function Status({ value, of }: { value?: string | null; of?: string }) {
   const { t } = useWords();
   const known: Known = value && value in types ? (value as Known) : (builds[value ?? ''] ?? 'Idle');
-  return <StatusIndicator wrapText={false} type={types[known]} colorOverride={known === 'Waiting' ? 'blue' : undefined}>{t(known)}</StatusIndicator>;
+  return <StatusIndicator wrapText={false} type={types[known]} iconAriaLabel={of && t(known)} colorOverride={known === 'Waiting' ? 'blue' : undefined}>{of ?? t(known)}</StatusIndicator>;
 }

@@ -73,8 +73,7 @@ export default function Build() {
           <ol className="phases" aria-label={t('phases')}>
             {b?.phases?.map((p) => (
               <li key={p.phaseType}>
-                <span>{p.phaseType}</span>
-                <Status value={p.phaseStatus ?? (p.phaseType === 'COMPLETED' ? 'SUCCEEDED' : 'IN_PROGRESS')} />
+                <Status value={p.phaseStatus ?? (p.phaseType === 'COMPLETED' ? 'SUCCEEDED' : 'IN_PROGRESS')} of={p.phaseType} />
                 <span>{duration(p.durationInSeconds ?? (running && p.startTime ? now - p.startTime : undefined))}</span>
               </li>
             ))}

@@ -25,6 +25,7 @@ import { Status } from '../components/status';
 import { Timeline } from '../components/timeline';
 import { complain } from '../flash';
 import { useWords } from '../i18n';
+import { why } from '../why';
 
 type Run = NonNullable<Out<typeof CodePipeline, 'ListPipelineExecutions'>['pipelineExecutionSummaries']>[number];
 type Details = NonNullable<Out<typeof CodePipeline, 'ListActionExecutions'>['actionExecutionDetails']>;
@@ -94,7 +95,7 @@ export default function Pipeline() {
               { label: `${t('execution')} ${current?.slice(0, 8)}`, value: <Status value={run.status} /> },
               { label: t('revision'), value: <><code>{revision.id}</code> {revision.message}</> },
               { label: t('started'), value: `${ago(run.startTime)} (${at(run.startTime)})` },
-              { label: t('why'), value: explanation.data?.reason ?? '–' },
+              { label: t('why'), value: why(explanation.data) ?? '–' },
             ]}
           />
         </Container>

@@ -1,3 +1,4 @@
+import Box from '@cloudscape-design/components/box';
 import Header from '@cloudscape-design/components/header';
 import SpaceBetween from '@cloudscape-design/components/space-between';
 import Table from '@cloudscape-design/components/table';
@@ -59,8 +60,7 @@ export function Policies() {
         ariaLabels={{ tableLabel: t('policies') }}
         header={<Header variant="h2" actions={<Permitted action="iam:CreatePolicy" variant="primary" onClick={() => setEdited({ text: example })}>{t('createPolicy')}</Permitted>}>{t('policies')}</Header>}
         columnDefinitions={[
-          { id: 'name', header: t('name'), isRowHeader: true, cell: (p) => p.name },
-          { id: 'arn', header: 'ARN', cell: (p) => <code>{p.arn}</code> },
+          { id: 'name', header: t('name'), isRowHeader: true, cell: (p) => <>{p.name}<Box variant="small" display="block"><code>{p.arn}</code></Box></> },
           { id: 'used', header: t('attachments'), cell: (p) => p.attachments },
           { id: 'version', header: t('version'), cell: (p) => p.version },
           {

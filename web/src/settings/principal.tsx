@@ -65,7 +65,7 @@ function Attached({ kind, name, details, act }: Part) {
   return (
     <Table
       items={details.attached}
-      empty="–"
+      empty={t('noPolicies')}
       ariaLabels={{ tableLabel: t('attachedPolicies') }}
       header={<Header variant="h2" actions={<Adder label={t('attachPolicy')} options={options} onAdd={(arn) => act(() => principals.attach(kind, name, arn))} />}>{t('attachedPolicies')}</Header>}
       columnDefinitions={[
@@ -89,7 +89,7 @@ function Inline({ kind, name, details, act }: Part) {
     <>
       <Table
         items={details.inline}
-        empty="–"
+        empty={t('noPolicies')}
         ariaLabels={{ tableLabel: t('inlinePolicies') }}
         header={<Header variant="h2" actions={<Permitted action={`iam:Put${kind}Policy`} onClick={() => setEdited({ text: example })}>{t('addPolicy')}</Permitted>}>{t('inlinePolicies')}</Header>}
         columnDefinitions={[
@@ -117,7 +117,7 @@ function Groups({ name, details, act }: Part) {
   return (
     <Table
       items={details.groups}
-      empty="–"
+      empty={t('noGroups')}
       ariaLabels={{ tableLabel: t('memberOf') }}
       header={<Header variant="h2" actions={<Adder label={t('addToGroup')} options={options} onAdd={(GroupName) => act(() => iam('AddUserToGroup', { UserName: name, GroupName }))} />}>{t('memberOf')}</Header>}
       columnDefinitions={[

@@ -34,6 +34,7 @@ export default function Compare({ repository }: { repository: string }) {
     queryFn: ({ signal }) =>
       aws('codecommit', 'GetMergeOptions', { repositoryName: repository, destinationCommitSpecifier: from, sourceCommitSpecifier: to }, signal),
   });
+  const nothing = !!base.data && base.data.sourceCommitId === base.data.baseCommitId;
   const isBranch = (name: string) => !!references.data?.some((r) => !r.tag && r.name === name);
   const choose = (next: { from?: string; to?: string }) => void go(codePath(repository, 'compare', { from, to, ...next, pull: query.get('pull') ?? undefined }), { replace: true });
   return (
@@ -43,12 +44,13 @@ export default function Compare({ repository }: { repository: string }) {
           <RefPicker repository={repository} value={from} label={t('compareFrom')} onChange={(next) => choose({ from: next })} />
           <Box textAlign="center" color="text-body-secondary">←</Box>
           <RefPicker repository={repository} value={to} label={t('compareTo')} onChange={(next) => choose({ to: next })} />
-          <Button variant="primary" disabled={!ready || !isBranch(from) || !isBranch(to)} onClick={() => setCreating(true)}>{t('createPull')}</Button>
+          <Button variant="primary" disabled={!ready || nothing || !isBranch(from) || !isBranch(to)} disabledReason={nothing ? t('noDifferences') : undefined} onClick={() => setCreating(true)}>{t('createPull')}</Button>
         </div>
       </Container>
       {!ready && <Box color="text-body-secondary">{t('sameSides')}</Box>}
       {base.isError && <ErrorBox error={base.error} />}
-      {ready && base.data && (
+      {ready && nothing && <Container>{t('nothingAhead', { from, to })}</Container>}
+      {ready && base.data && !nothing && (
         <>
           {creating && <Suspense><CreatePull repository={repository} source={to} destination={from} onClose={() => setCreating(false)} /></Suspense>}
           <Container header={<Header variant="h2">{t('commitsAhead')}</Header>}><CommitList repository={repository} of={{ tip: base.data.sourceCommitId, base: base.data.destinationCommitId }} /></Container>
