@@ -122,7 +122,7 @@ export function Shell() {
         <Route path="/settings" element={<Settings />} />
         <Route path="/settings/:part" element={<Settings />} />
         <Route path="/settings/:part/:name" element={<Settings />} />
-        <Route path="*" element={<SpaceBetween size="s"><Box variant="h1">{t('notFound')}</Box><p>{t('notFoundHint')} <LinkTo to="/">{t('pipelines')}</LinkTo></p></SpaceBetween>} />
+        <Route path="*" element={<SpaceBetween size="s"><Box variant="h1">{t('notFound')}</Box><Box variant="p">{t('notFoundHint')} <LinkTo to="/">{t('pipelines')}</LinkTo></Box></SpaceBetween>} />
       </Routes>
     </Suspense>
   );

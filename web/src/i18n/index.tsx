@@ -66,6 +66,7 @@ export function words<K extends string>(locale: Locale, messages: Record<K, stri
     },
     duration(s) {
       if (s === undefined || Number.isNaN(s)) return '–';
+      if (s > 0 && s < 1) return unit(Math.max(1, Math.round(s * 1000)), 'millisecond');
       const h = Math.floor(s / 3600);
       const m = Math.floor(s / 60) % 60;
       const rest = Math.floor(s) % 60;

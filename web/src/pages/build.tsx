@@ -74,7 +74,7 @@ export default function Build() {
             {b?.phases?.map((p) => (
               <li key={p.phaseType}>
                 <Status value={p.phaseStatus ?? (p.phaseType === 'COMPLETED' ? 'SUCCEEDED' : 'IN_PROGRESS')} of={p.phaseType} />
-                <span>{duration(p.durationInSeconds ?? (running && p.startTime ? now - p.startTime : undefined))}</span>
+                <span>{duration(p.startTime && (p.endTime || running) ? (p.endTime ?? now) - p.startTime : undefined)}</span>
               </li>
             ))}
           </ol>

@@ -36,7 +36,13 @@ export default function Group() {
   );
 }
 
-/** A bar for each report, as high as its share of good results. */
+/** Failed tests of all, in percent; the rest was skipped. */
+function bad(r: Report): number {
+  const { total = 0, statusCounts: n } = r.testSummary ?? {};
+  return total ? (((n?.['FAILED'] ?? 0) + (n?.['ERROR'] ?? 0)) / total) * 100 : 0;
+}
+
+/** A bar for each report, as high as its share of good results; what failed stands on it, in red. */
 function Bars({ reports }: { reports: Report[] }) {
   const { t, at } = useBuildWords();
   const width = 1000 / Math.max(20, reports.length);
@@ -48,7 +54,8 @@ function Bars({ reports }: { reports: Report[] }) {
         return (
           <g key={r.arn}>
             <title>{`${r.name} · ${at(r.created)} · ${Math.round(good)}%`}</title>
-            {r.type !== 'CODE_COVERAGE' && <rect className="rest" x={i * width + 2} width={width - 4} y="0" height={100 - good} />}
+            {r.type !== 'CODE_COVERAGE' && <rect className="other" x={i * width + 2} width={width - 4} y="0" height={100 - good} />}
+            {r.type !== 'CODE_COVERAGE' && <rect className="rest" x={i * width + 2} width={width - 4} y={100 - good - bad(r)} height={bad(r)} />}
             <rect className="area" x={i * width + 2} width={width - 4} y={100 - good} height={good} />
           </g>
         );

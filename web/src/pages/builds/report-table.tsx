@@ -9,6 +9,12 @@ import { ReportStatus } from './report-status';
 export const reportPath = (arn = '') => `/reports/report?${new URLSearchParams({ arn })}`;
 export const groupPath = (arn = '') => `/reports/group?${new URLSearchParams({ arn })}`;
 
+/** A report's name is its group's and an id as long as a line; eight characters of it tell reports apart. */
+export function nameOf(r: Report): string {
+  const [group, id = ''] = r.name?.split(':') ?? [''];
+  return `${group}:${id.slice(0, 8)}`;
+}
+
 /** Passed tests of all, or covered lines of all; undefined when there is neither. */
 export function share(r: Report): number | undefined {
   const tests = r.testSummary;
@@ -36,7 +42,7 @@ export function Reports({ reports, loading, empty }: { reports: Report[]; loadin
       empty={empty}
       ariaLabels={{ tableLabel: t('testReports') }}
       columnDefinitions={[
-        { id: 'name', header: t('report'), isRowHeader: true, cell: (r) => <LinkTo to={reportPath(r.arn)}>{r.name}</LinkTo> },
+        { id: 'name', header: t('report'), isRowHeader: true, cell: (r) => <span title={r.name}><LinkTo to={reportPath(r.arn)}>{nameOf(r)}</LinkTo></span> },
         { id: 'status', header: t('status'), cell: (r) => <ReportStatus value={r.status} /> },
         { id: 'kind', header: t('reportKind'), cell: (r) => t(r.type === 'CODE_COVERAGE' ? 'CODE_COVERAGE' : 'TEST') },
         { id: 'share', header: t('passRate'), cell: (r) => (share(r) === undefined ? '–' : percent.format((share(r) ?? 0) / 100)) },

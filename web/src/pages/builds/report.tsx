@@ -13,8 +13,8 @@ import { Waiting } from '../../components/waiting';
 import { useBuildWords } from '../../i18n/build';
 import { Coverage } from './coverage';
 import { ReportStatus } from './report-status';
-import { groupPath } from './report-table';
-import { TestCases } from './test-cases';
+import { groupPath, nameOf } from './report-table';
+import { results, TestCases } from './test-cases';
 
 /** One report: its tests, or which lines were covered. */
 export default function ReportPage() {
@@ -26,11 +26,12 @@ export default function ReportPage() {
   const r = list.data[0];
   if (!r) return <Alert type="info">{t('noReports')}</Alert>;
   const tests = r.testSummary;
+  const counts = (of: Record<string, number> = {}) => results.filter((k) => of[k]).map((k) => `${t(`r${k}`)} ${of[k]}`).join(' · ');
   const group = r.reportGroupArn?.split('/').pop() ?? '';
   return (
     <SpaceBetween size="m">
-      <Crumbs items={[{ text: t('testReports'), to: '/reports' }, { text: group, to: groupPath(r.reportGroupArn) }, { text: r.name ?? '' }]} />
-      <Header variant="h1">{r.name}</Header>
+      <Crumbs items={[{ text: t('testReports'), to: '/reports' }, { text: group, to: groupPath(r.reportGroupArn) }, { text: nameOf(r) }]} />
+      <Header variant="h1" description={<code>{r.arn}</code>}>{nameOf(r)}</Header>
       {r.truncated && <Alert type="warning">{t('reportTruncated')}</Alert>}
       <Container>
         <KeyValuePairs
@@ -38,9 +39,9 @@ export default function ReportPage() {
           items={[
             { label: t('status'), value: <ReportStatus value={r.status} /> },
             { label: t('madeAt'), value: <span title={at(r.created)}>{ago(r.created)}</span> },
-            { label: t('ofBuild'), value: r.executionId ? <LinkTo to={buildPath(idOf(r.executionId))}>{idOf(r.executionId).slice(0, 40)}</LinkTo> : '–' },
+            { label: t('ofBuild'), value: r.executionId ? <LinkTo to={buildPath(idOf(r.executionId))}>{idOf(r.executionId).replace(/(:.{8}).*/, '$1')}</LinkTo> : '–' },
             { label: t('expires'), value: at(r.expired) },
-            ...(tests ? [{ label: t('testsOf'), value: Object.entries(tests.statusCounts ?? {}).filter(([, n]) => n).map(([k, n]) => `${k} ${n}`).join(', ') || '0' }, { label: t('duration'), value: duration((tests.durationInNanoSeconds ?? 0) / 1e9) }] : []),
+            ...(tests ? [{ label: t('testsOf'), value: counts(tests.statusCounts) || '0' }, { label: t('duration'), value: duration((tests.durationInNanoSeconds ?? 0) / 1e9) }] : []),
             ...(r.codeCoverageSummary ? [{ label: t('lineCoverage'), value: `${r.codeCoverageSummary.lineCoveragePercentage ?? 0}%` }, { label: t('branchCoverage'), value: `${r.codeCoverageSummary.branchCoveragePercentage ?? 0}%` }] : []),
           ]}
         />

@@ -12,7 +12,8 @@ import { ErrorBox } from '../../components/error-box';
 import { useBuildWords } from '../../i18n/build';
 import { ReportStatus } from './report-status';
 
-const results = ['FAILED', 'ERROR', 'SKIPPED', 'UNKNOWN', 'SUCCEEDED'] as const;
+/** How a test can end, what needs a look first. */
+export const results = ['FAILED', 'ERROR', 'SKIPPED', 'UNKNOWN', 'SUCCEEDED'] as const;
 
 /** The tests of a report, with what those say that failed. */
 export function TestCases({ report }: { report: string }) {
