@@ -56,6 +56,7 @@ export async function proposal(site) {
 export async function sending(bucket) {
   step(t('uploadFiles'));
   await page.goto(`${url}/conveyor/buckets/${bucket}`);
+  await link('index.html').waitFor();
   await page.locator('input[type=file]').setInputFiles({ name: 'notes.txt', mimeType: 'text/plain', buffer: Buffer.from('first\nsecond\n') });
   await link('notes.txt').click();
   await page.locator('.code-line', { hasText: 'second' }).waitFor();
