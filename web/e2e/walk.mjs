@@ -170,6 +170,7 @@ async function reports() {
   assert.equal(await page.getByText('has a title').count(), 0);
   await nav(t('testReports'));
   await page.getByRole('link', { name: `${site}-lines`, exact: true }).click();
+  await page.getByRole('heading', { name: `${site}-lines`, level: 1, exact: true }).waitFor();
   await page.getByRole('row').getByRole('link').first().click();
   await page.getByRole('progressbar').first().waitFor();
 }
