@@ -55,6 +55,7 @@ default_ulimits = ["nofile=1024:1024", "nproc=4096:4096"]
 runtime = "runc"
 cgroup_manager = "cgroupfs"
 events_logger = "file"
+exit_command_delay = 10
 `
 
 func (p *podman) command(args ...string) *exec.Cmd {

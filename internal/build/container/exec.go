@@ -5,6 +5,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/pkg/stdcopy"
 	"github.com/moby/moby/client"
 )
@@ -39,27 +41,54 @@ func (w *workspace) exec(ctx context.Context, script string) (out string, code i
 	if ctx.Err() != nil {
 		return b.String(), 0, context.Cause(ctx)
 	}
-	return b.String(), w.exitCode(made.ID), err
+	if err != nil {
+		return b.String(), 0, err
+	}
+	code, err = w.exitCode(ctx, made.ID, func(error) {})
+	return b.String(), code, err
 }
 
 const (
-	reportPatience = 2 * time.Second // how long after its end an engine may take to know a process's status
-	reportPause    = 5 * time.Millisecond
+	reportPause = 5 * time.Millisecond // before the engine is asked again for the status of a process; doubling
+	longPause   = 250 * time.Millisecond
+	killed      = 137 // the status of what was killed
 )
 
-// exitCode is the status that a process ended with; 137, as if it was killed, when the container is gone.
-func (w *workspace) exitCode(id string) int {
-	ctx, cancel := context.WithTimeout(context.Background(), reportPatience)
-	defer cancel()
-	for {
+var (
+	errForgotten = errors.New("the container engine was restarted and does not know how the command ended")
+	errGone      = errors.New("the build's container is gone: its engine was restarted, or somebody has removed it")
+)
+
+// check is errGone when the container has ended.
+func (w *workspace) check(ctx context.Context) error {
+	c, err := w.runner.Engine.client.ContainerInspect(ctx, w.container, client.ContainerInspectOptions{})
+	if errdefs.IsNotFound(err) || err == nil && c.Container.State != nil && !c.Container.State.Running {
+		return errGone
+	}
+	return nil // also when the engine cannot tell
+}
+
+// exitCode waits for the end of a process and returns its status. An engine that goes away, and comes back, still knows it
+// when it keeps its containers: it is waited for until ctx ends, and away is told once.
+func (w *workspace) exitCode(ctx context.Context, id string, away func(error)) (int, error) {
+	told := false
+	for pause := reportPause; ; pause = min(2*pause, longPause) {
 		state, err := w.runner.Engine.client.ExecInspect(ctx, id, client.ExecInspectOptions{})
-		if err != nil {
-			return 137
+		switch {
+		case err == nil && !state.Running:
+			return state.ExitCode, nil
+		case errdefs.IsNotFound(err):
+			return killed, errForgotten
+		case ctx.Err() != nil:
+			return killed, context.Cause(ctx)
+		case err != nil && !told:
+			away(err)
+			told = true
 		}
-		if !state.Running {
-			return state.ExitCode
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause):
 		}
-		time.Sleep(reportPause)
 	}
 }
 

@@ -2,6 +2,7 @@ package container
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/moby/moby/api/pkg/stdcopy"
@@ -25,6 +27,8 @@ type place struct {
 	shell string
 	users users
 	n     int // shells so far
+
+	ending atomic.Bool // the session is, and nobody wonders that its container goes
 }
 
 // prologue connects a shell with the session and reads its environment, which the engine is not told.
@@ -183,15 +187,26 @@ func (p *place) putEnv(env []string) error {
 }
 
 // watch waits for the end of a shell. What comes over the connection is from before the shell was connected with its
-// session: why it could not be started.
+// session: why it could not be started. That the connection ends need not mean that the shell has: an engine can be
+// restarted without its containers, and the session goes on without it.
 func (p *place) watch(running *shell.Process, id string, attached client.ExecAttachResult, out io.Writer) {
 	defer attached.Close()
 	_, _ = stdcopy.StdCopy(out, out, io.LimitReader(attached.Reader, maxComplaint))
-	running.End(p.ws.exitCode(id))
+	code, err := p.ws.exitCode(p.ws.life, id, func(err error) {
+		fmt.Fprintf(out, "Warning: the container engine is away, the build goes on as far as it can without it: %v\n", err)
+	})
+	if code == killed && !p.ending.Load() {
+		err = cmp.Or(p.ws.check(p.ws.life), err)
+	}
+	if err != nil && !p.ending.Load() && p.ws.life.Err() == nil {
+		fmt.Fprintf(out, "Warning: %v\n", err)
+	}
+	running.End(code)
 }
 
 // End implements shell.Place: every process is asked to end, then the container is ended, and all that is in it.
 func (p *place) End(live *shell.Process, grace time.Duration) error {
+	p.ending.Store(true)
 	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	_, _, _ = p.ws.exec(ctx, farewell) // in vain when the container has ended already
 	cancel()

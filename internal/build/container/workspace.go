@@ -30,6 +30,8 @@ type workspace struct {
 
 	container string   // its id; "" before it is made
 	held      *os.File // the container ends when this is closed
+	life      context.Context
+	die       context.CancelFunc
 
 	mu      sync.Mutex
 	session *shell.Session
@@ -138,6 +140,7 @@ func (w *workspace) end(ctx context.Context) error {
 		return nil
 	}
 	w.ended = true
+	defer w.die()
 	var errs []error
 	if w.held != nil {
 		errs = append(errs, w.held.Close())
