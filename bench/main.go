@@ -58,6 +58,7 @@ func run(ctx context.Context, only string) error {
 		{"log", measureLog},
 		{"webhooks", measureWebhooks},
 		{"fanout", measureFanOut},
+		{"console", measureConsole},
 	} {
 		if !strings.Contains(m.name, only) {
 			continue
