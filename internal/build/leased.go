@@ -9,7 +9,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -20,7 +19,8 @@ import (
 	"github.com/conveyor-cd/conveyor/internal/store"
 )
 
-// Builds whose environment has the variable LabelsVariable are for workers on other machines that have all its labels.
+// Builds whose environment has the variable LabelsVariable, or a fleet, are for workers on other machines that have all its
+// labels, and the fleet's name for one.
 // Such a build has a row in remote_builds instead of a queued job. A worker takes it for as long as it says, again and
 // again, that it lives; once it has not for RemoteLease the build is anybody's again. What a worker may do is bound to the
 // token it got with the build, which ends with the lease.
@@ -47,19 +47,6 @@ type Assignment struct {
 	Settings json.RawMessage `json:"settings"`
 	Place    Place           `json:"place"`
 	Attempt  int             `json:"attempt"` // 1 for the first worker that has it
-}
-
-// remoteLabels are the labels a build asks for; none: it runs on a server.
-func remoteLabels(b *types.Build) []string {
-	if b.Environment == nil {
-		return nil
-	}
-	for _, v := range b.Environment.EnvironmentVariables {
-		if aws.ToString(v.Name) == LabelsVariable && v.Type != types.EnvironmentVariableTypeParameterStore && v.Type != types.EnvironmentVariableTypeSecretsManager {
-			return slices.Compact(slices.Sorted(slices.Values(strings.FieldsFunc(aws.ToString(v.Value), func(r rune) bool { return r == ',' || r == ' ' }))))
-		}
-	}
-	return nil
 }
 
 // offer makes a build wait for a worker.
@@ -116,7 +103,7 @@ func waiting(ctx context.Context, r store.Reader, labels []string) (string, erro
 		if err := rows.Scan(&id, &asked); err != nil {
 			return "", err
 		}
-		if !slices.ContainsFunc(strings.Split(asked, ","), func(label string) bool { return !slices.Contains(labels, label) }) {
+		if offers(labels, strings.Split(asked, ",")) {
 			return id, nil
 		}
 	}

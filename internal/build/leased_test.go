@@ -71,6 +71,51 @@ func TestBuildsGoToWorkersWithTheirLabels(t *testing.T) {
 	})
 }
 
+// A fleet's name is a label of workers, beside those that the project names; a build says which workers it waits for.
+func TestBuildsOfFleets(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *server) {
+		const fleet = "arn:aws:codebuild:us-east-1:000000000000:fleet/big-ones"
+		b := s.labelled("gpu", func(p *types.Project) {
+			p.Environment.Fleet = &types.ProjectFleet{FleetArn: aws.String(fleet + ":0a1b-2c")}
+		})
+		waitsFor := func(want string) {
+			t.Helper()
+			for _, p := range s.get(*b.Id).Phases {
+				if p.PhaseType == types.BuildPhaseTypeQueued && len(p.Contexts) == 1 && strings.Contains(*p.Contexts[0].Message, want) {
+					return
+				}
+			}
+			t.Errorf("it does not wait for %q: %s", want, phases(s.get(*b.Id)))
+		}
+		seen := func(worker string, labels ...string) {
+			t.Helper()
+			if err := s.builds.Seen(s.ctx, worker, labels); err != nil {
+				t.Fatal(err)
+			}
+		}
+		waitsFor("No worker with the labels big-ones, gpu has asked for a build lately; start one: conveyor worker --server URL --label big-ones --label gpu")
+		seen("one", "gpu")
+		seen("two", "big-ones", "small-ones")
+		waitsFor("No worker with")
+		seen("one", "gpu", "big-ones")
+		waitsFor("the only worker with the labels big-ones, gpu")
+		seen("two", "gpu", "big-ones", "x")
+		waitsFor("one of 2 workers")
+		if _, ok := s.take("gpu"); ok {
+			t.Error("a worker outside the fleet got the build")
+		}
+		if a, ok := s.take("gpu", "big-ones"); !ok || !strings.HasSuffix(*b.Id, a.ID) {
+			t.Errorf("the fleet's worker got %+v", a)
+		}
+		one := func(arn string) *types.ProjectFleet { return &types.ProjectFleet{FleetArn: aws.String(arn)} }
+		for arn, right := range map[string]bool{fleet: true, "": true, "big-ones": false, fleet + "/x": false, "arn:aws:codebuild:us-east-1:0:fleet/a,b": false, strings.Replace(fleet, "big-ones", strings.Repeat("n", 65), 1): false} {
+			if err := build.CheckFleet("fleet", one(arn)); (err == nil) != right {
+				t.Errorf("%q: %v", arn, err)
+			}
+		}
+	})
+}
+
 // end is the assignment's build as a worker reports its end; what a worker may not change is changed, too.
 func end(t *testing.T, a build.Assignment, status types.StatusType) *types.Build {
 	t.Helper()

@@ -150,8 +150,12 @@ func (s *Service) whyQueued(ctx context.Context, r store.Reader, rec *record) (s
 		}
 		return fmt.Sprintf("Waiting for %s of this project; its concurrentBuildLimit %s", builds(before+admitted), limit), nil
 	}
+	if labels := remoteLabels(b); len(labels) > 0 {
+		return whyNotTaken(ctx, r, labels)
+	}
 	var others int64
-	err := r.QueryRow(ctx, `SELECT count(*) FROM builds WHERE status = 'IN_PROGRESS' AND started = 0 AND waiting = 0 AND id <> $1`, rec.ID).Scan(&others)
+	err := r.QueryRow(ctx, `SELECT count(*) FROM builds WHERE status = 'IN_PROGRESS' AND started = 0 AND waiting = 0 AND id <> $1
+		AND id NOT IN (SELECT id FROM remote_builds)`, rec.ID).Scan(&others)
 	return fmt.Sprintf("Waiting for a free build slot, as are %s of all projects, which take turns; each server runs up to %d at once (build-slots)",
 		builds(others), s.cfg.Slots), err
 }

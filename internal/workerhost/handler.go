@@ -114,7 +114,11 @@ func (h *Handler) take(w http.ResponseWriter, r *http.Request) error {
 	if err := h.Authorizer.Authorize(ctx, caller, Action, arns); err != nil {
 		return err
 	}
-	a, found, err := h.await(ctx, caller.Arn+" ("+asked.Name+")", asked.Labels)
+	worker := caller.Arn + " (" + asked.Name + ")"
+	if err := h.Builds.Seen(ctx, worker, asked.Labels); err != nil {
+		return err
+	}
+	a, found, err := h.await(ctx, worker, asked.Labels)
 	if err != nil {
 		return err
 	}

@@ -29,9 +29,9 @@ func (s *Service) ListSharedProjects(context.Context, *sdk.ListSharedProjectsInp
 	return &sdk.ListSharedProjectsOutput{Projects: []string{}}, nil
 }
 
-// CreateFleet refuses: builds run on this server, and how many at once is its configuration.
+// CreateFleet refuses: a fleet is there as soon as workers have its name for a label.
 func (s *Service) CreateFleet(context.Context, *sdk.CreateFleetInput) (*sdk.CreateFleetOutput, error) {
-	return nil, invalid("fleets are not supported by this server: builds run where its configuration says, and build-slots is how many at once")
+	return nil, invalid("fleets are not made on this server: name arn:aws:codebuild:REGION:ACCOUNT:fleet/NAME in a project, and start workers with conveyor worker --label NAME")
 }
 
 // ListFleets is empty.

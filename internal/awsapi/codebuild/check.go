@@ -144,12 +144,13 @@ func checkEnvironment(e *types.ProjectEnvironment) error {
 		return build.Invalidf("environment: type %s is not supported by this server; use LINUX_CONTAINER or ARM_CONTAINER", e.Type)
 	}
 	switch {
-	case e.Fleet != nil && aws.ToString(e.Fleet.FleetArn) != "":
-		return build.Invalidf("environment: fleet is not supported by this server")
 	case e.DockerServer != nil:
 		return build.Invalidf("environment: dockerServer is not supported by this server")
 	case e.ComputeConfiguration != nil:
 		return build.Invalidf("environment: computeConfiguration is not supported by this server")
+	}
+	if err := build.CheckFleet("environment: fleet", e.Fleet); err != nil {
+		return err
 	}
 	return checkVariables("environment: environmentVariables", e.EnvironmentVariables)
 }
@@ -227,10 +228,11 @@ func checkTags(tags []types.Tag) error {
 // checkOverrides refuses what a single build asks for and this server would have to pretend.
 func checkOverrides(in *sdk.StartBuildInput) error {
 	switch {
-	case in.FleetOverride != nil && aws.ToString(in.FleetOverride.FleetArn) != "":
-		return build.Invalidf("fleetOverride is not supported by this server")
 	case aws.ToBool(in.DebugSessionEnabled):
 		return build.Invalidf("debugSessionEnabled is not supported by this server")
+	}
+	if err := build.CheckFleet("fleetOverride", in.FleetOverride); err != nil {
+		return err
 	}
 	if err := checkRetries("autoRetryLimitOverride", in.AutoRetryLimitOverride); err != nil {
 		return err

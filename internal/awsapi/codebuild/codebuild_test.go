@@ -221,8 +221,8 @@ func TestProjectMistakes(t *testing.T) {
 		"autoRetryLimit is 11; it must be": func(in *sdk.CreateProjectInput) { in.AutoRetryLimit = aws.Int32(11) },
 		"autoRetryLimit is -1; it must be": func(in *sdk.CreateProjectInput) { in.AutoRetryLimit = aws.Int32(-1) },
 		"type WINDOWS_CONTAINER is not":    func(in *sdk.CreateProjectInput) { in.Environment.Type = types.EnvironmentTypeWindowsContainer },
-		"fleet is not supported": func(in *sdk.CreateProjectInput) {
-			in.Environment.Fleet = &types.ProjectFleet{FleetArn: aws.String("arn:aws:codebuild:us-east-1:0:fleet/f")}
+		"is not the ARN of a fleet": func(in *sdk.CreateProjectInput) {
+			in.Environment.Fleet = &types.ProjectFleet{FleetArn: aws.String("arn:aws:codebuild:us-east-1:0:fleet/*")}
 		},
 		"the variable A is there twice": func(in *sdk.CreateProjectInput) {
 			in.Environment.EnvironmentVariables = []types.EnvironmentVariable{variable("A"), variable("A")}
@@ -632,7 +632,7 @@ func TestWhatIsNotThere(t *testing.T) {
 	_, err = c.UpdateProjectVisibility(ctx, seen)
 	is(t, "a public project", err, "InvalidInputException", "PUBLIC_READ is not supported")
 	_, err = c.CreateFleet(ctx, &sdk.CreateFleetInput{Name: aws.String("f1"), BaseCapacity: aws.Int32(1), ComputeType: types.ComputeTypeBuildGeneral1Small, EnvironmentType: types.EnvironmentTypeLinuxContainer})
-	is(t, "a fleet", err, "InvalidInputException", "fleets are not supported")
+	is(t, "a fleet", err, "InvalidInputException", "conveyor worker --label NAME")
 	if list, err := c.ListFleets(ctx, &sdk.ListFleetsInput{}); err != nil || len(list.Fleets) != 0 {
 		t.Errorf("%+v, %v", list, err)
 	}
