@@ -208,7 +208,7 @@ async function theScenario() {
   push('The second page', true);
   await openPipeline();
   await stageIs('Build', 'Failed');
-  await page.getByRole('tab', { name: t('why') }).click();
+  await page.getByRole('tab', { name: t('reasons') }).click();
   await page.getByRole('row').filter({ hasText: 'Build' }).first().waitFor();
   await stage('Build').getByRole('link', { name: t('viewLog') }).click();
   await see('Error: this page is broken');

@@ -36,6 +36,9 @@ const Buckets = lazy(() => import('./pages/buckets'));
 const Bucket = lazy(() => import('./pages/bucket'));
 const Insights = lazy(() => import('./pages/insights'));
 
+const moon = <svg viewBox="0 0 16 16" aria-hidden><path d="M13.5 9.6A6 6 0 0 1 6.4 2.5a6 6 0 1 0 7.1 7.1Z" /></svg>;
+const sun = <svg viewBox="0 0 16 16" aria-hidden><circle cx="8" cy="8" r="3" /><path d="M8 1v1.5M8 13.5V15M1 8h1.5M13.5 8H15M3 3l1.1 1.1M11.9 11.9 13 13M13 3l-1.1 1.1M4.1 11.9 3 13" /></svg>;
+
 const darkFirst = () => (remembered('mode') ?? (matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light')) === 'dark';
 
 /** Which entry of the navigation a page belongs to, where its address does not tell. */
@@ -82,7 +85,7 @@ export function Shell() {
         identity={{ href: '/', title: t('product'), logo: { src: '/conveyor/logo.svg', alt: t('product') }, onFollow: (e) => (e.preventDefault(), void go('/')) }}
         utilities={[
           { type: 'button', text: t('language'), onClick: () => setLocale(locale === 'en' ? 'ko' : 'en') },
-          { type: 'button', text: dark ? '☀' : '☾', ariaLabel: t('theme'), title: t('theme'), onClick: turn },
+          { type: 'button', iconSvg: dark ? sun : moon, ariaLabel: t('theme'), title: t('theme'), onClick: turn },
           ...(person
             ? [{
                 type: 'menu-dropdown' as const, iconName: 'user-profile' as const, text: person.root ? 'root' : person.name, description: person.arn,

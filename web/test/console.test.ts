@@ -48,7 +48,7 @@ const parts: Record<Locale, Record<string, string>>[] = [
 
 test('every text of one language is in the other and can be formatted', () => {
   expect(parts.length).toBeGreaterThan(1);
-  const values = { n: 2, i: 1, of: 3, name: 'x', action: 'x', stage: 'x', id: 'x', reason: 'x', what: 'x', who: 'x', from: 'x', to: 'x' };
+  const values = { n: 2, i: 1, of: 3, name: 'x', action: 'x', stage: 'x', id: 'x', reason: 'x', what: 'x', who: 'x', when: 'x', from: 'x', to: 'x' };
   for (const part of parts) {
     expect(Object.keys(part.ko).sort()).toEqual(Object.keys(part.en).sort());
     for (const locale of ['en', 'ko'] as const) {

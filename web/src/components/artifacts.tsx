@@ -3,7 +3,6 @@ import Button from '@cloudscape-design/components/button';
 import Header from '@cloudscape-design/components/header';
 import Link from '@cloudscape-design/components/link';
 import SpaceBetween from '@cloudscape-design/components/space-between';
-import Table from '@cloudscape-design/components/table';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import type { Out } from '../api/aws';
@@ -11,6 +10,7 @@ import { downloadURL } from '../api/s3';
 import { contents } from '../api/zip';
 import { useWords } from '../i18n';
 import { ErrorBox } from './error-box';
+import Table from './table';
 
 type Details = NonNullable<Out<typeof CodePipeline, 'ListActionExecutions'>['actionExecutionDetails']>;
 

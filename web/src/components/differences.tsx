@@ -1,10 +1,10 @@
 import type * as CodePipeline from '@aws-sdk/client-codepipeline';
-import Table from '@cloudscape-design/components/table';
 import { useQuery } from '@tanstack/react-query';
 import type { Out } from '../api/aws';
 import { actionsQ } from '../api/queries';
 import { useWords } from '../i18n';
 import { ErrorBox } from './error-box';
+import Table from './table';
 
 interface Fact {
   name: string;

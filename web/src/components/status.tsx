@@ -14,5 +14,5 @@ const builds: Record<string, Known> = { SUCCEEDED: 'Succeeded', FAILED: 'Failed'
 export function Status({ value, of }: { value?: string | null; of?: string }) {
   const { t } = useWords();
   const known: Known = value && value in types ? (value as Known) : (builds[value ?? ''] ?? 'Idle');
-  return <StatusIndicator wrapText={false} type={types[known]} iconAriaLabel={of && t(known)} colorOverride={known === 'Waiting' ? 'blue' : undefined}>{of ?? t(known)}</StatusIndicator>;
+  return <StatusIndicator wrapText={false} type={types[known]} iconAriaLabel={of && t(known)} colorOverride={known === 'Waiting' || known === 'InProgress' ? 'blue' : undefined}>{of ?? t(known)}</StatusIndicator>;
 }

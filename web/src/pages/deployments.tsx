@@ -3,7 +3,6 @@ import Header from '@cloudscape-design/components/header';
 import Link from '@cloudscape-design/components/link';
 import Modal from '@cloudscape-design/components/modal';
 import SpaceBetween from '@cloudscape-design/components/space-between';
-import Table from '@cloudscape-design/components/table';
 import TextFilter from '@cloudscape-design/components/text-filter';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
@@ -13,6 +12,7 @@ import { commit } from '../components/commit';
 import { ErrorBox } from '../components/error-box';
 import { LinkTo } from '../components/link-to';
 import { Status } from '../components/status';
+import Table from '../components/table';
 import { useDeploymentWords } from '../i18n/deployments';
 
 /** What was deployed where, over all pipelines. */

@@ -1,10 +1,10 @@
 import Header from '@cloudscape-design/components/header';
 import SpaceBetween from '@cloudscape-design/components/space-between';
-import Table from '@cloudscape-design/components/table';
 import { useQuery } from '@tanstack/react-query';
 import { summaryQ } from '../api/queries';
 import { ErrorBox } from '../components/error-box';
 import { LinkTo } from '../components/link-to';
+import Table from '../components/table';
 import { useInsightsWords } from '../i18n/insights';
 import { measure } from '../insights';
 

@@ -1,4 +1,5 @@
 import type * as CodePipeline from '@aws-sdk/client-codepipeline';
+import Alert from '@cloudscape-design/components/alert';
 import Badge from '@cloudscape-design/components/badge';
 import Box from '@cloudscape-design/components/box';
 import BreadcrumbGroup from '@cloudscape-design/components/breadcrumb-group';
@@ -8,7 +9,6 @@ import Header from '@cloudscape-design/components/header';
 import KeyValuePairs from '@cloudscape-design/components/key-value-pairs';
 import SpaceBetween from '@cloudscape-design/components/space-between';
 import Spinner from '@cloudscape-design/components/spinner';
-import Table from '@cloudscape-design/components/table';
 import Tabs from '@cloudscape-design/components/tabs';
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
@@ -21,10 +21,14 @@ import { Conveyor, type Wishes } from '../components/conveyor';
 import { CloseGate, Release, Review, Rollback, StopRun } from '../components/dialogs';
 import { Differences } from '../components/differences';
 import { ErrorBox } from '../components/error-box';
+import { needs } from '../components/needs';
+import { NeedsList } from '../components/needs-list';
 import { Status } from '../components/status';
+import Table from '../components/table';
 import { Timeline } from '../components/timeline';
 import { complain } from '../flash';
 import { useWords } from '../i18n';
+import { useNeedsWords } from '../i18n/needs';
 import { why } from '../why';
 
 type Run = NonNullable<Out<typeof CodePipeline, 'ListPipelineExecutions'>['pipelineExecutionSummaries']>[number];
@@ -38,7 +42,7 @@ type Asked =
 
 export default function Pipeline() {
   const name = useParams().name ?? '';
-  const { t, at, ago } = useWords();
+  const { t, at, ago } = useNeedsWords();
   const go = useNavigate();
   const definition = useQuery(definitionQ(name));
   const state = useQuery(stateQ(name));
@@ -86,7 +90,8 @@ export default function Pipeline() {
       >
         {name}
       </Header>
-      {!latest && <Box color="text-body-secondary">{t('noRuns')}</Box>}
+      {!latest && <Alert type="info" header={t('neverRan')}>{t('neverRanHint')}</Alert>}
+      <NeedsList needs={needs(definition.data, state.data)} wishes={wishes} />
       {run && (
         <Container>
           <KeyValuePairs
@@ -94,8 +99,8 @@ export default function Pipeline() {
             items={[
               { label: `${t('execution')} ${current?.slice(0, 8)}`, value: <Status value={run.status} /> },
               { label: t('revision'), value: <><code>{revision.id}</code> {revision.message}</> },
-              { label: t('started'), value: `${ago(run.startTime)} (${at(run.startTime)})` },
-              { label: t('why'), value: why(explanation.data) ?? '–' },
+              { label: t('started'), value: <span title={at(run.startTime)}>{ago(run.startTime)}</span> },
+              { label: t('whereItIs'), value: why(explanation.data) ?? '–' },
             ]}
           />
         </Container>
@@ -105,7 +110,7 @@ export default function Pipeline() {
         ariaLabel={name}
         tabs={[
           { id: 'executions', label: t('executions'), content: <Runs runs={runs.data} more={runs.hasNextPage ? () => void runs.fetchNextPage() : undefined} loading={runs.isFetchingNextPage} picked={picked} current={current} onPick={setPicked} pipeline={name} /> },
-          { id: 'why', label: t('why'), content: <Why explanation={explanation.data} /> },
+          { id: 'why', label: t('reasons'), content: <Why explanation={explanation.data} /> },
           { id: 'timeline', label: t('timeline'), content: <Timeline items={actions.data ?? []} /> },
           { id: 'variables', label: t('variables'), content: <Variables actions={actions.data ?? []} /> },
           { id: 'artifacts', label: t('artifacts'), content: <Artifacts actions={actions.data ?? []} /> },

@@ -6,7 +6,6 @@ import Header from '@cloudscape-design/components/header';
 import Pagination from '@cloudscape-design/components/pagination';
 import Select from '@cloudscape-design/components/select';
 import SpaceBetween from '@cloudscape-design/components/space-between';
-import Table, { type TableProps } from '@cloudscape-design/components/table';
 import TextFilter from '@cloudscape-design/components/text-filter';
 import { useQuery } from '@tanstack/react-query';
 import { lazy, Suspense, useEffect, useState } from 'react';
@@ -17,6 +16,7 @@ import { commit } from '../components/commit';
 import { ErrorBox } from '../components/error-box';
 import { LinkTo } from '../components/link-to';
 import { Status } from '../components/status';
+import Table, { type TableProps } from '../components/table';
 import { useWords, type Key } from '../i18n';
 import { remember, remembered } from '../remember';
 

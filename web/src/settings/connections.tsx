@@ -3,12 +3,12 @@ import Header from '@cloudscape-design/components/header';
 import Input from '@cloudscape-design/components/input';
 import Select from '@cloudscape-design/components/select';
 import SpaceBetween from '@cloudscape-design/components/space-between';
-import Table from '@cloudscape-design/components/table';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { call } from '../api/aws';
 import { ErrorBox } from '../components/error-box';
 import { FormModal } from '../components/form-modal';
+import Table from '../components/table';
 import { useSettingsWords } from '../i18n/settings';
 import { Permitted } from './permitted';
 

@@ -1,12 +1,12 @@
 import Box from '@cloudscape-design/components/box';
 import Header from '@cloudscape-design/components/header';
 import SpaceBetween from '@cloudscape-design/components/space-between';
-import Table from '@cloudscape-design/components/table';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { iam, list, part, policyText, text } from '../api/iam';
 import { ErrorBox } from '../components/error-box';
 import { FormModal } from '../components/form-modal';
+import Table from '../components/table';
 import { complain } from '../flash';
 import { useSettingsWords } from '../i18n/settings';
 import { Permitted } from './permitted';
@@ -53,6 +53,7 @@ export function Policies() {
     <>
       <Table<Policy>
         variant="embedded"
+        wrapLines
         items={found.data?.toSorted((a, b) => Number(builtIn(a)) - Number(builtIn(b))) ?? []}
         loading={found.isLoading}
         loadingText={t('loading')}

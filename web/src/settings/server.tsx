@@ -2,10 +2,10 @@ import Header from '@cloudscape-design/components/header';
 import KeyValuePairs from '@cloudscape-design/components/key-value-pairs';
 import Link from '@cloudscape-design/components/link';
 import SpaceBetween from '@cloudscape-design/components/space-between';
-import Table from '@cloudscape-design/components/table';
 import { useQuery } from '@tanstack/react-query';
 import { actionTypesQ, sessionQ } from '../api/queries';
 import { ErrorBox } from '../components/error-box';
+import Table from '../components/table';
 import { useSettingsWords } from '../i18n/settings';
 
 /** What this server is. */

@@ -5,11 +5,11 @@ import Header from '@cloudscape-design/components/header';
 import Input from '@cloudscape-design/components/input';
 import SpaceBetween from '@cloudscape-design/components/space-between';
 import StatusIndicator from '@cloudscape-design/components/status-indicator';
-import Table from '@cloudscape-design/components/table';
 import { useMutation } from '@tanstack/react-query';
 import { useState } from 'react';
 import { iam, list, text, type Answer } from '../api/iam';
 import { ErrorBox } from '../components/error-box';
+import Table from '../components/table';
 import { useSettingsWords } from '../i18n/settings';
 
 const split = (s: string) => s.split(',').map((x) => x.trim()).filter(Boolean);

@@ -1,6 +1,5 @@
 import CopyToClipboard from '@cloudscape-design/components/copy-to-clipboard';
 import Header from '@cloudscape-design/components/header';
-import Table from '@cloudscape-design/components/table';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import type * as CodePipeline from '@aws-sdk/client-codepipeline';
@@ -8,6 +7,7 @@ import { aws, type Out } from '../api/aws';
 import { ErrorBox } from '../components/error-box';
 import { FormModal } from '../components/form-modal';
 import { LinkTo } from '../components/link-to';
+import Table from '../components/table';
 import { useSettingsWords } from '../i18n/settings';
 import { Permitted } from './permitted';
 

@@ -2,11 +2,11 @@ import Badge from '@cloudscape-design/components/badge';
 import Button from '@cloudscape-design/components/button';
 import Header from '@cloudscape-design/components/header';
 import SpaceBetween from '@cloudscape-design/components/space-between';
-import Table from '@cloudscape-design/components/table';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { downloadURL, remove, versions, type Version } from '../../api/s3';
 import { Confirm } from '../../components/confirm';
+import Table from '../../components/table';
 import { useBucketWords } from '../../i18n/bucket';
 
 /** What an object was before; nothing when the bucket keeps no versions. */

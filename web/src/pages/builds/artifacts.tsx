@@ -1,8 +1,8 @@
 import Button from '@cloudscape-design/components/button';
-import Table from '@cloudscape-design/components/table';
 import { useNavigate } from 'react-router';
 import { placeOf, type Build } from '../../api/builds';
 import { downloadURL } from '../../api/s3';
+import Table from '../../components/table';
 import { useBuildWords } from '../../i18n/build';
 
 /** What a build handed over, and where it lies. */

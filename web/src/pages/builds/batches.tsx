@@ -1,9 +1,9 @@
 import Header from '@cloudscape-design/components/header';
-import Table from '@cloudscape-design/components/table';
 import { useQuery } from '@tanstack/react-query';
 import { batchesOfQ } from '../../api/builds';
 import { LinkTo } from '../../components/link-to';
 import { Status } from '../../components/status';
+import Table from '../../components/table';
 import { useBuildWords } from '../../i18n/build';
 
 /** The batches of a project; nothing when it never had one. */

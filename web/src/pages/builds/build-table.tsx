@@ -1,8 +1,8 @@
-import Table from '@cloudscape-design/components/table';
 import type { ReactNode } from 'react';
 import { buildPath, type Build } from '../../api/builds';
 import { LinkTo } from '../../components/link-to';
 import { Status } from '../../components/status';
+import Table from '../../components/table';
 import { useBuildWords } from '../../i18n/build';
 
 /** Builds in a table, the newest first. */

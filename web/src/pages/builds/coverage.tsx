@@ -3,10 +3,10 @@ import Button from '@cloudscape-design/components/button';
 import Header from '@cloudscape-design/components/header';
 import ProgressBar from '@cloudscape-design/components/progress-bar';
 import SpaceBetween from '@cloudscape-design/components/space-between';
-import Table from '@cloudscape-design/components/table';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { coverageQ } from '../../api/builds';
 import { ErrorBox } from '../../components/error-box';
+import Table from '../../components/table';
 import { useBuildWords } from '../../i18n/build';
 
 /** Which files a run covered, those that need it most first. */

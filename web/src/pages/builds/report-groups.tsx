@@ -1,11 +1,11 @@
 import Box from '@cloudscape-design/components/box';
 import Header from '@cloudscape-design/components/header';
 import SpaceBetween from '@cloudscape-design/components/space-between';
-import Table from '@cloudscape-design/components/table';
 import { useQuery } from '@tanstack/react-query';
 import { reportGroupsQ, type ReportGroup } from '../../api/builds';
 import { ErrorBox } from '../../components/error-box';
 import { LinkTo } from '../../components/link-to';
+import Table from '../../components/table';
 import { useBuildWords } from '../../i18n/build';
 import { groupPath } from './report-table';
 

@@ -1,8 +1,8 @@
-import Table from '@cloudscape-design/components/table';
 import { useQuery } from '@tanstack/react-query';
 import { reportsQ, type Report } from '../../api/builds';
 import { ErrorBox } from '../../components/error-box';
 import { LinkTo } from '../../components/link-to';
+import Table from '../../components/table';
 import { useBuildWords } from '../../i18n/build';
 import { ReportStatus } from './report-status';
 

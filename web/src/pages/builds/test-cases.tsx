@@ -4,11 +4,11 @@ import ExpandableSection from '@cloudscape-design/components/expandable-section'
 import Header from '@cloudscape-design/components/header';
 import Select from '@cloudscape-design/components/select';
 import SpaceBetween from '@cloudscape-design/components/space-between';
-import Table from '@cloudscape-design/components/table';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { testCasesQ } from '../../api/builds';
 import { ErrorBox } from '../../components/error-box';
+import Table from '../../components/table';
 import { useBuildWords } from '../../i18n/build';
 import { ReportStatus } from './report-status';
 

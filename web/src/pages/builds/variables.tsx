@@ -1,4 +1,4 @@
-import Table from '@cloudscape-design/components/table';
+import Table from '../../components/table';
 import { useBuildWords } from '../../i18n/build';
 
 /** Variables by name. Where a value is kept elsewhere, its name there is shown, never the value. */

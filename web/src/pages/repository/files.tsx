@@ -4,13 +4,14 @@ import Container from '@cloudscape-design/components/container';
 import Header from '@cloudscape-design/components/header';
 import Icon, { type IconProps } from '@cloudscape-design/components/icon';
 import SpaceBetween from '@cloudscape-design/components/space-between';
-import Table from '@cloudscape-design/components/table';
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { lazy, Suspense } from 'react';
 import { useNavigate, useSearchParams } from 'react-router';
 import { bytes, codePath, fileQ, folderQ, historyQ, repositoryQ, textOf } from '../../api/code';
 import { ErrorBox } from '../../components/error-box';
 import { LinkTo } from '../../components/link-to';
+import Table from '../../components/table';
+import { Waiting } from '../../components/waiting';
 import { useCodeWords } from '../../i18n/code';
 import { CloneTabs } from './clone';
 import { Path } from './path';
@@ -93,7 +94,7 @@ function Readme({ repository, gitRef, path }: { repository: string; gitRef: stri
   if (!text) return null;
   return (
     <Container header={<Header variant="h2">{path.split('/').pop()}</Header>}>
-      {/\.txt$/i.test(path) ? <pre className="code" tabIndex={0}>{text}</pre> : <Suspense><Document text={text} place={{ repository, ref: gitRef, path }} /></Suspense>}
+      {/\.txt$/i.test(path) ? <pre className="code" tabIndex={0}>{text}</pre> : <Suspense fallback={<Waiting />}><Document text={text} place={{ repository, ref: gitRef, path }} /></Suspense>}
     </Container>
   );
 }

@@ -3,7 +3,6 @@ import Button from '@cloudscape-design/components/button';
 import ButtonDropdown from '@cloudscape-design/components/button-dropdown';
 import Header from '@cloudscape-design/components/header';
 import SpaceBetween from '@cloudscape-design/components/space-between';
-import Table from '@cloudscape-design/components/table';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useNavigate } from 'react-router';
@@ -12,6 +11,7 @@ import { codePath, referencesQ, removeTag, repositoryQ, type Reference } from '.
 import { Confirm } from '../../components/confirm';
 import { ErrorBox } from '../../components/error-box';
 import { LinkTo } from '../../components/link-to';
+import Table from '../../components/table';
 import { complain } from '../../flash';
 import { useCodeWords } from '../../i18n/code';
 import { CreateReference } from './create-reference';

@@ -1,9 +1,9 @@
 import Button from '@cloudscape-design/components/button';
 import Header from '@cloudscape-design/components/header';
 import StatusIndicator from '@cloudscape-design/components/status-indicator';
-import Table from '@cloudscape-design/components/table';
 import { useQuery } from '@tanstack/react-query';
 import { aws } from '../../api/aws';
+import Table from '../../components/table';
 import { complain } from '../../flash';
 import { useCodeWords } from '../../i18n/code';
 
