@@ -1,7 +1,7 @@
 import Button from '@cloudscape-design/components/button';
 import ButtonDropdown from '@cloudscape-design/components/button-dropdown';
 import Icon from '@cloudscape-design/components/icon';
-import { Fragment } from 'react';
+import { Fragment, useEffect, useRef } from 'react';
 import { useWords } from '../i18n';
 import { layout, unmet, type ActionState, type Card, type Definition, type State, type Station } from './conveyor-layout';
 import { LinkTo } from './link-to';
@@ -17,11 +17,17 @@ export interface Wishes {
   override: (stage: string, execution: string, condition: 'BEFORE_ENTRY' | 'ON_SUCCESS') => void;
 }
 
-/** The stages of a pipeline from left to right, on a phone from top to bottom, with gates between them. */
+/** The stages of a pipeline from left to right, on a phone from top to bottom, with gates between them. Of a long one, that
+ * is seen first which something happens in. */
 export function Conveyor({ definition, state, wishes }: { definition: Definition; state: State; wishes: Wishes }) {
   const { t } = useWords();
+  const belt = useRef<HTMLOListElement>(null);
+  useEffect(() => {
+    const [first, at] = ['.stage', '.stage-Waiting, .stage-Failed, .stage-InProgress'].map((s) => belt.current?.querySelector<HTMLElement>(s));
+    if (first && at) belt.current?.scrollTo({ left: at.offsetLeft - first.offsetLeft - belt.current.clientWidth / 3 });
+  }, [definition.pipeline?.name]);
   return (
-    <ol className="conveyor" aria-label={t('graph')}>
+    <ol ref={belt} className="conveyor" aria-label={t('graph')}>
       {layout(definition, state).map((station, i) => (
         <Fragment key={station.name}>
           {i > 0 && <Gate station={station} wishes={wishes} />}

@@ -55,7 +55,7 @@ function One({ need, wishes }: { need: Need; wishes: Wishes }) {
         t('gateShut', { stage }),
         <>
           <div>{need.reason}</div>
-          <div>{t('shutBy', { name: need.by?.split('/').pop() ?? '–', when: ago(need.since) })} {need.waiting && t('waitsBehind', { id: need.waiting.slice(0, 8) })}</div>
+          <div>{t('shutBy', { name: need.by?.split(/[/:]/).pop() ?? '–', when: ago(need.since) })} {need.waiting && t('waitsBehind', { id: need.waiting.slice(0, 8) })}</div>
         </>,
         <Button ariaLabel={`${t('openGate')}: ${stage}`} onClick={() => wishes.gate(stage, true)}>{t('openGate')}</Button>,
       );

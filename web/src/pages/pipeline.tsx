@@ -100,7 +100,7 @@ export default function Pipeline() {
               { label: `${t('execution')} ${current?.slice(0, 8)}`, value: <Status value={run.status} /> },
               { label: t('revision'), value: <><code>{revision.id}</code> {revision.message}</> },
               { label: t('started'), value: <span title={at(run.startTime)}>{ago(run.startTime)}</span> },
-              { label: t('whereItIs'), value: why(explanation.data) ?? '–' },
+              { label: t('whereItIs'), value: <div className="few-lines" title={why(explanation.data)}>{why(explanation.data) ?? '–'}</div> },
             ]}
           />
         </Container>
