@@ -140,7 +140,13 @@ func TestMergeIsGits(t *testing.T) {
 	create(t, s, "site")
 	path, _ := s.Path(t.Context(), "site")
 	names := []string{"a", "b", "dir/c", "dir/d"}
-	n := 0
+	base := map[string]string{}
+	for _, name := range names[:3] {
+		base[name] = name + "\n" + lines(12)
+	}
+	// One clone, whose objects the repository sees: half of what git does here would be to clone and push.
+	dir := worktree(t, base)
+	write(t, path, map[string]string{"objects/info/alternates": filepath.Join(dir, ".git", "objects") + "\n"})
 	rapid.Check(t, func(rt *rapid.T) {
 		change := func(side string) func(string) {
 			edits := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) [2]int {
@@ -161,26 +167,20 @@ func TestMergeIsGits(t *testing.T) {
 				}
 			}
 		}
-		base := map[string]string{}
-		for _, name := range names[:3] {
-			base[name] = name + "\n" + lines(12)
-		}
-		n++
-		dir := worktree(t, base)
-		d, src := fmt.Sprintf("d%d", n), fmt.Sprintf("s%d", n)
-		for branch, f := range map[string]func(string){d: change("ours"), src: change("theirs")} {
-			git(t, dir, "checkout", "-q", "-b", branch, "main")
-			f(dir)
+		for _, branch := range []string{"theirs", "ours"} {
+			edit := change(branch)
+			empty(t, dir)
+			git(t, dir, "checkout", "-q", "-f", "-B", branch, "main")
+			edit(dir)
 			git(t, dir, "add", "-A", "-f")
 			git(t, dir, "commit", "-q", "--allow-empty", "-m", branch)
-			git(t, dir, "push", "-q", path, branch)
 		}
-		m, err := s.Merge(t.Context(), "site", git(t, dir, "rev-parse", d), git(t, dir, "rev-parse", src))
+		ours, theirs, _ := strings.Cut(git(t, dir, "rev-parse", "ours", "theirs"), "\n")
+		m, err := s.Merge(t.Context(), "site", ours, theirs)
 		if err != nil {
 			rt.Fatal(err)
 		}
-		git(t, dir, "checkout", "-q", d)
-		merged := exec.Command("git", "-c", "user.name=Ada", "-c", "user.email=a@example.com", "merge", "-q", "--no-ff", "-m", "merge", src)
+		merged := exec.Command("git", "-c", "user.name=Ada", "-c", "user.email=a@example.com", "merge", "-q", "--no-ff", "-m", "merge", "theirs")
 		merged.Dir = dir
 		merged.Env = append(os.Environ(), "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL="+os.DevNull)
 		clean := merged.Run() == nil
@@ -205,6 +205,23 @@ func TestMergeIsGits(t *testing.T) {
 			rt.Fatalf("git's conflicts are %q, these %q", there, here)
 		}
 	})
+}
+
+// empty removes all files of a working copy.
+func empty(t *testing.T, dir string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if e.Name() == ".git" {
+			continue
+		}
+		if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 func TestHunks(t *testing.T) {
