@@ -50,6 +50,13 @@ func ownHosts(c config.Config) []string {
 	return hosts
 }
 
+// onLoopback reports whether nothing but this machine reaches what listens on an address.
+func onLoopback(listen string) bool {
+	host, _, err := net.SplitHostPort(listen)
+	ip := net.ParseIP(host)
+	return err == nil && (host == "localhost" || ip != nil && ip.IsLoopback())
+}
+
 // writeEndpoint replaces the file as a whole.
 func writeEndpoint(c config.Config) error {
 	text, err := json.Marshal(Endpoint{URL: c.PublicURL, Region: c.Region})

@@ -46,3 +46,11 @@ func TestThePortTheSystemChose(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatListensOnTheLoopback(t *testing.T) {
+	for listen, want := range map[string]bool{"127.0.0.1:4566": true, "[::1]:1": true, "localhost:1": true, ":4566": false, "0.0.0.0:4566": false, "[::]:1": false, "10.0.0.1:1": false, "": false} {
+		if onLoopback(listen) != want {
+			t.Errorf("%q: %t", listen, !want)
+		}
+	}
+}

@@ -251,7 +251,7 @@ func (r *rooms) openBuilds(ctx context.Context, db store.Store, place awsapi.Pla
 		Remotes:  r.remotes,
 		Secrets:  secrets,
 		OnChange: r.buildChanged, OnFailed: r.options.failed,
-		Roles: r.identities, Endpoint: r.config.PublicURL,
+		Roles: r.identities, Endpoint: r.config.PublicURL, Loopback: onLoopback(r.config.Listen),
 		Place: build.Place{Region: place.Region, Account: place.Account}, Log: r.log.With("room", "builds"),
 	})
 	return nil

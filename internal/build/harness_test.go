@@ -65,6 +65,8 @@ type options struct {
 	roles   build.Roles
 	remotes build.Remotes
 	secrets build.Secrets
+	// loopback is Config.Loopback.
+	loopback bool
 }
 
 // gitDir is the hosted repositories of a test: bare repositories in one directory.
@@ -118,7 +120,7 @@ func serveIn(t testing.TB, dir string, o options) *server {
 		Store: s.st, Queue: s.queue, Runner: runner, Objects: objects,
 		Repositories: gitDir(filepath.Join(s.dir, "git")), Remotes: o.remotes, Secrets: o.secrets, Logs: backing.Logs(s.logs),
 		Place: build.Place{Region: "us-east-1", Account: "000000000000"}, Log: log, Slots: o.slots, Disk: o.disk,
-		Caches: o.caches, Roles: o.roles, Endpoint: "http://conveyor.test",
+		Caches: o.caches, Roles: o.roles, Endpoint: "http://conveyor.test", Loopback: o.loopback,
 	})
 	s.builds.SetDiskEvery(10 * time.Millisecond)
 	if o.minute > 0 {

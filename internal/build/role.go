@@ -53,11 +53,16 @@ func (r *run) credentials(ctx context.Context) ([]buildspec.Variable, error) {
 	}
 	r.access = key.ID
 	r.log.hide(key.Secret, key.SessionToken)
+	endpoint := r.ws.Reach(r.s.cfg.Endpoint)
+	if endpoint != r.s.cfg.Endpoint && r.s.cfg.Loopback && !offline(r.rec.Build.Environment) {
+		r.log.Printf("Warning: this build's commands do not reach this server at %s, because it listens on its machine's loopback only; "+
+			"should they use aws or git with it, start it with --listen 0.0.0.0:PORT, behind a firewall that lets containers in", endpoint)
+	}
 	return []buildspec.Variable{
 		{Name: "AWS_ACCESS_KEY_ID", Value: key.ID},
 		{Name: "AWS_SECRET_ACCESS_KEY", Value: key.Secret},
 		{Name: "AWS_SESSION_TOKEN", Value: key.SessionToken},
-		{Name: "AWS_ENDPOINT_URL", Value: r.ws.Reach(r.s.cfg.Endpoint)},
+		{Name: "AWS_ENDPOINT_URL", Value: endpoint},
 	}, nil
 }
 

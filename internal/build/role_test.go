@@ -2,10 +2,12 @@ package build_test
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/codebuild/types"
 
 	"github.com/conveyor-cd/conveyor/internal/build"
@@ -47,5 +49,40 @@ func TestBuildsUseTheirRoleAsTheServiceTheyBelongTo(t *testing.T) {
 	s.expect(s.wait(*s.start(r).Id), types.StatusTypeSucceeded)
 	if got := roles.last(); got != "codepipeline.amazonaws.com" {
 		t.Errorf("a pipeline's commands: %s", got)
+	}
+}
+
+// boxed is a runner whose builds reach this machine by another name, as those in containers do.
+type boxed struct{ build.Runner }
+
+func (r boxed) Prepare(ctx context.Context, n build.Needs) (build.Workspace, error) {
+	ws, err := r.Runner.Prepare(ctx, n)
+	return inBox{ws}, err
+}
+
+type inBox struct{ build.Workspace }
+
+func (inBox) Reach(string) string { return "http://host.containers.internal" }
+
+// A build that is given credentials for a server which it cannot reach hears so before its commands find out.
+func TestABuildThatCannotReachItsServer(t *testing.T) {
+	t.Parallel()
+	inBoxes := func(r build.Runner) build.Runner { return boxed{r} }
+	offline := types.EnvironmentVariable{Name: aws.String("ConveyorNetwork"), Value: aws.String("none")}
+	for what, c := range map[string]struct {
+		options
+		variables []types.EnvironmentVariable
+		warned    bool
+	}{
+		"in a container": {options{roles: &registrar{}, wrap: inBoxes, loopback: true}, nil, true},
+		"in a container, the server listens there": {options{roles: &registrar{}, wrap: inBoxes}, nil, false},
+		"in a container without a network":         {options{roles: &registrar{}, wrap: inBoxes, loopback: true}, []types.EnvironmentVariable{offline}, false},
+		"on the host":                              {options{roles: &registrar{}, loopback: true}, nil, false},
+	} {
+		s := serve(t, c.options)
+		b := s.run("version: 0.2\nphases: {build: {commands: ['echo $AWS_ENDPOINT_URL']}}", func(p *types.Project) { p.Environment.EnvironmentVariables = c.variables })
+		if log := s.log(b); strings.Contains(log, "Warning: this build's commands do not reach this server at http://host.containers.internal") != c.warned {
+			t.Errorf("%s: warned: %t\n%s", what, !c.warned, log)
+		}
 	}
 }
