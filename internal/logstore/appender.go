@@ -2,6 +2,7 @@ package logstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -38,12 +39,13 @@ type appender struct {
 	minMs, maxMs, ingestMs int64
 }
 
-// acquire finds or makes the appender of a stream. release must follow.
-func (s *Store) acquire(ctx context.Context, group, stream string) (*appender, error) {
+// acquire finds or makes the appender of a stream; a stream that is missing is made when create is true. release must follow.
+func (s *Store) acquire(ctx context.Context, group, stream string, create bool) (*appender, error) {
 	s.openMu.Lock()
 	defer s.openMu.Unlock()
 	st, err := s.StreamByName(ctx, group, stream)
-	if err != nil {
+	create = create && errors.Is(err, ErrNoStream)
+	if err != nil && !create {
 		return nil, err
 	}
 	s.mu.Lock()
@@ -51,7 +53,7 @@ func (s *Store) acquire(ctx context.Context, group, stream string) (*appender, e
 		s.mu.Unlock()
 		return nil, ErrClosed
 	}
-	if a := s.appenders[st.id]; a != nil {
+	if a := s.appenders[st.id]; a != nil && !create {
 		a.refs++
 		s.mu.Unlock()
 		return a, nil
@@ -59,7 +61,7 @@ func (s *Store) acquire(ctx context.Context, group, stream string) (*appender, e
 	s.mu.Unlock()
 
 	a := &appender{s: s, id: st.id, name: streamName{group, stream}, refs: 1, flushed: make(chan struct{})}
-	if err := a.claim(ctx); err != nil {
+	if err := a.claim(ctx, create); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
@@ -68,11 +70,22 @@ func (s *Store) acquire(ctx context.Context, group, stream string) (*appender, e
 	return a, nil
 }
 
-// claim makes this process the stream's writer and continues after its last event.
-func (a *appender) claim(ctx context.Context) error {
+// claim makes this process the stream's writer and continues after its last event. With create it makes the stream first,
+// in the same transaction.
+func (a *appender) claim(ctx context.Context, create bool) error {
 	writer := uuid.NewString()
 	var next, key int64
 	err := a.s.db.InTx(ctx, func(tx store.Tx) error {
+		if create {
+			if _, err := a.s.makeStream(ctx, tx, a.name.group, a.name.stream); err != nil {
+				return err
+			}
+			st, err := streamByName(ctx, tx, a.name.group, a.name.stream)
+			if err != nil {
+				return err
+			}
+			a.id = st.id
+		}
 		n, err := tx.Exec(ctx, `UPDATE log_streams SET writer = $1 WHERE id = $2`, writer, a.id)
 		if err != nil {
 			return err

@@ -239,7 +239,7 @@ func (a *appender) reclaim(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	switch err := a.claim(ctx); {
+	switch err := a.claim(ctx, false); {
 	case errors.Is(err, ErrNoStream):
 		a.fail(err)
 		return nil

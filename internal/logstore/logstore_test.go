@@ -64,6 +64,12 @@ func must(t testing.TB, err error) {
 	}
 }
 
+func makeStream(t testing.TB, s *logstore.Store, name string) {
+	t.Helper()
+	must(t, s.EnsureGroup(t.Context(), group))
+	must(t, s.CreateStream(t.Context(), group, name))
+}
+
 func TestWriterAndReader(t *testing.T) {
 	sqltest.Each(t, func(t *testing.T, db store.Store) {
 		ctx := context.Background()
@@ -213,7 +219,7 @@ func TestTimeRanges(t *testing.T) {
 	sqltest.Each(t, func(t *testing.T, db store.Store) {
 		ctx := context.Background()
 		s := open(t, db, logstore.Options{})
-		must(t, s.EnsureStream(ctx, group, stream))
+		makeStream(t, s, stream)
 		for i := 0; i < 100; i += 10 {
 			must(t, s.Append(ctx, group, stream, numbered(i, i+10)))
 		}
@@ -308,7 +314,7 @@ func TestFilterChoosesStreamsAndWords(t *testing.T) {
 	ctx := context.Background()
 	s := open(t, sqltest.SQLite(t), slow)
 	for _, name := range []string{"build/1", "build/2", "other"} {
-		must(t, s.EnsureStream(ctx, group, name))
+		makeStream(t, s, name)
 		must(t, s.Append(ctx, group, name, []logstore.Event{{Time: 1, Message: "ERROR in " + name}, {Time: 2, Message: "fine"}}))
 	}
 	pattern, err := logstore.ParsePattern("ERROR")
@@ -406,8 +412,8 @@ func FuzzPattern(f *testing.F) {
 func TestWatch(t *testing.T) {
 	ctx := context.Background()
 	s := open(t, sqltest.SQLite(t), slow)
-	must(t, s.EnsureStream(ctx, group, stream))
-	must(t, s.EnsureStream(ctx, group, "else"))
+	makeStream(t, s, stream)
+	makeStream(t, s, "else")
 	changed, stop := s.Watch(group, stream)
 	defer stop()
 	must(t, s.Append(ctx, group, "else", numbered(0, 1)))
@@ -465,7 +471,7 @@ func TestServersTakeTurnsOnOneStream(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		const servers, each = 3, 15
-		must(t, open(t, db, logstore.Options{}).EnsureStream(ctx, group, stream))
+		makeStream(t, open(t, db, logstore.Options{}), stream)
 		var g errgroup.Group
 		for i := range servers {
 			s := open(t, db, logstore.Options{Delay: time.Millisecond})
@@ -543,7 +549,7 @@ func TestRetention(t *testing.T) {
 		ctx := context.Background()
 		now := time.Date(2025, 6, 15, 12, 0, 0, 0, time.UTC)
 		s := open(t, db, logstore.Options{Delay: time.Hour, Now: func() time.Time { return now }})
-		must(t, s.EnsureStream(ctx, group, stream))
+		makeStream(t, s, stream)
 		for _, age := range []int{30, 8, 6, 0} {
 			at := now.AddDate(0, 0, -age).UnixMilli()
 			must(t, s.Append(ctx, group, stream, []logstore.Event{{Time: at, Message: fmt.Sprint(age)}}))

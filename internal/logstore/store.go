@@ -145,34 +145,26 @@ func encodeTags(tags map[string]string) (string, error) {
 
 // CreateStream makes a stream, or reports ErrNoGroup or ErrExists.
 func (s *Store) CreateStream(ctx context.Context, group, stream string) error {
-	made, err := s.ensureStream(ctx, group, stream)
+	var made bool
+	err := s.db.InTx(ctx, func(tx store.Tx) (err error) {
+		made, err = s.makeStream(ctx, tx, group, stream)
+		return err
+	})
 	if err == nil && !made {
 		return fmt.Errorf("log stream %s in %s: %w", stream, group, ErrExists)
 	}
 	return err
 }
 
-// EnsureStream makes the group and the stream unless they exist.
-func (s *Store) EnsureStream(ctx context.Context, group, stream string) error {
-	if err := s.EnsureGroup(ctx, group); err != nil {
-		return err
+// makeStream makes a stream unless it exists.
+func (s *Store) makeStream(ctx context.Context, tx store.Tx, group, stream string) (made bool, err error) {
+	g, err := groupByName(ctx, tx, group)
+	if err != nil {
+		return false, err
 	}
-	_, err := s.ensureStream(ctx, group, stream)
-	return err
-}
-
-func (s *Store) ensureStream(ctx context.Context, group, stream string) (made bool, err error) {
-	err = s.db.InTx(ctx, func(tx store.Tx) error {
-		g, err := groupByName(ctx, tx, group)
-		if err != nil {
-			return err
-		}
-		n, err := tx.Exec(ctx, `INSERT INTO log_streams (group_id, name, created) VALUES ($1, $2, $3)
-			ON CONFLICT (group_id, name) DO NOTHING`, g.id, stream, store.Micros(s.now()))
-		made = n > 0
-		return err
-	})
-	return made, err
+	n, err := tx.Exec(ctx, `INSERT INTO log_streams (group_id, name, created) VALUES ($1, $2, $3)
+		ON CONFLICT (group_id, name) DO NOTHING`, g.id, stream, store.Micros(s.now()))
+	return n > 0, err
 }
 
 type groupRow struct {

@@ -10,7 +10,7 @@ import (
 // Append adds events to a stream and returns when they are durable. Events keep the order given; Ingestion is set here.
 // ErrNoGroup, ErrNoStream.
 func (s *Store) Append(ctx context.Context, group, stream string, events []Event) error {
-	a, err := s.acquire(ctx, group, stream)
+	a, err := s.acquire(ctx, group, stream, false)
 	if err != nil {
 		return err
 	}
@@ -45,10 +45,10 @@ type Writer struct {
 // Writer opens a stream for writing, making it (and the group) if need be, and continues after what it holds already.
 // ctx bounds the waiting of all its Writes; it does not end the writer. Close must be called.
 func (s *Store) Writer(ctx context.Context, group, stream string) (*Writer, error) {
-	if err := s.EnsureStream(ctx, group, stream); err != nil {
+	if err := s.EnsureGroup(ctx, group); err != nil {
 		return nil, err
 	}
-	a, err := s.acquire(ctx, group, stream)
+	a, err := s.acquire(ctx, group, stream, true)
 	if err != nil {
 		return nil, err
 	}
