@@ -183,6 +183,17 @@ func TestASessionActsAsWhoeverSignedIn(t *testing.T) {
 	}
 }
 
+func TestAServiceIsCalledByItsTargetWhateverItsName(t *testing.T) {
+	h := open(t)
+	cookie := h.signIn(t, h.root)
+	for _, target := range []string{"CodeBuild_20161006.ListBuilds", "com.amazonaws.codeconnections.CodeConnections_20231201.ListConnections"} {
+		all := map[string]string{"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": target}
+		if w := h.ask("POST", "/conveyor/console/aws", cookie, "{}", all); w.Code != http.StatusOK {
+			t.Errorf("%s: %d %s", target, w.Code, w.Body)
+		}
+	}
+}
+
 func TestOnlyTheConsolesPagesUseASession(t *testing.T) {
 	h := open(t)
 	cookie := h.signIn(t, h.root)

@@ -47,7 +47,8 @@ func (h *Handler) callAPI(w http.ResponseWriter, r *http.Request, s session) {
 // without asking first.
 func calledService(r *http.Request) (string, error) {
 	media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	prefix, _, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+	target := r.Header.Get("X-Amz-Target")
+	prefix := target[:max(0, strings.LastIndexByte(target, '.'))] // names of services may have dots themselves
 	switch service, known := services[prefix]; {
 	case media == "application/x-amz-json-1.1" && known:
 		return service, nil

@@ -45,7 +45,7 @@ export const page = await context.newPage();
 
 /** What the browser itself reports: errors, and requests to other hosts. A walk ends without any. */
 export const complaints = [];
-page.on('console', (m) => m.type() === 'error' && !/401 \(Unauthorized\)|404 \(Not Found\)/.test(m.text()) && complaints.push(m.text()));
+page.on('console', (m) => m.type() === 'error' && !/401 \(Unauthorized\)|404 \(Not Found\)/.test(m.text()) && complaints.push(`${m.text()} ${m.location().url}`));
 page.on('pageerror', (e) => complaints.push(String(e)));
 page.on('request', (r) => !r.url().startsWith(url) && !/^(data|blob):/.test(r.url()) && complaints.push(`a request to ${r.url()}`));
 
@@ -54,6 +54,16 @@ export const nav = (name) => page.getByRole('link', { name, exact: true }).first
 export const dialog = () => page.getByRole('dialog');
 export const see = (text) => page.getByText(text).first().waitFor();
 export const step = (text) => console.log(`- ${text}`);
+
+/** press goes to a thing with the Tab key and does with Enter what a click does: for those who have no mouse. */
+export async function press(thing) {
+  await thing.waitFor();
+  for (let i = 0; i < 100; i++) {
+    if (await thing.evaluate((e) => e === document.activeElement)) return page.keyboard.press('Enter');
+    await page.keyboard.press('Tab');
+  }
+  return assert.fail(`the keyboard does not get to ${thing}`);
+}
 
 export async function choose(label, option) {
   await page.getByLabel(label).click();

@@ -3,12 +3,13 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { context, language, nav, page, pictures, see, t, url } from './browser.mjs';
+import { button, complaints, context, dialog, language, nav, page, pictures, see, t, url } from './browser.mjs';
 
 /** Each page at one look: its theme and widths. WALK_MATRIX=full takes every page in both themes at three widths; by
  * default each language shows one theme, and together they show both. */
-const widths = process.env.WALK_MATRIX === 'full' ? [1440, 1024, 390] : [1440, 390];
-const modes = process.env.WALK_MATRIX === 'full' ? ['light', 'dark'] : [language === 'ko' ? 'dark' : 'light'];
+const full = process.env.WALK_MATRIX === 'full';
+const widths = full ? [1440, 1024, 390] : [1440, 390];
+const modes = full ? ['light', 'dark'] : [language === 'ko' ? 'dark' : 'light'];
 
 /** The group of the checks, and a report that tells of failures; one of covered lines. */
 async function reports(site) {
@@ -60,8 +61,22 @@ async function places(site, pull) {
     user: `/conveyor/settings/users/mina-${language}`,
     server: '/conveyor/settings/server',
     missing: '/conveyor/no/such/page',
+    ...(full || language === 'en' ? corners(site) : {}),
   };
 }
+
+/** What is seen less often. A place that is more than an address is a pair of it and what is clicked there. */
+const corners = (site) => ({
+  website: `/conveyor/buckets/${site}?tab=site`,
+  pulls: `/conveyor/repositories/${site}/pulls`,
+  'repository-settings': `/conveyor/repositories/${site}/settings`,
+  ...Object.fromEntries(['groups', 'roles', 'connections', 'webhooks', 'types'].map((part) => [part, `/conveyor/settings/${part}`])),
+  'no-build': '/conveyor/builds/no%3Asuch',
+  release: [`/conveyor/pipelines/${site}`, () => button(t('release')).click()],
+  review: [`/conveyor/pipelines/${site}`, () => button(t('review')).first().click()],
+  action: [`/conveyor/pipelines/${site}/edit`, () => button(`${t('addAction')}: Approval`).click()],
+  start: [`/conveyor/projects/${site}`, () => button(t('startWith')).click()],
+});
 
 /** photographs takes pictures of every page and has axe examine them. */
 export async function photographs(site, pull) {
@@ -73,15 +88,49 @@ export async function photographs(site, pull) {
     await page.evaluate((m) => localStorage.setItem('conveyor-mode', m), mode);
     for (const [name, path] of Object.entries(pages)) findings.push(...(await photograph(axe, `${name}-${mode}`, path)));
   }
+  findings.push(...(await mishaps(axe)));
   assert.deepEqual(findings, []);
 }
 
-async function photograph(axe, name, path) {
+/** When things are not as they should be: what does not exist, a server that is away, nobody signed in. It ends the session. */
+async function mishaps(axe) {
+  assert.deepEqual(complaints, [], 'errors in the browser console');
   const findings = [];
+  findings.push(...(await photograph(axe, 'no-pipeline', '/conveyor/pipelines/no-such')));
+  await page.setViewportSize({ width: widths[0], height: 900 });
+  await page.goto(url);
+  await see(t('createPipeline'));
+  await context.route('**/*', (route) => route.abort());
+  await nav(t('insights')); // whose code is not here yet
+  await see(t('unreachable'));
+  findings.push(...(await looks(axe, 'unreachable')));
+  await context.unroute('**/*');
+  await button(t('again')).click();
+  await page.getByRole('heading', { name: t('insights'), level: 1 }).waitFor();
+  await context.clearCookies();
+  await page.goto(url);
+  await button(t('signIn')).waitFor();
+  findings.push(...(await looks(axe, 'sign-in')));
+  complaints.length = 0; // the browser itself reports what it could not load
+  return findings;
+}
+
+async function photograph(axe, name, place) {
+  const [path, act] = [place].flat();
   await page.setViewportSize({ width: widths[0], height: 900 });
   await page.goto(url + path);
-  await page.getByRole('heading', { level: 1 }).or(page.locator('h1')).first().waitFor();
+  await page.locator('h1, [class*="awsui_alert"]').first().waitFor();
   await page.waitForFunction(() => !document.querySelector('[class*="awsui_circle-left"]'));
+  if (act) {
+    await act();
+    await dialog().waitFor();
+  }
+  return looks(axe, name);
+}
+
+/** looks takes the page as it stands, at each width. */
+async function looks(axe, name) {
+  const findings = [];
   for (const width of widths) {
     await page.setViewportSize({ width, height: width === 390 ? 844 : 900 });
     await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));

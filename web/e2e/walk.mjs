@@ -1,6 +1,6 @@
 // The whole scenario in a real browser, by clicking only (and git): sign in, make a repository, a project, a bucket and
 // a pipeline, push, watch it move, read the log while it runs, approve, open the site, break it, see why, retry, roll
-// back. Then every page is photographed and examined by axe.
+// back; some of it with the keyboard alone. Then every page is photographed and examined by axe.
 //
 // The server is the one AWS_ENDPOINT_URL points to. WALK_LANGUAGE is en or ko, WALK_PICTURES a folder for pictures,
 // WALK_MATRIX=full takes them all.
@@ -9,7 +9,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { browser, button, choose, complaints, context, dialog, language, make, nav, page, pictures, see, step, t, url } from './browser.mjs';
+import { browser, button, choose, complaints, context, dialog, language, make, nav, page, pictures, press, see, step, t, url } from './browser.mjs';
 import { proposal, sending } from './code.mjs';
 import { photographs } from './photographs.mjs';
 
@@ -28,7 +28,7 @@ async function signIn() {
   await see('do not belong to anyone');
   await page.getByLabel(t('secretKey')).fill(process.env.AWS_SECRET_ACCESS_KEY);
   complaints.length = 0; // the browser itself reports the refusal
-  await button(t('signIn')).click();
+  await page.keyboard.press('Enter');
   await page.getByRole('heading', { name: t('pipelines') }).waitFor();
 }
 
@@ -104,10 +104,10 @@ async function wizard() {
 const stage = (name) => page.locator('.stage').filter({ has: page.getByRole('heading', { name, exact: true }) });
 const stageIs = (name, status) => stage(name).locator('.stage-head').getByText(t(status), { exact: true }).waitFor();
 
-async function approve() {
-  await stage('Approval').getByRole('button', { name: t('review') }).click();
+async function approve(act = (thing) => thing.click()) {
+  await act(stage('Approval').getByRole('button', { name: t('review') }));
   await dialog().getByLabel(t('comments')).fill('looks fine');
-  await dialog().getByRole('button', { name: t('approve'), exact: true }).click();
+  await act(dialog().getByRole('button', { name: t('approve'), exact: true }));
   await dialog().waitFor({ state: 'hidden' });
 }
 
@@ -210,7 +210,7 @@ async function theScenario() {
   await stageIs('Build', 'Failed');
   await page.getByRole('tab', { name: t('reasons') }).click();
   await page.getByRole('row').filter({ hasText: 'Build' }).first().waitFor();
-  await stage('Build').getByRole('link', { name: t('viewLog') }).click();
+  await press(stage('Build').getByRole('link', { name: t('viewLog') }));
   await see('Error: this page is broken');
   await button(t('firstError')).click();
   await page.locator('.log-line.hit').waitFor();
@@ -220,7 +220,7 @@ async function theScenario() {
   await openPipeline();
   await stage('Build').getByRole('button', { name: t('retry') }).click();
   await stageIs('Approval', 'Waiting');
-  await approve();
+  await approve(press);
   await stageIs('Deploy', 'Succeeded');
   await page.waitForFunction(async (path) => (await (await fetch(path)).text()).includes('The second page'), `/conveyor/websites/${site}/`);
   await readsSite('The second page');

@@ -12,6 +12,7 @@ import { Route, Routes, useLocation, useNavigate } from 'react-router';
 import { live } from './api/live';
 import { sessionQ } from './api/queries';
 import { signOut } from './api/session';
+import { Boundary } from './components/boundary';
 import { ErrorBox } from './components/error-box';
 import { LinkTo } from './components/link-to';
 import { say, useFlash } from './flash';
@@ -156,7 +157,7 @@ export function Shell() {
             ]}
           />
         }
-        content={content}
+        content={<Boundary address={pathname}>{content}</Boundary>}
       />
     </>
   );

@@ -2,6 +2,7 @@ import Box from '@cloudscape-design/components/box';
 import Checkbox from '@cloudscape-design/components/checkbox';
 import FormField from '@cloudscape-design/components/form-field';
 import Input from '@cloudscape-design/components/input';
+import Link from '@cloudscape-design/components/link';
 import Select from '@cloudscape-design/components/select';
 import Textarea from '@cloudscape-design/components/textarea';
 import Tiles from '@cloudscape-design/components/tiles';
@@ -20,7 +21,7 @@ interface Closing {
 }
 
 /** Approving or rejecting. */
-export function Review(p: Closing & { stage: string; action: string; token: string; what: string }) {
+export function Review(p: Closing & { stage: string; action: string; token: string; what: string; note?: string; link?: string }) {
   const { t } = useWords();
   const [verdict, setVerdict] = useState<'Approved' | 'Rejected'>('Approved');
   const [summary, setSummary] = useState('');
@@ -30,7 +31,11 @@ export function Review(p: Closing & { stage: string; action: string; token: stri
   }
   return (
     <FormModal title={t('reviewTitle', { action: p.action })} submit={verdict === 'Approved' ? t('approve') : t('reject')} onSubmit={decide} onClose={p.onClose}>
-      <FormField label={t('approving')}><Box>{p.what || '–'}</Box></FormField>
+      <FormField label={t('approving')}>
+        <Box>{p.what || '–'}</Box>
+        {p.note && <Box>{p.note}</Box>}
+        {p.link && <Link external href={p.link}>{p.link}</Link>}
+      </FormField>
       <FormField label={t('decision')}>
         <Tiles value={verdict} columns={2} ariaLabel={t('decision')} onChange={(e) => setVerdict(e.detail.value as typeof verdict)} items={[{ value: 'Approved', label: t('approve') }, { value: 'Rejected', label: t('reject') }]} />
       </FormField>
@@ -46,7 +51,7 @@ export function CloseGate(p: Closing & { stage: string }) {
   const close = () => aws('codepipeline', 'DisableStageTransition', { pipelineName: p.pipeline, stageName: p.stage, transitionType: 'Inbound', reason });
   return (
     <FormModal title={t('closeTransition', { stage: p.stage })} submit={t('close')} disabled={!reason.trim()} onSubmit={close} onClose={p.onClose}>
-      <FormField label={t('reasonOfClosing')}><Input value={reason} onChange={(e) => setReason(e.detail.value.slice(0, 300))} /></FormField>
+      <FormField label={t('reasonOfClosing')} constraintText={t('reasonHint')}><Input value={reason} onChange={(e) => setReason(e.detail.value.slice(0, 300))} /></FormField>
     </FormModal>
   );
 }

@@ -30,7 +30,8 @@ function reviews(definition: Definition, { name, groups }: Station): Need[] {
   return groups.flat().flatMap((card): Need[] => {
     if (card.status !== 'Waiting' || !card.state) return [];
     const { CustomData: note, ExternalEntityLink: link } = declared?.find((a) => a.name === card.name)?.configuration ?? {};
-    return [{ kind: 'review', stage: name, action: card.state, note, link: card.state.entityUrl ?? link }];
+    const url = card.state.entityUrl ?? link ?? '';
+    return [{ kind: 'review', stage: name, action: card.state, note, link: /^https?:/.test(url) ? url : undefined }];
   });
 }
 

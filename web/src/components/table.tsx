@@ -13,6 +13,7 @@ export default function Table<T>({ columnDefinitions, ...table }: TableProps<T>)
 const plain = new Set(['status', 'source', 'revision', 'recent', 'type', 'do', 'kind']);
 
 function labelled<T>(column: TableProps.ColumnDefinition<T>): TableProps.ColumnDefinition<T> {
-  if (column.isRowHeader || plain.has(column.id ?? '') || typeof column.header !== 'string') return column;
+  if (column.isRowHeader) return { maxWidth: 400, ...column };
+  if (plain.has(column.id ?? '') || typeof column.header !== 'string') return column;
   return { ...column, cell: (item) => <div className="value" data-label={column.header}>{column.cell(item)}</div> };
 }

@@ -1,3 +1,4 @@
+import Alert from '@cloudscape-design/components/alert';
 import Button from '@cloudscape-design/components/button';
 import Container from '@cloudscape-design/components/container';
 import Header from '@cloudscape-design/components/header';
@@ -38,6 +39,7 @@ export default function Build() {
     return store.open(groupName, streamName);
   }, [store, groupName, streamName]);
   if (build.isError) return <ErrorBox error={build.error} retry={() => void build.refetch()} />;
+  if (build.data === null) return <Alert type="info" header={id}>{t('noSuchBuild')}</Alert>;
   const b = build.data;
   const title = b ? `${b.projectName} #${b.buildNumber}` : id;
   const now = Date.now() / 1000;

@@ -73,6 +73,8 @@ export default function Pipeline() {
     override: (stageName, pipelineExecutionId, conditionType) =>
       void aws('codepipeline', 'OverrideStageCondition', { pipelineName: name, stageName, pipelineExecutionId, conditionType }).catch(complain),
   };
+  const needed = needs(definition.data, state.data);
+  const toReview = asked?.kind === 'review' ? needed.find((n) => n.kind === 'review' && n.stage === asked.stage && n.action.actionName === asked.action) : undefined;
   const closing = { pipeline: name, onClose: () => setAsked(undefined) };
   return (
     <SpaceBetween size="l">
@@ -91,7 +93,7 @@ export default function Pipeline() {
         {name}
       </Header>
       {!latest && <Alert type="info" header={t('neverRan')}>{t('neverRanHint')}</Alert>}
-      <NeedsList needs={needs(definition.data, state.data)} wishes={wishes} />
+      <NeedsList needs={needed} wishes={wishes} />
       {run && (
         <Container>
           <KeyValuePairs
@@ -120,7 +122,7 @@ export default function Pipeline() {
       {asked?.kind === 'stop' && current && <StopRun {...closing} execution={current} />}
       {asked?.kind === 'gate' && <CloseGate {...closing} stage={asked.stage} />}
       {asked?.kind === 'rollback' && <Rollback {...closing} stage={asked.stage} />}
-      {asked?.kind === 'review' && <Review {...closing} {...asked} what={`${revision.id} ${revision.message}`} />}
+      {asked?.kind === 'review' && <Review {...closing} {...asked} note={toReview?.kind === 'review' ? toReview.note : undefined} link={toReview?.kind === 'review' ? toReview.link : undefined} what={`${revision.id} ${revision.message}`} />}
     </SpaceBetween>
   );
 }

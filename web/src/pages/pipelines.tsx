@@ -66,7 +66,7 @@ export default function Pipelines() {
   const matching = list.data?.matching ?? 0;
   const sought = !!(wish.search || wish.status);
   const definitions: TableProps.ColumnDefinition<Summary>[] = [
-    { id: 'name', header: t('name'), isRowHeader: true, minWidth: 140, maxWidth: 360, sortingField: 'name', cell: (p) => <LinkTo to={`/pipelines/${encodeURIComponent(p.name)}`}>{p.name}</LinkTo> },
+    { id: 'name', header: t('name'), isRowHeader: true, minWidth: 140, sortingField: 'name', cell: (p) => <LinkTo to={`/pipelines/${encodeURIComponent(p.name)}`}>{p.name}</LinkTo> },
     { id: 'status', header: t('status'), minWidth: 130, sortingField: 'status', cell: (p) => <Status value={statusOf(p)} /> },
     { id: 'source', header: t('source'), minWidth: 200, maxWidth: 360, cell: (p) => <Revision run={p.recent?.[0]} /> },
     { id: 'started', header: t('started'), minWidth: 120, sortingField: 'started', cell: (p) => <span title={at(startOf(p))}>{ago(startOf(p))}</span> },

@@ -52,7 +52,7 @@ export default function SignIn() {
           <Container header={<Header variant="h1">{t('signIn')}</Header>}>
             <SpaceBetween size="l">
               {error !== undefined && <ErrorBox error={error} />}
-              <Box color="text-body-secondary">{t('signInHint')}</Box>
+              <Box color="text-body-secondary">{t('signInHint').split('`').map((text, i) => (i % 2 ? <code key={text}>{text}</code> : text))}</Box>
               <FormField label={t('accessKey')}><Input name="id" autoComplete="username" spellcheck={false} value={accessKeyId} onChange={(e) => setID(e.detail.value)} /></FormField>
               <FormField label={t('secretKey')}><Input name="secret" type="password" autoComplete="current-password" value={secretAccessKey} onChange={(e) => setSecret(e.detail.value)} /></FormField>
             </SpaceBetween>

@@ -1,3 +1,4 @@
+import Alert from '@cloudscape-design/components/alert';
 import Badge from '@cloudscape-design/components/badge';
 import Button from '@cloudscape-design/components/button';
 import Container from '@cloudscape-design/components/container';
@@ -25,7 +26,8 @@ export default function BatchPage() {
   const batch = useQuery(batchQ(id));
   if (batch.isError) return <ErrorBox error={batch.error} retry={() => void batch.refetch()} />;
   const b = batch.data;
-  if (!b) return <Waiting />;
+  if (batch.isLoading) return <Waiting />;
+  if (!b) return <Alert type="info" header={id}>{t('noSuchBuild')}</Alert>;
   const act = (what: Promise<unknown>) => void what.then(() => batch.refetch()).catch(complain);
   const running = b.buildBatchStatus === 'IN_PROGRESS';
   const groups = b.buildGroups ?? [];

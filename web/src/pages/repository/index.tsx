@@ -1,3 +1,4 @@
+import Box from '@cloudscape-design/components/box';
 import Button from '@cloudscape-design/components/button';
 import Header from '@cloudscape-design/components/header';
 import SpaceBetween from '@cloudscape-design/components/space-between';
@@ -52,6 +53,7 @@ export default function Repository() {
         <Route path="pulls" element={<Pulls {...where} />} />
         <Route path="pulls/:id" element={<Pull {...where} />} />
         <Route path="settings" element={<Settings {...where} />} />
+        <Route path="*" element={<Box color="text-body-secondary">{t('notFound')}</Box>} />
       </Routes>
     </Suspense>
   );
