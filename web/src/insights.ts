@@ -3,6 +3,8 @@ import type { Summary } from './api/queries';
 /** The four measures of delivery, of the newest runs of a pipeline. */
 export interface Measures {
   name: string;
+  /** How many of its runs have ended. */
+  ended: number;
   /** Successful runs a day. */
   perDay?: number;
   /** Median seconds from the start of a run to its success. */
@@ -32,9 +34,26 @@ export function measure(p: Summary): Measures {
   const days = first ? Math.max(1, (Date.now() / 1000 - at(first.updated)) / 86_400) : 1;
   return {
     name: p.name,
+    ended: runs.length,
     perDay: good.length ? good.length / days : undefined,
     lead: median(good.map((r) => at(r.updated) - at(r.started))),
     failures: runs.length ? (runs.length - good.length) / runs.length : undefined,
     restore: median(restores),
+  };
+}
+
+/** overall is how all pipelines do together: what they bring in a day, the median of their times, and the share of all ended
+ * runs that failed. */
+export function overall(each: Measures[]): Omit<Measures, 'name'> {
+  const known = (list: (number | undefined)[]) => list.filter((n) => n !== undefined);
+  const sum = (list: number[]) => list.reduce((a, b) => a + b, 0);
+  const ended = sum(each.map((m) => m.ended));
+  const perDay = known(each.map((m) => m.perDay));
+  return {
+    ended,
+    perDay: perDay.length ? sum(perDay) : undefined,
+    lead: median(known(each.map((m) => m.lead))),
+    failures: ended ? sum(each.map((m) => (m.failures ?? 0) * m.ended)) / ended : undefined,
+    restore: median(known(each.map((m) => m.restore))),
   };
 }
