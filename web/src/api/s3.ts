@@ -7,12 +7,13 @@ export async function s3(method: string, path: string, body?: BodyInit, type?: s
   return res;
 }
 
-/** What a bucket may have and may lack: undefined without. */
+/** What a bucket may have and may lack: undefined without. A bucket that does not exist lacks nothing. */
 export async function optional(path: string): Promise<string | undefined> {
   const res = await fetch(`${here}s3/${path}`);
-  if (res.status === 404) return undefined;
-  if (!res.ok) throw await refusal(res);
-  return res.text();
+  if (res.ok) return res.text();
+  const refused = await refusal(res);
+  if (res.status === 404 && refused.code !== 'NoSuchBucket') return undefined;
+  throw refused;
 }
 
 export const keyPath = (bucket: string, key: string) => `${bucket}/${key.split('/').map(encodeURIComponent).join('/')}`;
