@@ -51,7 +51,7 @@ protocols: the unmodified aws CLI, the SDKs and Terraform drive it. Everything l
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(serverCommand(), runCommand(), workerCommand(), envCommand(), explainCommand(), consoleCommand(), eventsCommand(), connectionCommand(), logsCommand(), demoCommand(), backupCommand(), versionCommand())
+	root.AddCommand(serverCommand(), runCommand(), workerCommand(), buildCommand(), envCommand(), explainCommand(), consoleCommand(), eventsCommand(), connectionCommand(), logsCommand(), demoCommand(), backupCommand(), versionCommand())
 	return root
 }
 

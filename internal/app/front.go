@@ -13,6 +13,7 @@ import (
 	"github.com/conveyor-cd/conveyor/internal/forgehost"
 	"github.com/conveyor-cd/conveyor/internal/githost"
 	"github.com/conveyor-cd/conveyor/internal/hookhost"
+	"github.com/conveyor-cd/conveyor/internal/shellhost"
 	"github.com/conveyor-cd/conveyor/internal/topichost"
 	"github.com/conveyor-cd/conveyor/internal/webpage"
 	"github.com/conveyor-cd/conveyor/internal/website"
@@ -33,6 +34,7 @@ type front struct {
 	buildHooks  http.Handler             // what forges post that starts builds, below remote.Prefix
 	connections http.Handler             // below codeconnections.Prefix
 	workers     http.Handler             // see workerhost.Matches
+	shells      http.Handler             // below shellhost.Prefix
 	topics      http.Handler             // see topichost.Wants
 	approvals   http.Handler             // below approvallink.Prefix
 	websites    http.Handler             // by host, or below website.Prefix
@@ -73,6 +75,8 @@ func (f *front) pick(r *http.Request) http.Handler {
 		return f.events
 	case workerhost.Matches(r, isClient(r)):
 		return f.workers
+	case strings.HasPrefix(path, shellhost.Prefix) && isClient(r):
+		return f.shells
 	case isWebhook(r):
 		return f.webhooks
 	case r.Method == http.MethodPost && strings.HasPrefix(path, forgehost.Prefix) && !isClient(r):

@@ -37,6 +37,7 @@ var paths = slices.Concat(
 		method: http.MethodGet, path: "/v1/repos/site/info/refs?service=git-receive-pack", // the beginning of a push
 	}},
 	of("codepipeline", "PIPELINE", "/conveyor/explain/some", "GET"),
+	of("codebuild", "project/PROJECT", "/conveyor/shells/some:7d0f3c52-3f2b-4f4e-9a2c-0d3c9b1c2a77", "POST"),
 	of("codeconnections", "*", "/conveyor/connections/", "GET"),
 	of("codeconnections", "ARN", "/conveyor/connections/authorizations/arn:aws:codeconnections:us-east-1:000000000000:connection/some", "PUT"),
 	of("codeconnections", "*", "/conveyor/connections/logins", "GET"),

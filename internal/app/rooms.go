@@ -50,6 +50,7 @@ import (
 	"github.com/conveyor-cd/conveyor/internal/queue"
 	"github.com/conveyor-cd/conveyor/internal/repotrigger"
 	"github.com/conveyor-cd/conveyor/internal/secret"
+	"github.com/conveyor-cd/conveyor/internal/shellhost"
 	"github.com/conveyor-cd/conveyor/internal/store"
 	"github.com/conveyor-cd/conveyor/internal/topic"
 	"github.com/conveyor-cd/conveyor/internal/topic/post"
@@ -95,6 +96,7 @@ type rooms struct {
 	signer       *post.Signer
 	topicPages   *topichost.Host
 	workers      *workerhost.Handler
+	shells       *shellhost.Handler
 	links        *approvallink.Links
 	approvals    *approvalhost.Host
 	watching     sync.WaitGroup     // what runs beside the queue
@@ -194,6 +196,7 @@ func openRooms(ctx context.Context, c config.Config, o options, seat *seat, db s
 	r.topicPages = &topichost.Host{Topics: r.topics, Signer: r.signer, Verifier: verifier, Authorizer: authorizer, Log: log.With("room", "topics")}
 	r.approvals = &approvalhost.Host{Links: r.links, Approvals: r.flow, Users: identities, Authorizer: authorizer, Log: log.With("room", "approvals")}
 	r.workers = workerhost.New(workerhost.Options{Builds: r.builds, Store: db, Verifier: verifier, Authorizer: authorizer, Place: place, Log: log.With("room", "workers")})
+	r.shells = &shellhost.Handler{Builds: r.builds, Verifier: verifier, Authorizer: authorizer, Place: place, Log: log.With("room", "shells")}
 	r.console, err = console.New(console.Options{
 		Store: db, Keys: identities, Verifier: verifier, Authorizer: authorizer, Pipelines: r.flow, Events: r.events, Logs: r.logs, Repositories: r.repositories,
 		API: r.api, Explain: r.explain, ExplainAt: explain.Prefix, S3: r.s3, Place: place, PublicURL: c.PublicURL, Log: log.With("room", "console"),
@@ -250,10 +253,11 @@ func (r *rooms) openBuilds(ctx context.Context, db store.Store, place awsapi.Pla
 		Objects: backing.Objects(r.limitedObjects()), Repositories: backing.RepositoriesAndMirrors(r.limitedRepositories(), r.elsewhere.sources.MirrorPath), Logs: backing.Logs(r.logs),
 		Remotes:  r.remotes,
 		Secrets:  secrets,
-		OnChange: r.buildChanged, OnFailed: r.options.failed,
+		OnChange: r.buildChanged, OnFailed: r.options.failed, Keep: true,
 		Roles: r.identities, Endpoint: r.config.PublicURL, Loopback: onLoopback(r.config.Listen),
 		Place: build.Place{Region: place.Region, Account: place.Account}, Log: r.log.With("room", "builds"),
 	})
+	r.closers = append(r.closers, r.builds.DropKept)
 	return nil
 }
 
@@ -429,7 +433,7 @@ func closeWithin(limit time.Duration, closeRoom func(context.Context) error) fun
 func (r *rooms) front(h *health) http.Handler {
 	return &front{
 		health: h, connections: r.elsewhere.handler, forges: r.elsewhere.host, explain: r.explain, events: r.eventHost, api: r.api, isAPI: r.api.Matches, git: r.git, webhooks: r.webhooks, buildHooks: r.remotes,
-		topics: r.topicPages, workers: r.workers, approvals: r.approvals, websites: sandboxed(r.websites), isWebsite: r.websites.Wants,
+		topics: r.topicPages, workers: r.workers, shells: r.shells, approvals: r.approvals, websites: sandboxed(r.websites), isWebsite: r.websites.Wants,
 		console: r.console, s3: sandboxed(r.s3),
 	}
 }

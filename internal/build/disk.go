@@ -12,33 +12,33 @@ const (
 	diskShare = 20 // rest at least so many times as long as the last look took
 )
 
-// watchDisk ends the build when its workspace outgrows the limit, until ctx ends.
-func (r *run) watchDisk(ctx context.Context, ws Workspace) {
-	for pause := r.s.diskEvery; ; {
+// watchDisk ends the build, or the shell in what it left, when its workspace outgrows the limit, until ctx ends.
+func (s *Service) watchDisk(ctx context.Context, id string, ws Workspace, end func(cause error)) {
+	for pause := s.diskEvery; ; {
 		select {
 		case <-ctx.Done():
 			return
 		case <-time.After(pause):
 		}
 		began := time.Now()
-		if err := r.checkDisk(ctx, ws); err != nil {
-			r.cancel(err)
+		if err := s.checkDisk(ctx, id, ws); err != nil {
+			end(err)
 			return
 		}
-		pause = max(r.s.diskEvery, diskShare*time.Since(began))
+		pause = max(s.diskEvery, diskShare*time.Since(began))
 	}
 }
 
 // checkDisk is a *Failure when the build occupies more than it may. A size that cannot be had is no fault of the build.
-func (r *run) checkDisk(ctx context.Context, ws Workspace) error {
-	most := r.s.cfg.Disk
+func (s *Service) checkDisk(ctx context.Context, id string, ws Workspace) error {
+	most := s.cfg.Disk
 	if most <= 0 {
 		return nil
 	}
 	size, err := ws.Size(ctx)
 	if err != nil {
 		if ctx.Err() == nil {
-			r.s.cfg.Log.Warn("the size of a build's workspace cannot be measured", "build", r.rec.ID, "error", err)
+			s.cfg.Log.Warn("the size of a build's workspace cannot be measured", "build", id, "error", err)
 		}
 		return nil
 	}

@@ -20,11 +20,5 @@ func (r *run) showFailed(ctx context.Context) {
 	if r.s.cfg.OnFailed == nil || r.failed != types.StatusTypeFailed || !strings.HasPrefix(r.ws.Path(srcDir), r.ws.Root()) {
 		return
 	}
-	f := Failed{ID: *r.rec.Build.Id, Dir: r.ws.Path(srcDir)}
-	for _, v := range r.env {
-		if _, value, _ := strings.Cut(v, "="); !r.log.hides(value) {
-			f.Env = append(f.Env, v)
-		}
-	}
-	r.s.cfg.OnFailed(ctx, f)
+	r.s.cfg.OnFailed(ctx, r.left())
 }

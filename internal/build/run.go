@@ -195,8 +195,11 @@ func (r *run) provision(ctx context.Context) error {
 		return err
 	}
 	ws, err := r.s.cfg.Runner.Prepare(ctx, n)
+	for err != nil && ctx.Err() == nil && r.s.dropForRoom() {
+		ws, err = r.s.cfg.Runner.Prepare(ctx, n)
+	}
 	if r.ws = ws; err == nil && r.s.cfg.Disk > 0 {
-		go r.watchDisk(ctx, ws)
+		go r.s.watchDisk(ctx, r.rec.ID, ws, r.cancel)
 	}
 	return err
 }
@@ -378,6 +381,9 @@ func (r *run) finalize(ctx context.Context) error {
 	if r.session != nil {
 		err = r.session.Close()
 		r.showFailed(ctx)
+	}
+	if err == nil && r.keep() {
+		return nil
 	}
 	return errors.Join(err, r.ws.Cleanup(ctx))
 }

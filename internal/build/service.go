@@ -62,6 +62,8 @@ type Config struct {
 	Loopback bool
 	// OnFailed, when set, is told of a build that has failed while its workspace is still there. The build ends when it returns.
 	OnFailed func(ctx context.Context, f Failed)
+	// Keep lets projects have the workspaces of failed builds kept, for OpenShell. DropKept must then be called at the end.
+	Keep bool
 	// Env, when set, is given to every build below all other variables, for example this server's endpoint.
 	Env []buildspec.Variable
 }
@@ -76,6 +78,11 @@ type Service struct {
 
 	mu   sync.Mutex
 	live map[string]*run // by uuid: the builds running here
+
+	kept      map[string]*leftover // by uuid: what failed builds left
+	order     []string             // of kept, the oldest first
+	keepsNone bool                 // any more: the server ends
+	dropping  sync.WaitGroup
 }
 
 // New makes a Service.
@@ -83,7 +90,7 @@ func New(cfg Config) *Service {
 	if cfg.Slots <= 0 {
 		cfg.Slots = 4
 	}
-	s := &Service{cfg: cfg, minute: time.Minute, diskEvery: diskEvery, lease: RemoteLease, live: map[string]*run{}}
+	s := &Service{cfg: cfg, minute: time.Minute, diskEvery: diskEvery, lease: RemoteLease, live: map[string]*run{}, kept: map[string]*leftover{}}
 	if cfg.Reports == nil {
 		s.cfg.Reports = s
 	}

@@ -155,7 +155,7 @@ func (r *run) upload(ctx context.Context) error {
 	if err := r.session.Close(); err != nil {
 		return err
 	}
-	if err := r.checkDisk(ctx, r.ws); err != nil {
+	if err := r.s.checkDisk(ctx, r.rec.ID, r.ws); err != nil {
 		return err
 	}
 	r.saveCache(ctx)

@@ -19,6 +19,7 @@ import (
 type place struct {
 	ws    *workspace
 	shell string              // the program
+	main  string              // who the build's commands run as, of users
 	users map[string]identity // whom the build names
 
 	mu    sync.Mutex
@@ -31,7 +32,7 @@ func (w *workspace) open(o build.SessionOptions) (*place, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &place{ws: w, shell: program}
+	p := &place{ws: w, shell: program, main: o.User}
 	if p.users, err = identities(append(slices.Clone(o.Others), o.User)); err != nil {
 		return nil, err
 	}
