@@ -123,7 +123,7 @@ func startForge(ts *testscript.TestScript, args []string) {
 	git, err := vcstest.GitHTTP(ts.MkAbs(args[2]), args[1])
 	check(ts, err)
 	d := forgetest.New(forge.Kind(args[0]), args[1])
-	d.Git = git
+	d.ServeGit(git)
 	ts.Defer(d.Server.Close)
 	d.Add(args[3], d.Server.URL+"/"+args[3]+".git", nil)
 	ts.Value(forgeKey{}).(map[string]*forgetest.Double)[""] = d

@@ -45,11 +45,11 @@ func newRemotes(t *testing.T) *remotes {
 	w.head = w.shell("git -C acme/site.git rev-parse main")
 	w.double = forgetest.New(forge.GitHub, "t0ken")
 	t.Cleanup(w.double.Server.Close)
-	var err error
-	w.double.Git, err = vcstest.GitHTTP(w.dir, "t0ken")
+	closed, err := vcstest.GitHTTP(w.dir, "t0ken")
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.double.ServeGit(closed)
 	w.double.Add("acme/site", w.double.Server.URL+"/acme/site.git", map[string]string{"main": w.head})
 	open, err := vcstest.GitHTTP(w.dir, "")
 	if err != nil {
@@ -275,7 +275,7 @@ func TestAConnectionsArtifact(t *testing.T) {
 	}
 
 	// What is here already is not asked for again.
-	w.double.Git = nil
+	w.double.ServeGit(nil)
 	pin(w.head)(&j)
 	if result, err := w.provider("CodeStarSourceConnection").Start(t.Context(), j); err != nil {
 		t.Errorf("%+v, %v", result, err)

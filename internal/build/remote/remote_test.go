@@ -83,7 +83,7 @@ func newWorld(t *testing.T, st store.Store) *world {
 	t.Cleanup(w.double.Server.Close)
 	git, err := vcstest.GitHTTP(w.dir, "t0ken")
 	must(err)
-	w.double.Git = http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { w.asked.Add(1); git.ServeHTTP(rw, r) })
+	w.double.ServeGit(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { w.asked.Add(1); git.ServeHTTP(rw, r) }))
 	w.url = w.double.Server.URL + "/acme/site.git"
 	w.double.Add("acme/site", w.url, map[string]string{"main": w.main})
 	w.connections = connection.New(st, box, connection.Options{})

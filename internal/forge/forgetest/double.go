@@ -38,11 +38,18 @@ type Double struct {
 	Repos  map[string]*Repo
 	Broken int // how many calls will be answered with 503 first
 	Calls  []string
-	// Git serves what is no call of the API, such as the repositories themselves.
+	// Git serves what is no call of the API, such as the repositories themselves. See ServeGit.
 	Git http.Handler
 
 	lastID int
 	apiMux *http.ServeMux
+}
+
+// ServeGit sets Git. The clients of a double are other processes: only its lock orders what a test has made before they ask.
+func (d *Double) ServeGit(h http.Handler) {
+	d.Lock()
+	defer d.Unlock()
+	d.Git = h
 }
 
 // Repo is a repository of a Double.
@@ -104,8 +111,11 @@ func (d *Double) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		d.apiMux.ServeHTTP(w, r)
 		return
 	}
-	if d.Git != nil {
-		d.Git.ServeHTTP(w, r)
+	d.Lock()
+	git := d.Git
+	d.Unlock()
+	if git != nil {
+		git.ServeHTTP(w, r)
 		return
 	}
 	http.NotFound(w, r)
