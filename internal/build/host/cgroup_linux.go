@@ -21,6 +21,8 @@ import (
 
 // groups is a part of the tree of control groups that this server may use. Each build has a group SERVER.BUILD in it.
 type groups struct {
+	parent      string
+	builds      string // the directory of the builds
 	root        string
 	controllers []string // those that limit its groups, of wanted
 }
@@ -74,7 +76,7 @@ func ownGroup(lines string) string {
 // openGroups makes the group of all builds below parent, and lets it limit those in it.
 func openGroups(parent, builds string) (*groups, error) {
 	sum := sha256.Sum256([]byte(builds)) // servers of other data directories have groups of their own
-	g := &groups{root: filepath.Join(parent, "conveyor-"+hex.EncodeToString(sum[:4]))}
+	g := &groups{parent: parent, builds: builds, root: filepath.Join(parent, "conveyor-"+hex.EncodeToString(sum[:4]))}
 	if err := os.Mkdir(g.root, 0o755); err != nil && !errors.Is(err, fs.ErrExist) { //nolint:gosec // as all of this tree
 		return nil, fmt.Errorf("no control group can be made: %w", err)
 	}
@@ -119,7 +121,14 @@ const period = 100_000
 // make makes the group of a build.
 func (g *groups) make(name string, n build.Needs) (*group, error) {
 	made := &group{dir: filepath.Join(g.root, name), limits: g.controllers}
-	if err := os.Mkdir(made.dir, 0o755); err != nil { //nolint:gosec // as all of this tree
+	err := os.Mkdir(made.dir, 0o755) //nolint:gosec // as all of this tree
+	for tries := 0; errors.Is(err, fs.ErrNotExist) && tries < 3; tries++ {
+		// Another server of the same builds has ended, when no build ran, and removed the group of all.
+		if _, err = openGroups(g.parent, g.builds); err == nil {
+			err = os.Mkdir(made.dir, 0o755) //nolint:gosec // as all of this tree
+		}
+	}
+	if err != nil {
 		return nil, err
 	}
 	values := map[string]string{}

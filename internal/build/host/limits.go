@@ -101,6 +101,9 @@ func (l *Limits) endAll(meant func(server, build string) bool) error {
 		return nil
 	}
 	entries, err := os.ReadDir(l.groups.root)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("look for the control groups of builds: %w", err)
 	}

@@ -170,3 +170,18 @@ func TestGroupsOfDeadServersAreEnded(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Servers that share the builds' directory share the group of all builds, and each removes it when it ends and no build runs.
+func TestAServerThatEndsLeavesOthersTheirGroups(t *testing.T) {
+	r, l := limited(t)
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Sweep(t.Context()); err != nil {
+		t.Error(err)
+	}
+	_, s := start(t, r, build.Needs{}, io.Discard)
+	if status, err := s.Run(t.Context(), "true"); status != 0 || err != nil {
+		t.Errorf("a build after the other server's end: %d, %v", status, err)
+	}
+}
