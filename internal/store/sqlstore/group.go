@@ -38,6 +38,7 @@ func (s *lite) beginGroup(ctx context.Context) (*group, error) {
 		return nil, err
 	}
 	if _, err := conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
+		discard(conn) // which may have begun just when ctx ended
 		_ = conn.Close()
 		return nil, fmt.Errorf("begin a transaction: %w", err)
 	}

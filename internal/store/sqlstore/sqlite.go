@@ -165,7 +165,10 @@ func (s *lite) Read(ctx context.Context, f func(store.Reader) error) error {
 		return err
 	}
 	defer func() { _ = conn.Close() }()
-	if _, err := conn.ExecContext(ctx, "BEGIN"); err != nil {
+	// It waits for nothing. Were it interrupted, the driver would tell of ctx's end though the transaction has begun, and whoever
+	// has the connection next could begin none.
+	if _, err := conn.ExecContext(context.WithoutCancel(ctx), "BEGIN"); err != nil {
+		discard(conn)
 		return fmt.Errorf("begin to read: %w", err)
 	}
 	r := &reader{conn: conn, wrap: unchanged, now: s.clock}
