@@ -4,11 +4,13 @@ package shellhost
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -31,6 +33,9 @@ const (
 	Action = "codebuild:ConveyorOpenShell"
 )
 
+// lastWord is how long a caller may take to read how its shell ended.
+const lastWord = 10 * time.Second
+
 // Problem is what a refused request gets, in the form of AWS's exceptions.
 type Problem struct {
 	Type    string `json:"__type"`
@@ -49,6 +54,8 @@ type Handler struct {
 	Authorizer awsapi.Authorizer
 	Place      awsapi.Place
 	Log        *slog.Logger
+
+	patience time.Duration // for tests; 0: lastWord
 }
 
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -101,7 +108,7 @@ func (h *Handler) upgrade(w http.ResponseWriter, r *http.Request, project, id st
 }
 
 // serve is one shell, from the first frame to the last.
-func (h *Handler) serve(r *http.Request, project, id string, from *bufio.Reader, to io.Writer) {
+func (h *Handler) serve(r *http.Request, project, id string, from *bufio.Reader, to net.Conn) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context())) // the server no longer watches the connection
 	defer cancel()
 	in, typed := io.Pipe()
@@ -124,6 +131,9 @@ func (h *Handler) serve(r *http.Request, project, id string, from *bufio.Reader,
 		}
 	}()
 	status, err := h.Builds.OpenShell(ctx, project, id, s)
+	if to.SetWriteDeadline(time.Now().Add(cmp.Or(h.patience, lastWord))) != nil { // output that nobody reads may be on its way still
+		return // the caller is gone
+	}
 	if err != nil {
 		_, _ = Frames{to, Fault, turn}.Write([]byte(err.Error())) // a caller that is gone needs no reason
 		return
