@@ -120,6 +120,20 @@ func (l *Limits) endAll(meant func(server, build string) bool) error {
 	return nil
 }
 
+// take puts a shell of the build, which has started nothing yet, into the build's group; what it starts is born there.
+func (h *hold) take(pid int) error {
+	if h == nil || h.group == nil {
+		return nil
+	}
+	if err := h.group.add(pid); err != nil {
+		return fmt.Errorf("hold the build to its limits: %w", err)
+	}
+	return nil
+}
+
+// grouped tells whether the build's group limits what a controller does.
+func (h *hold) grouped(controller string) bool { return h.group != nil && h.group.has(controller) }
+
 // pids are the processes in the build's group.
 func (h *hold) pids() []int {
 	if h == nil || h.group == nil {

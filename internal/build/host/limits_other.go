@@ -27,4 +27,8 @@ func (*group) kill()             {}
 func (*group) outOfMemory() bool { return false }
 func (*group) remove() error     { return nil }
 
-func (*hold) take(int) error { return nil }
+func (*group) has(string) bool { return false }
+func (*group) add(int) error   { return nil }
+
+func (*hold) preface() (string, error)       { return "", nil }
+func (*hold) start(start func() error) error { return start() }

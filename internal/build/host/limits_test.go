@@ -185,3 +185,28 @@ func TestAServerThatEndsLeavesOthersTheirGroups(t *testing.T) {
 		t.Errorf("a build after the other server's end: %d, %v", status, err)
 	}
 }
+
+// A shell that a person opens later is held as the build was, with a terminal and without.
+func TestLimitsOfOtherUsersAndOfTheirShells(t *testing.T) {
+	r, _ := runnerAs(t, "213000-213001")
+	b := begin(t, r)
+	const look = "id -u; grep -E 'core|data|processes' /proc/self/limits; grep Cpus_allowed: /proc/self/status"
+	want := b.says(look)
+	if !strings.HasPrefix(want, "213000\n") || !strings.Contains(strings.Join(strings.Fields(want), " "), "Max core file size 0 0 bytes") {
+		t.Errorf("the build has %s", want)
+	}
+	if err := b.s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	place, ok := b.ws.(build.ShellPlace)
+	if !ok {
+		t.Fatal("no shell can be opened in it")
+	}
+	for name, sizes := range map[string]chan build.Size{"pipes": nil, "a terminal": make(chan build.Size)} {
+		var out buildtest.Log
+		status, err := place.Shell(t.Context(), build.Shell{Dir: b.ws.Path("src"), In: strings.NewReader(look + "\nexit 3\n"), Out: &out, Sizes: sizes})
+		if got := strings.ReplaceAll(out.String(), "\r", ""); status != 3 || err != nil || !strings.Contains(got, want) {
+			t.Errorf("with %s: %d, %v, %s; want %s", name, status, err, got, want)
+		}
+	}
+}

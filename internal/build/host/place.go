@@ -61,6 +61,10 @@ func (p *place) Output() (r, w *os.File, err error) { return os.Pipe() }
 
 // Spawn implements shell.Place.
 func (p *place) Spawn(s shell.Start) (*shell.Process, error) {
+	limits, err := p.ws.hold.preface()
+	if err != nil {
+		return nil, err
+	}
 	fromUs, commands, err := os.Pipe()
 	if err != nil {
 		return nil, err
@@ -73,10 +77,14 @@ func (p *place) Spawn(s shell.Start) (*shell.Process, error) {
 	if err != nil {
 		return nil, errors.Join(err, closeAll(fromUs, commands, answers, toUs))
 	}
-	proc, err := os.StartProcess(p.shell, append([]string{p.shell, "-c", shell.Driver, filepath.Base(p.shell)}, s.Args...), &os.ProcAttr{
-		Dir: p.ws.root, Env: p.environment(s.Env),
-		Files: []*os.File{null, s.Out, s.Out, nil, nil, nil, nil, fromUs, toUs},
-		Sys:   &syscall.SysProcAttr{Setsid: true, Credential: p.users[s.User].credential},
+	var proc *os.Process
+	err = p.ws.hold.start(func() (err error) {
+		proc, err = os.StartProcess(p.shell, append([]string{p.shell, "-c", limits + shell.Driver, filepath.Base(p.shell)}, s.Args...), &os.ProcAttr{
+			Dir: p.ws.root, Env: p.environment(s.Env),
+			Files: []*os.File{null, s.Out, s.Out, nil, nil, nil, nil, fromUs, toUs},
+			Sys:   &syscall.SysProcAttr{Setsid: true, Credential: p.users[s.User].credential},
+		})
+		return err
 	})
 	err = errors.Join(err, closeAll(fromUs, toUs, null))
 	if err != nil {
@@ -86,7 +94,9 @@ func (p *place) Spawn(s shell.Start) (*shell.Process, error) {
 	p.leads = append(p.leads, proc.Pid)
 	p.mu.Unlock()
 	if err := p.ws.hold.take(proc.Pid); err != nil {
-		return nil, errors.Join(err, proc.Kill(), closeAll(commands, answers))
+		err = errors.Join(err, proc.Kill(), closeAll(commands, answers))
+		wait(proc)
+		return nil, err
 	}
 	running := shell.NewProcess(commands, answers)
 	go func() { running.End(wait(proc)) }()

@@ -14,8 +14,8 @@ import (
 // find lists the processes a build started. Four marks are looked for, and one is enough: the workspace in the
 // environment, which every program inherits (also a daemon in a session of its own), the session of one of the
 // build's shells (also a program started with an empty environment), the user that the build alone has, if it has one, and
-// its control group, if there is one, which no program can leave. Without the last two a program that drops the others is
-// out of reach.
+// its control group, if there is one, which only the server's own user can leave. Without the last two a program that drops
+// the others is out of reach.
 func find(t target) []int {
 	proc, err := os.Open("/proc")
 	if err != nil {

@@ -25,13 +25,16 @@ func (w *workspace) Shell(ctx context.Context, s build.Shell) (status int, err e
 	if p == nil || cleaned {
 		return 0, errors.New("the build has no workspace any more")
 	}
-	cmd := p.shellFor(s)
+	cmd, err := p.shellFor(s)
+	if err != nil {
+		return 0, err
+	}
 	line, err := connect(cmd, s)
 	if err != nil {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, line.Close()) }()
-	if err := errors.Join(cmd.Start(), line.theirs.Close()); err != nil {
+	if err := errors.Join(w.hold.start(cmd.Start), line.theirs.Close()); err != nil {
 		return 0, err
 	}
 	t := w.target(append(w.shells(), cmd.Process.Pid))
@@ -75,20 +78,28 @@ func exitStatus(s *os.ProcessState) int {
 	return s.ExitCode()
 }
 
+// prompt is set by the shell that becomes the person's, because one without a terminal takes none from its environment.
+const prompt = "PS1='build$ '; export PS1\n"
+
 // shellFor is the shell that a person gets.
-func (p *place) shellFor(s build.Shell) *exec.Cmd {
-	cmd := exec.Command("/bin/sh")
+func (p *place) shellFor(s build.Shell) (*exec.Cmd, error) {
+	shell := []string{"/bin/sh"}
 	if bash, err := exec.LookPath("bash"); err == nil {
-		cmd = exec.Command(bash, "--norc")
+		shell = []string{bash, "--norc"}
 	}
 	if s.Sizes != nil {
-		cmd.Args = append(cmd.Args, "-i")
+		shell = append(shell, "-i")
 	}
+	limits, err := p.ws.hold.preface()
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.Command(shell[0], append([]string{"-c", limits + prompt + `exec "$0" "$@"`}, shell...)...)
 	user := p.main
 	cmd.Dir = s.Dir
-	cmd.Env = p.environment(slices.Concat([]string{"PS1=build$ "}, p.Identity(user), s.Env))
+	cmd.Env = p.environment(slices.Concat(p.Identity(user), s.Env))
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Credential: p.users[user].credential}
-	return cmd
+	return cmd, nil
 }
 
 // line is what a shell is connected by.

@@ -27,7 +27,7 @@ type build1 struct {
 
 func begin(t *testing.T, r *host.Runner) *build1 {
 	t.Helper()
-	ws, err := r.Prepare(t.Context(), build.Needs{ID: uuid.NewString()})
+	ws, err := r.Prepare(t.Context(), build.Needs{ID: uuid.NewString(), CPUs: 1, Memory: 1 << 30})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +78,13 @@ func runnerAs(t *testing.T, users string) (r *host.Runner, secret string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(d.Wait)
-	return host.On(d, u, nil, log), secret
+	l := host.FindLimits(d.All)
+	t.Cleanup(func() {
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return host.On(d, u, l, log), secret
 }
 
 // Each build of a range is a user of its own, who reaches neither another build nor the server, and ends with all it ran.
