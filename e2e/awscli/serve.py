@@ -32,6 +32,9 @@ def call(connection):
     os.chdir(request["dir"])
     os.environ.clear()
     os.environ.update(LOADED | request["env"])
+    assumerole = sys.modules.get("awscli.customizations.assumerole")
+    if assumerole:  # which has looked for its home when it was loaded
+        assumerole.CACHE_DIR = os.path.expanduser("~/.aws/cli/cache")
     sys.argv = ["aws"] + request["args"]
     sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w")
     try:
