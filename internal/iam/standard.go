@@ -88,7 +88,7 @@ var standardPolicies = func() map[string]standardPolicy {
 	add("ANPAPOWERUSERACCESS00", "PowerUserAccess", "Allows everything but the management of users, groups, roles and policies.",
 		statement{Effect: "Allow", NotAction: []string{"iam:*", "organizations:*", "account:*"}, Resource: "*"}, allow("iam:CreateServiceLinkedRole,iam:DeleteServiceLinkedRole,iam:ListRoles"))
 	add("ANPAREADONLYACCESS000", "ReadOnlyAccess", "Allows reading everything and changing nothing.",
-		allow(readCodePipeline, readCodeBuild, readCodeCommit, readCodeDeploy, readLogs, readCloudWatch, readEvents, readS3, readIAM, readSNS, readLambda, readConnections, readOthers))
+		allow(readCodePipeline, readCodeBuild, readCodeCommit, readCodeDeploy, readLogs, readCloudWatch, readEvents, readS3, readIAM, readSNS, readLambda, readConnections, readOthers, "events:ConveyorListen"))
 	add("ANPAVIEWONLYACCESS000", "job-function/ViewOnlyAccess", "Allows listing what there is, without reading contents.",
 		allow("codepipeline:ListPipelines,codebuild:ListBuilds*,codebuild:ListProjects,codecommit:ListBranches,codecommit:ListRepositories,codecommit:Get*,codedeploy:List*,logs:Describe*,logs:ListTagsLogGroup,cloudwatch:Get*,cloudwatch:List*,cloudwatch:Describe*,events:List*,s3:ListAllMyBuckets,s3:ListBucket,iam:List*,iam:GetAccountSummary,sns:List*,lambda:List*"))
 	add("ANPACODEPIPELINEFULL0", "AWSCodePipeline_FullAccess", "Allows everything of CodePipeline, and reading what its pipelines use.",

@@ -106,6 +106,9 @@ export const coverageQ = (reportArn: string) =>
 export const buildPath = (id = '') => `/builds/${encodeURIComponent(id)}`;
 export const projectPath = (name = '') => `/projects/${encodeURIComponent(name)}`;
 
+/** The ARN of the project of a build or a batch: what permissions for it are asked on. */
+export const projectArn = (arn = '', project = '') => arn.replace(/:build(-batch)?\/.*$/, `:project/${project}`) || '*';
+
 /** The part of an ARN that names a build, a batch or a report. */
 export const idOf = (arn = '') => arn.split('/').slice(1).join('/') || arn;
 

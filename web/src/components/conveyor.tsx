@@ -1,15 +1,18 @@
-import Button from '@cloudscape-design/components/button';
 import ButtonDropdown from '@cloudscape-design/components/button-dropdown';
 import Icon from '@cloudscape-design/components/icon';
 import { Fragment, useEffect, useRef } from 'react';
+import { useMay } from '../api/ask';
 import { useWords } from '../i18n';
 import { layout, unmet, type ActionState, type Card, type Definition, type State, type Station } from './conveyor-layout';
 import { LinkTo } from './link-to';
+import { Permitted } from './permitted';
 import { Status } from './status';
 import './conveyor.css';
 
 /** What a person may ask of the conveyor. */
 export interface Wishes {
+  /** The ARN of the pipeline, on which permissions are asked for. */
+  arn: string;
   review: (stage: string, action: ActionState) => void;
   gate: (stage: string, open: boolean) => void;
   retry: (stage: string, execution: string, all: boolean) => void;
@@ -42,15 +45,19 @@ function Gate({ station, wishes }: { station: Station; wishes: Wishes }) {
   const { t } = useWords();
   const shut = station.state.inboundTransitionState?.enabled === false;
   const label = t(shut ? 'openTransition' : 'closeTransition', { stage: station.name });
+  const action = `codepipeline:${shut ? 'Enable' : 'Disable'}StageTransition`;
+  const may = useMay([[action, `${wishes.arn}/${station.name}`]])(action);
   const moving = station.status === 'InProgress' || station.status === 'Waiting';
   return (
     <li className={`belt${shut ? ' belt-off' : ''}${moving ? ' belt-live' : ''}`}>
-      <button type="button" className="gate" aria-label={label} title={label} onClick={() => wishes.gate(station.name, shut)}>
+      <button type="button" className="gate" aria-label={label} aria-disabled={!may} title={may ? label : t('forbidden', { action })} onClick={() => may && wishes.gate(station.name, shut)}>
         <Icon name={shut ? 'lock-private' : 'angle-right'} size="small" />
       </button>
     </li>
   );
 }
+
+const [retries, rollsBack, overrides] = ['codepipeline:RetryStageExecution', 'codepipeline:RollbackStage', 'codepipeline:OverrideStageCondition'] as const;
 
 function Stage({ station, wishes }: { station: Station; wishes: Wishes }) {
   const { t } = useWords();
@@ -58,6 +65,8 @@ function Stage({ station, wishes }: { station: Station; wishes: Wishes }) {
   const execution = state.latestExecution?.pipelineExecutionId ?? '';
   const shut = state.inboundTransitionState?.enabled === false ? state.inboundTransitionState : undefined;
   const condition = unmet(state);
+  const may = useMay([retries, rollsBack, overrides].map((action) => [action, `${wishes.arn}/${name}`]));
+  const item = (id: string, text: string, action: string, sense: boolean) => ({ id, text, disabled: !sense || !may(action), disabledReason: may(action) ? undefined : t('forbidden', { action }) });
   const does: Record<string, () => void> = {
     all: () => wishes.retry(name, execution, true),
     rollback: () => wishes.rollback(name),
@@ -75,9 +84,9 @@ function Stage({ station, wishes }: { station: Station; wishes: Wishes }) {
           ariaLabel={`${t('actions')}: ${name}`}
           expandToViewport
           items={[
-            { id: 'all', text: t('retryAll'), disabled: status !== 'Failed' },
-            { id: 'rollback', text: t('rollback'), disabled: !execution },
-            { id: 'override', text: t('overrideCondition'), disabled: !condition },
+            item('all', t('retryAll'), retries, status === 'Failed'),
+            item('rollback', t('rollback'), rollsBack, !!execution),
+            item('override', t('overrideCondition'), overrides, !!condition),
           ]}
           onItemClick={(e) => does[e.detail.id]?.()}
         />
@@ -90,7 +99,7 @@ function Stage({ station, wishes }: { station: Station; wishes: Wishes }) {
           {cards.map((card) => <Action key={card.name} card={card} stage={name} wishes={wishes} />)}
         </div>
       ))}
-      {status === 'Failed' && <div className="stage-foot"><Button onClick={() => wishes.retry(name, execution, false)}>{t('retry')}</Button></div>}
+      {status === 'Failed' && <div className="stage-foot"><Permitted action={retries} on={`${wishes.arn}/${name}`} onClick={() => wishes.retry(name, execution, false)}>{t('retry')}</Permitted></div>}
     </li>
   );
 }
@@ -106,7 +115,7 @@ function Action({ card, stage, wishes }: { card: Card; stage: string; wishes: Wi
       <div className="line"><Status value={status} /><span className="small">{latest?.lastStatusChange ? ago(latest.lastStatusChange) : ''}</span></div>
       {state?.currentRevision && <div className="small"><code>{state.currentRevision.revisionId?.slice(0, 8)}</code></div>}
       {latest?.errorDetails ? <div className="small bad">{latest.errorDetails.message}</div> : latest?.summary && <div className="small">{latest.summary}</div>}
-      {status === 'Waiting' && state && <Button variant="primary" onClick={() => wishes.review(stage, state)}>{t('review')}</Button>}
+      {status === 'Waiting' && state && <Permitted action="codepipeline:PutApprovalResult" on={`${wishes.arn}/${stage}/${card.name}`} variant="primary" onClick={() => wishes.review(stage, state)}>{t('review')}</Permitted>}
       {build && <LinkTo to={`/builds/${encodeURIComponent(build)}`} fontSize="body-s">{t('viewLog')}</LinkTo>}
     </div>
   );

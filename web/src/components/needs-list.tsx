@@ -7,6 +7,7 @@ import { useNavigate } from 'react-router';
 import { useNeedsWords } from '../i18n/needs';
 import type { Wishes } from './conveyor';
 import type { Need } from './needs';
+import { Permitted } from './permitted';
 
 const types: Record<Need['kind'], AlertProps.Type> = { review: 'info', failed: 'error', condition: 'warning', closed: 'warning' };
 const shown = 3;
@@ -27,6 +28,7 @@ function One({ need, wishes }: { need: Need; wishes: Wishes }) {
   const { t, ago } = useNeedsWords();
   const go = useNavigate();
   const { stage } = need;
+  const on = `${wishes.arn}/${stage}`;
   const say = (header: string, text: ReactNode, action: ReactNode) => <Alert type={types[need.kind]} header={header} action={action}>{text}</Alert>;
   switch (need.kind) {
     case 'review':
@@ -37,7 +39,7 @@ function One({ need, wishes }: { need: Need; wishes: Wishes }) {
           {need.note && <div>{need.note}</div>}
           {need.link && <div><Link external href={need.link}>{t('whatToReview')}</Link></div>}
         </>,
-        <Button onClick={() => wishes.review(stage, need.action)}>{t('review')}</Button>,
+        <Permitted action="codepipeline:PutApprovalResult" on={`${on}/${need.action.actionName}`} onClick={() => wishes.review(stage, need.action)}>{t('review')}</Permitted>,
       );
     case 'failed':
       return say(
@@ -45,11 +47,11 @@ function One({ need, wishes }: { need: Need; wishes: Wishes }) {
         need.message ?? '',
         <SpaceBetween direction="horizontal" size="xs">
           {need.build && <Button onClick={() => void go(`/builds/${encodeURIComponent(need.build ?? '')}`)}>{t('viewLog')}</Button>}
-          <Button onClick={() => wishes.retry(stage, need.execution, false)}>{t('retry')}</Button>
+          <Permitted action="codepipeline:RetryStageExecution" on={on} onClick={() => wishes.retry(stage, need.execution, false)}>{t('retry')}</Permitted>
         </SpaceBetween>,
       );
     case 'condition':
-      return say(t('conditionHolds', { stage }), need.message ?? '', <Button onClick={() => wishes.override(stage, need.execution, need.type)}>{t('overrideCondition')}</Button>);
+      return say(t('conditionHolds', { stage }), need.message ?? '', <Permitted action="codepipeline:OverrideStageCondition" on={on} onClick={() => wishes.override(stage, need.execution, need.type)}>{t('overrideCondition')}</Permitted>);
     case 'closed':
       return say(
         t('gateShut', { stage }),
@@ -57,7 +59,7 @@ function One({ need, wishes }: { need: Need; wishes: Wishes }) {
           <div>{need.reason}</div>
           <div>{t('shutBy', { name: need.by?.split(/[/:]/).pop() ?? '–', when: ago(need.since) })} {need.waiting && t('waitsBehind', { id: need.waiting.slice(0, 8) })}</div>
         </>,
-        <Button ariaLabel={`${t('openGate')}: ${stage}`} onClick={() => wishes.gate(stage, true)}>{t('openGate')}</Button>,
+        <Permitted action="codepipeline:EnableStageTransition" on={on} ariaLabel={`${t('openGate')}: ${stage}`} onClick={() => wishes.gate(stage, true)}>{t('openGate')}</Permitted>,
       );
   }
 }

@@ -4,7 +4,7 @@ import { vocabulary } from '.';
 export const useSettingsWords = vocabulary({
   en: {
     Users: 'Users', Groups: 'Groups', Roles: 'Roles', policies: 'Policies', connections: 'Connections', webhooks: 'Webhooks', actionTypes: 'Action types', server: 'Server', createUser: 'Create user', createGroup: 'Create group', createRole: 'Create role',
-    deleteTitle: 'Delete {name}', deleteHint: 'What is attached goes with it. This cannot be undone.', nobody: 'None yet', noPolicies: 'No policies', noGroups: 'In no group', forbidden: 'Your policies do not allow {action}.', trustPolicy: 'Who may take the role',
+    deleteTitle: 'Delete {name}', deleteHint: 'What is attached goes with it. This cannot be undone.', nobody: 'None yet', noPolicies: 'No policies', noGroups: 'In no group', trustPolicy: 'Who may take the role',
     accessKeys: 'Access keys', createKey: 'Create access key', secretTitle: 'The new access key', secretOnce: 'The secret is shown this once. Keep it where only its user can read it.', secret: 'Secret', activate: 'Activate', deactivate: 'Deactivate', Active: 'Active', Inactive: 'Inactive',
     attachedPolicies: 'Attached policies', attachPolicy: 'Attach policy', detach: 'Detach', inlinePolicies: 'Policies of its own', addPolicy: 'Add policy', policyName: 'Name of the policy', policyDocument: 'Document', choosePolicy: 'Choose a policy', policyHint: 'A JSON document with Version and Statement.', badJSON: 'This is no JSON: {reason}', noStatement: 'A policy has a Version and a Statement.',
     memberOf: 'Groups', addToGroup: 'Add to group', members: 'Members', chooseGroup: 'Choose a group', createPolicy: 'Create policy', editPolicy: 'Edit policy {name}', attachments: 'Attached to', version: 'Version', ofConveyor: 'Built in',
@@ -13,7 +13,7 @@ export const useSettingsWords = vocabulary({
   },
   ko: {
     Users: '사용자', Groups: '그룹', Roles: '역할', policies: '정책', connections: '연결', webhooks: '웹훅', actionTypes: '작업 유형', server: '서버', createUser: '사용자 생성', createGroup: '그룹 생성', createRole: '역할 생성',
-    deleteTitle: '{name} 삭제', deleteHint: '연결된 것도 함께 사라집니다. 되돌릴 수 없습니다.', nobody: '아직 없습니다', noPolicies: '정책이 없습니다', noGroups: '속한 그룹이 없습니다', forbidden: '정책이 {action}을(를) 허용하지 않습니다.', trustPolicy: '역할을 맡을 수 있는 사람',
+    deleteTitle: '{name} 삭제', deleteHint: '연결된 것도 함께 사라집니다. 되돌릴 수 없습니다.', nobody: '아직 없습니다', noPolicies: '정책이 없습니다', noGroups: '속한 그룹이 없습니다', trustPolicy: '역할을 맡을 수 있는 사람',
     accessKeys: '액세스 키', createKey: '액세스 키 생성', secretTitle: '새 액세스 키', secretOnce: '시크릿은 지금 한 번만 보입니다. 사용자만 읽을 수 있는 곳에 보관하세요.', secret: '시크릿', activate: '활성화', deactivate: '비활성화', Active: '활성', Inactive: '비활성',
     attachedPolicies: '연결된 정책', attachPolicy: '정책 연결', detach: '연결 해제', inlinePolicies: '자체 정책', addPolicy: '정책 추가', policyName: '정책 이름', policyDocument: '문서', choosePolicy: '정책 선택', policyHint: 'Version과 Statement가 있는 JSON 문서.', badJSON: 'JSON이 아닙니다: {reason}', noStatement: '정책에는 Version과 Statement가 있어야 합니다.',
     memberOf: '그룹', addToGroup: '그룹에 추가', members: '구성원', chooseGroup: '그룹 선택', createPolicy: '정책 생성', editPolicy: '{name} 정책 편집', attachments: '연결 수', version: '버전', ofConveyor: '기본 제공',

@@ -1,5 +1,4 @@
 import Alert from '@cloudscape-design/components/alert';
-import Button from '@cloudscape-design/components/button';
 import Container from '@cloudscape-design/components/container';
 import Header from '@cloudscape-design/components/header';
 import KeyValuePairs from '@cloudscape-design/components/key-value-pairs';
@@ -9,13 +8,14 @@ import { useQuery } from '@tanstack/react-query';
 import { useEffect, useState } from 'react';
 import { useNavigate, useParams } from 'react-router';
 import { aws } from '../api/aws';
-import { buildPath, failure, idOf, projectPath } from '../api/builds';
+import { buildPath, failure, idOf, projectArn, projectPath } from '../api/builds';
 import { buildQ } from '../api/queries';
 import { Crumbs } from '../components/crumbs';
 import { ErrorBox } from '../components/error-box';
 import { LinkTo } from '../components/link-to';
 import { LogStore } from '../components/log-store';
 import { LogView } from '../components/log-view';
+import { Permitted } from '../components/permitted';
 import { Status } from '../components/status';
 import { complain } from '../flash';
 import { useBuildWords } from '../i18n/build';
@@ -45,6 +45,7 @@ export default function Build() {
   const now = Date.now() / 1000;
   const stop = () => void aws('codebuild', 'StopBuild', { id }).then(() => build.refetch()).catch(complain);
   const retry = () => void aws('codebuild', 'RetryBuild', { id }).then((r) => go(buildPath(r.build?.id))).catch(complain);
+  const project = projectArn(b?.arn, b?.projectName);
   const exported = b?.exportedEnvironmentVariables ?? [];
   const tabs = [
     { id: 'log', label: t('log'), content: <LogView store={store} name={title} /> },
@@ -56,7 +57,7 @@ export default function Build() {
   return (
     <SpaceBetween size="m">
       <Crumbs items={[{ text: t('builds'), to: '/builds' }, { text: b?.projectName ?? id, to: projectPath(b?.projectName) }, { text: `#${b?.buildNumber ?? ''}` }]} />
-      <Header variant="h1" actions={running ? <Button onClick={stop}>{t('stopBuild')}</Button> : <Button onClick={retry}>{t(b?.buildStatus === 'SUCCEEDED' ? 'buildAgain' : 'retryBuild')}</Button>}>{title}</Header>
+      <Header variant="h1" actions={running ? <Permitted action="codebuild:StopBuild" on={project} onClick={stop}>{t('stopBuild')}</Permitted> : <Permitted action="codebuild:RetryBuild" on={project} onClick={retry}>{t(b?.buildStatus === 'SUCCEEDED' ? 'buildAgain' : 'retryBuild')}</Permitted>}>{title}</Header>
       <Failed failure={failure(b?.phases)} />
       <Container>
         <SpaceBetween size="s">

@@ -23,6 +23,7 @@ import { Differences } from '../components/differences';
 import { ErrorBox } from '../components/error-box';
 import { needs } from '../components/needs';
 import { NeedsList } from '../components/needs-list';
+import { Permitted } from '../components/permitted';
 import { Status } from '../components/status';
 import Table from '../components/table';
 import { Timeline } from '../components/timeline';
@@ -61,7 +62,9 @@ export default function Pipeline() {
   const latest = runs.data[0];
   const run = runs.data.find((r) => r.pipelineExecutionId === current);
   const revision = commit(run?.sourceRevisions?.[0]);
+  const arn = definition.data.metadata?.pipelineArn ?? '*';
   const wishes: Wishes = {
+    arn,
     review: (stage, a) => setAsked({ kind: 'review', stage, action: a.actionName ?? '', token: a.latestExecution?.token ?? '' }),
     gate(stage, open) {
       if (open) void aws('codepipeline', 'EnableStageTransition', { pipelineName: name, stageName: stage, transitionType: 'Inbound' }).catch(complain);
@@ -85,8 +88,8 @@ export default function Pipeline() {
         actions={
           <SpaceBetween direction="horizontal" size="xs">
             <Button onClick={() => void go(`/pipelines/${encodeURIComponent(name)}/edit`)}>{t('editPipeline')}</Button>
-            <Button disabled={run?.status !== 'InProgress'} onClick={() => setAsked({ kind: 'stop' })}>{t('stop')}</Button>
-            <Button variant="primary" onClick={() => setAsked({ kind: 'release' })}>{t('release')}</Button>
+            <Permitted action="codepipeline:StopPipelineExecution" on={arn} disabled={run?.status !== 'InProgress'} onClick={() => setAsked({ kind: 'stop' })}>{t('stop')}</Permitted>
+            <Permitted action="codepipeline:StartPipelineExecution" on={arn} variant="primary" onClick={() => setAsked({ kind: 'release' })}>{t('release')}</Permitted>
           </SpaceBetween>
         }
       >

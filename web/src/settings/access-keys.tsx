@@ -8,9 +8,9 @@ import Modal from '@cloudscape-design/components/modal';
 import SpaceBetween from '@cloudscape-design/components/space-between';
 import { useState } from 'react';
 import { iam, part, text } from '../api/iam';
+import { Permitted } from '../components/permitted';
 import Table from '../components/table';
 import { useSettingsWords } from '../i18n/settings';
-import { Permitted } from './permitted';
 import type { Part } from './principal';
 
 /** The access keys of a user. A secret is shown when its key is made, and never again. */
@@ -29,7 +29,7 @@ export function AccessKeys({ name, details, act }: Part) {
         items={details.keys}
         empty="–"
         ariaLabels={{ tableLabel: t('accessKeys') }}
-        header={<Header variant="h2" actions={<Permitted action="iam:CreateAccessKey" onClick={create}>{t('createKey')}</Permitted>}>{t('accessKeys')}</Header>}
+        header={<Header variant="h2" actions={<Permitted action="iam:CreateAccessKey" on={details.arn} onClick={create}>{t('createKey')}</Permitted>}>{t('accessKeys')}</Header>}
         columnDefinitions={[
           { id: 'id', header: t('accessKey'), isRowHeader: true, cell: (k) => <code>{k.id}</code> },
           { id: 'status', header: t('status'), cell: (k) => t(k.status === 'Active' ? 'Active' : 'Inactive') },
@@ -38,8 +38,8 @@ export function AccessKeys({ name, details, act }: Part) {
             id: 'do', header: t('actions'), minWidth: 150,
             cell: (k) => (
               <SpaceBetween direction="horizontal" size="s">
-                <Permitted action="iam:UpdateAccessKey" variant="inline-link" onClick={() => turn(k.id, k.status === 'Active' ? 'Inactive' : 'Active')}>{t(k.status === 'Active' ? 'deactivate' : 'activate')}</Permitted>
-                <Permitted action="iam:DeleteAccessKey" variant="inline-link" ariaLabel={`${t('del')}: ${k.id}`} onClick={() => act(() => iam('DeleteAccessKey', { UserName: name, AccessKeyId: k.id }))}>{t('del')}</Permitted>
+                <Permitted action="iam:UpdateAccessKey" on={details.arn} variant="inline-link" onClick={() => turn(k.id, k.status === 'Active' ? 'Inactive' : 'Active')}>{t(k.status === 'Active' ? 'deactivate' : 'activate')}</Permitted>
+                <Permitted action="iam:DeleteAccessKey" on={details.arn} variant="inline-link" ariaLabel={`${t('del')}: ${k.id}`} onClick={() => act(() => iam('DeleteAccessKey', { UserName: name, AccessKeyId: k.id }))}>{t('del')}</Permitted>
               </SpaceBetween>
             ),
           },

@@ -8,9 +8,9 @@ import { useState } from 'react';
 import { call } from '../api/aws';
 import { ErrorBox } from '../components/error-box';
 import { FormModal } from '../components/form-modal';
+import { Permitted } from '../components/permitted';
 import Table from '../components/table';
 import { useSettingsWords } from '../i18n/settings';
-import { Permitted } from './permitted';
 
 const target = (op: string) => `com.amazonaws.codeconnections.CodeConnections_20231201.${op}`;
 
@@ -55,7 +55,7 @@ export function Connections() {
           { id: 'forge', header: t('forge'), cell: (c) => c.ProviderType },
           { id: 'status', header: t('status'), cell: (c) => c.ConnectionStatus },
           { id: 'arn', header: 'ARN', cell: (c) => <code>{c.ConnectionArn}</code> },
-          { id: 'do', header: t('actions'), minWidth: 150, cell: (c) => <Permitted action="codeconnections:DeleteConnection" variant="inline-link" ariaLabel={`${t('del')}: ${c.ConnectionName}`} onClick={() => setLeaving(c)}>{t('del')}</Permitted> },
+          { id: 'do', header: t('actions'), minWidth: 150, cell: (c) => <Permitted action="codeconnections:DeleteConnection" on={c.ConnectionArn} variant="inline-link" ariaLabel={`${t('del')}: ${c.ConnectionName}`} onClick={() => setLeaving(c)}>{t('del')}</Permitted> },
         ]}
       />
       {making && <Create onDone={anew} onClose={() => setMaking(false)} />}

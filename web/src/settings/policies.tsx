@@ -1,15 +1,17 @@
 import Box from '@cloudscape-design/components/box';
+import Button from '@cloudscape-design/components/button';
 import Header from '@cloudscape-design/components/header';
 import SpaceBetween from '@cloudscape-design/components/space-between';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { iam, list, part, policyText, text } from '../api/iam';
+import { sessionQ } from '../api/queries';
 import { ErrorBox } from '../components/error-box';
 import { FormModal } from '../components/form-modal';
+import { Permitted } from '../components/permitted';
 import Table from '../components/table';
 import { complain } from '../flash';
 import { useSettingsWords } from '../i18n/settings';
-import { Permitted } from './permitted';
 import { example, PolicyEditor } from './policy-editor';
 import { policiesQ, type Policy } from './principals';
 
@@ -41,6 +43,7 @@ export function Policies() {
   const { t } = useSettingsWords();
   const queries = useQueryClient();
   const found = useQuery(policiesQ('All'));
+  const account = useQuery(sessionQ()).data?.account ?? '';
   const [edited, setEdited] = useState<Edited>();
   const [leaving, setLeaving] = useState<Policy>();
   if (found.isError) return <ErrorBox error={found.error} retry={() => void found.refetch()} />;
@@ -59,7 +62,7 @@ export function Policies() {
         loadingText={t('loading')}
         empty={t('nobody')}
         ariaLabels={{ tableLabel: t('policies') }}
-        header={<Header variant="h2" actions={<Permitted action="iam:CreatePolicy" variant="primary" onClick={() => setEdited({ text: example })}>{t('createPolicy')}</Permitted>}>{t('policies')}</Header>}
+        header={<Header variant="h2" actions={<Button variant="primary" onClick={() => setEdited({ text: example })}>{t('createPolicy')}</Button>}>{t('policies')}</Header>}
         columnDefinitions={[
           { id: 'name', header: t('name'), isRowHeader: true, cell: (p) => <>{p.name}<Box variant="small" display="block"><code>{p.arn}</code></Box></> },
           { id: 'used', header: t('attachments'), cell: (p) => p.attachments },
@@ -68,14 +71,14 @@ export function Policies() {
             id: 'do', header: t('actions'), minWidth: 150,
             cell: (p) => builtIn(p) ? t('ofConveyor') : (
               <SpaceBetween direction="horizontal" size="s">
-                <Permitted action="iam:CreatePolicyVersion" variant="inline-link" ariaLabel={t('editPolicy', { name: p.name })} onClick={() => void read(p).then(setEdited, complain)}>{t('editPipeline')}</Permitted>
-                <Permitted action="iam:DeletePolicy" variant="inline-link" ariaLabel={`${t('del')}: ${p.name}`} onClick={() => setLeaving(p)}>{t('del')}</Permitted>
+                <Permitted action="iam:CreatePolicyVersion" on={p.arn} variant="inline-link" ariaLabel={t('editPolicy', { name: p.name })} onClick={() => void read(p).then(setEdited, complain)}>{t('editPipeline')}</Permitted>
+                <Permitted action="iam:DeletePolicy" on={p.arn} variant="inline-link" ariaLabel={`${t('del')}: ${p.name}`} onClick={() => setLeaving(p)}>{t('del')}</Permitted>
               </SpaceBetween>
             ),
           },
         ]}
       />
-      {edited && <PolicyEditor title={edited.policy ? t('editPolicy', { name: edited.policy.name }) : t('createPolicy')} name={edited.policy?.name} text={edited.text} onSave={save} onClose={() => setEdited(undefined)} />}
+      {edited && <PolicyEditor title={edited.policy ? t('editPolicy', { name: edited.policy.name }) : t('createPolicy')} name={edited.policy?.name} text={edited.text} takes={(name) => (edited.policy ? ['iam:CreatePolicyVersion', edited.policy.arn] : ['iam:CreatePolicy', `arn:aws:iam::${account}:policy/${name}`])} onSave={save} onClose={() => setEdited(undefined)} />}
       {leaving && <FormModal title={t('deleteTitle', { name: leaving.name })} submit={t('del')} onSubmit={async () => (await remove(leaving.arn), await anew())} onClose={() => setLeaving(undefined)}>{t('deleteHint')}</FormModal>}
     </>
   );

@@ -7,13 +7,14 @@ import Spinner from '@cloudscape-design/components/spinner';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useNavigate } from 'react-router';
+import { useMay } from '../api/ask';
 import { iam, policyText } from '../api/iam';
 import { ErrorBox } from '../components/error-box';
+import { Permitted } from '../components/permitted';
 import Table from '../components/table';
 import { complain } from '../flash';
 import { useSettingsWords } from '../i18n/settings';
 import { AccessKeys } from './access-keys';
-import { Permitted } from './permitted';
 import { example, PolicyEditor } from './policy-editor';
 import { detailsQ, policiesQ, principals, principalsQ, type Details, type Kind } from './principals';
 import { Simulation } from './simulation';
@@ -54,14 +55,16 @@ export function PrincipalPage({ kind, name }: { kind: Kind; name: string }) {
 }
 
 /** A list that is chosen from: choosing adds. */
-function Adder(p: { label: string; options: { value: string; label: string }[]; onAdd: (value: string) => void }) {
+function Adder(p: { label: string; options: { value: string; label: string; disabled?: boolean; disabledReason?: string }[]; onAdd: (value: string) => void }) {
   return <Select selectedOption={null} filteringType="auto" placeholder={p.label} ariaLabel={p.label} options={p.options} empty="–" onChange={(e) => p.onAdd(e.detail.selectedOption.value ?? '')} />;
 }
 
 function Attached({ kind, name, details, act }: Part) {
   const { t } = useSettingsWords();
   const all = useQuery(policiesQ('All'));
-  const options = (all.data ?? []).filter((p) => !details.attached.some((a) => a.arn === p.arn)).map((p) => ({ value: p.arn, label: p.name }));
+  const takes = `iam:Attach${kind}Policy`;
+  const may = useMay([[takes, details.arn]])(takes);
+  const options = (all.data ?? []).filter((p) => !details.attached.some((a) => a.arn === p.arn)).map((p) => ({ value: p.arn, label: p.name, disabled: !may, disabledReason: t('forbidden', { action: takes }) }));
   return (
     <Table
       items={details.attached}
@@ -71,7 +74,7 @@ function Attached({ kind, name, details, act }: Part) {
       columnDefinitions={[
         { id: 'name', header: t('name'), isRowHeader: true, cell: (p) => p.name },
         { id: 'arn', header: 'ARN', cell: (p) => <code>{p.arn}</code> },
-        { id: 'do', header: t('actions'), minWidth: 150, cell: (p) => <Permitted action={`iam:Detach${kind}Policy`} variant="inline-link" ariaLabel={`${t('detach')}: ${p.name}`} onClick={() => act(() => principals.detach(kind, name, p.arn))}>{t('detach')}</Permitted> },
+        { id: 'do', header: t('actions'), minWidth: 150, cell: (p) => <Permitted action={`iam:Detach${kind}Policy`} on={details.arn} variant="inline-link" ariaLabel={`${t('detach')}: ${p.name}`} onClick={() => act(() => principals.detach(kind, name, p.arn))}>{t('detach')}</Permitted> },
       ]}
     />
   );
@@ -91,21 +94,21 @@ function Inline({ kind, name, details, act }: Part) {
         items={details.inline}
         empty={t('noPolicies')}
         ariaLabels={{ tableLabel: t('inlinePolicies') }}
-        header={<Header variant="h2" actions={<Permitted action={`iam:Put${kind}Policy`} onClick={() => setEdited({ text: example })}>{t('addPolicy')}</Permitted>}>{t('inlinePolicies')}</Header>}
+        header={<Header variant="h2" actions={<Permitted action={`iam:Put${kind}Policy`} on={details.arn} onClick={() => setEdited({ text: example })}>{t('addPolicy')}</Permitted>}>{t('inlinePolicies')}</Header>}
         columnDefinitions={[
           { id: 'name', header: t('name'), isRowHeader: true, cell: (p) => p },
           {
             id: 'do', header: t('actions'), minWidth: 150,
             cell: (p) => (
               <SpaceBetween direction="horizontal" size="s">
-                <Permitted action={`iam:Put${kind}Policy`} variant="inline-link" ariaLabel={t('editPolicy', { name: p })} onClick={() => open(p)}>{t('editPipeline')}</Permitted>
-                <Permitted action={`iam:Delete${kind}Policy`} variant="inline-link" ariaLabel={`${t('del')}: ${p}`} onClick={() => act(() => principals.dropInline(kind, name, p))}>{t('del')}</Permitted>
+                <Permitted action={`iam:Put${kind}Policy`} on={details.arn} variant="inline-link" ariaLabel={t('editPolicy', { name: p })} onClick={() => open(p)}>{t('editPipeline')}</Permitted>
+                <Permitted action={`iam:Delete${kind}Policy`} on={details.arn} variant="inline-link" ariaLabel={`${t('del')}: ${p}`} onClick={() => act(() => principals.dropInline(kind, name, p))}>{t('del')}</Permitted>
               </SpaceBetween>
             ),
           },
         ]}
       />
-      {edited && <PolicyEditor title={edited.name ? t('editPolicy', { name: edited.name }) : t('addPolicy')} {...edited} onSave={save} onClose={() => setEdited(undefined)} />}
+      {edited && <PolicyEditor title={edited.name ? t('editPolicy', { name: edited.name }) : t('addPolicy')} {...edited} takes={() => [`iam:Put${kind}Policy`, details.arn]} onSave={save} onClose={() => setEdited(undefined)} />}
     </>
   );
 }
@@ -113,7 +116,11 @@ function Inline({ kind, name, details, act }: Part) {
 function Groups({ name, details, act }: Part) {
   const { t } = useSettingsWords();
   const all = useQuery(principalsQ('Group'));
-  const options = (all.data ?? []).filter((g) => !details.groups.includes(g.name)).map((g) => ({ value: g.name, label: g.name }));
+  const groups = all.data ?? [];
+  const takes = 'iam:AddUserToGroup';
+  const may = useMay(groups.map((g) => [takes, g.arn]));
+  const options = groups.filter((g) => !details.groups.includes(g.name)).map((g) => ({ value: g.name, label: g.name, disabled: !may(takes, g.arn), disabledReason: t('forbidden', { action: takes }) }));
+  const arnOf = (group: string) => groups.find((g) => g.name === group)?.arn ?? details.arn.replace(/:user\/.*$/, `:group/${group}`);
   return (
     <Table
       items={details.groups}
@@ -122,7 +129,7 @@ function Groups({ name, details, act }: Part) {
       header={<Header variant="h2" actions={<Adder label={t('addToGroup')} options={options} onAdd={(GroupName) => act(() => iam('AddUserToGroup', { UserName: name, GroupName }))} />}>{t('memberOf')}</Header>}
       columnDefinitions={[
         { id: 'name', header: t('name'), isRowHeader: true, cell: (g) => g },
-        { id: 'do', header: t('actions'), minWidth: 150, cell: (g) => <Permitted action="iam:RemoveUserFromGroup" variant="inline-link" ariaLabel={`${t('remove')}: ${g}`} onClick={() => act(() => iam('RemoveUserFromGroup', { UserName: name, GroupName: g }))}>{t('remove')}</Permitted> },
+        { id: 'do', header: t('actions'), minWidth: 150, cell: (g) => <Permitted action="iam:RemoveUserFromGroup" on={arnOf(g)} variant="inline-link" ariaLabel={`${t('remove')}: ${g}`} onClick={() => act(() => iam('RemoveUserFromGroup', { UserName: name, GroupName: g }))}>{t('remove')}</Permitted> },
       ]}
     />
   );

@@ -1,3 +1,4 @@
+import Button from '@cloudscape-design/components/button';
 import FormField from '@cloudscape-design/components/form-field';
 import Header from '@cloudscape-design/components/header';
 import Input from '@cloudscape-design/components/input';
@@ -5,12 +6,13 @@ import SpaceBetween from '@cloudscape-design/components/space-between';
 import Textarea from '@cloudscape-design/components/textarea';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
+import { sessionQ } from '../api/queries';
 import { ErrorBox } from '../components/error-box';
 import { FormModal } from '../components/form-modal';
 import { LinkTo } from '../components/link-to';
+import { Permitted } from '../components/permitted';
 import Table from '../components/table';
 import { useSettingsWords } from '../i18n/settings';
-import { Permitted } from './permitted';
 import { principals, principalsQ, type Kind, type Principal } from './principals';
 
 const path = (kind: Kind, name: string) => `/settings/${kind.toLowerCase()}s/${encodeURIComponent(name)}`;
@@ -31,12 +33,12 @@ export function PrincipalsList({ kind }: { kind: Kind }) {
         loadingText={t('loading')}
         empty={t('nobody')}
         ariaLabels={{ tableLabel: t(`${kind}s`) }}
-        header={<Header variant="h2" actions={<Permitted action={`iam:Create${kind}`} variant="primary" onClick={() => setMaking(true)}>{t(`create${kind}`)}</Permitted>}>{t(`${kind}s`)}</Header>}
+        header={<Header variant="h2" actions={<Button variant="primary" onClick={() => setMaking(true)}>{t(`create${kind}`)}</Button>}>{t(`${kind}s`)}</Header>}
         columnDefinitions={[
           { id: 'name', header: t('name'), isRowHeader: true, cell: (p) => <LinkTo to={path(kind, p.name)}>{p.name}</LinkTo> },
           { id: 'arn', header: 'ARN', cell: (p) => <code>{p.arn}</code> },
           { id: 'created', header: t('since'), cell: (p) => at(Date.parse(p.created) / 1000) },
-          { id: 'do', header: t('actions'), minWidth: 150, cell: (p) => <Permitted action={`iam:Delete${kind}`} variant="inline-link" ariaLabel={`${t('del')}: ${p.name}`} onClick={() => setLeaving(p)}>{t('del')}</Permitted> },
+          { id: 'do', header: t('actions'), minWidth: 150, cell: (p) => <Permitted action={`iam:Delete${kind}`} on={p.arn} variant="inline-link" ariaLabel={`${t('del')}: ${p.name}`} onClick={() => setLeaving(p)}>{t('del')}</Permitted> },
         ]}
       />
       {making && <Create kind={kind} onClose={() => setMaking(false)} />}
@@ -51,13 +53,15 @@ function Create({ kind, onClose }: { kind: Kind; onClose: () => void }) {
   const { t } = useSettingsWords();
   const queries = useQueryClient();
   const [name, setName] = useState('');
+  const account = useQuery(sessionQ()).data?.account ?? '';
+  const takes = name ? ([`iam:Create${kind}`, `arn:aws:iam::${account}:${kind.toLowerCase()}/${name}`] as const) : undefined;
   const [trust, setTrust] = useState(trusted);
   const create = async () => {
     await principals.create(kind, name, trust);
     await queries.invalidateQueries({ queryKey: ['iam', kind] });
   };
   return (
-    <FormModal title={t(`create${kind}`)} submit={t('create')} disabled={!name} onSubmit={create} onClose={onClose}>
+    <FormModal title={t(`create${kind}`)} submit={t('create')} disabled={!name} takes={takes} onSubmit={create} onClose={onClose}>
       <SpaceBetween size="m">
         <FormField label={t('name')}><Input value={name} onChange={(e) => setName(e.detail.value.trim())} /></FormField>
         {kind === 'Role' && <FormField label={t('trustPolicy')}><Textarea value={trust} rows={10} spellcheck={false} onChange={(e) => setTrust(e.detail.value)} /></FormField>}

@@ -7,9 +7,9 @@ import { aws, type Out } from '../api/aws';
 import { ErrorBox } from '../components/error-box';
 import { FormModal } from '../components/form-modal';
 import { LinkTo } from '../components/link-to';
+import { Permitted } from '../components/permitted';
 import Table from '../components/table';
 import { useSettingsWords } from '../i18n/settings';
-import { Permitted } from './permitted';
 
 type Webhook = NonNullable<Out<typeof CodePipeline, 'ListWebhooks'>['webhooks']>[number];
 
@@ -51,7 +51,7 @@ export function Webhooks() {
           { id: 'action', header: t('targetAction'), cell: (w) => w.definition?.targetAction },
           { id: 'auth', header: t('authentication'), cell: (w) => w.definition?.authentication },
           { id: 'url', header: t('hook'), cell: (w) => <CopyToClipboard variant="inline" copyButtonAriaLabel={t('copy')} copySuccessText={t('copied')} copyErrorText={t('failed')} textToCopy={w.url ?? ''} /> },
-          { id: 'do', header: t('actions'), minWidth: 150, cell: (w) => <Permitted action="codepipeline:DeleteWebhook" variant="inline-link" ariaLabel={`${t('del')}: ${w.definition?.name}`} onClick={() => setLeaving(w.definition?.name ?? '')}>{t('del')}</Permitted> },
+          { id: 'do', header: t('actions'), minWidth: 150, cell: (w) => <Permitted action="codepipeline:DeleteWebhook" on={w.arn} variant="inline-link" ariaLabel={`${t('del')}: ${w.definition?.name}`} onClick={() => setLeaving(w.definition?.name ?? '')}>{t('del')}</Permitted> },
         ]}
       />
       {leaving && <FormModal title={t('deleteTitle', { name: leaving })} submit={t('del')} onSubmit={remove} onClose={() => setLeaving('')}>{t('deleteHint')}</FormModal>}

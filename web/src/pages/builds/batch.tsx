@@ -1,6 +1,5 @@
 import Alert from '@cloudscape-design/components/alert';
 import Badge from '@cloudscape-design/components/badge';
-import Button from '@cloudscape-design/components/button';
 import Container from '@cloudscape-design/components/container';
 import Header from '@cloudscape-design/components/header';
 import KeyValuePairs from '@cloudscape-design/components/key-value-pairs';
@@ -8,10 +7,11 @@ import SpaceBetween from '@cloudscape-design/components/space-between';
 import { useQuery } from '@tanstack/react-query';
 import { useParams } from 'react-router';
 import { aws } from '../../api/aws';
-import { batchQ, buildPath, failure, idOf, levels, projectPath, type BuildGroup } from '../../api/builds';
+import { batchQ, buildPath, failure, idOf, levels, projectArn, projectPath, type BuildGroup } from '../../api/builds';
 import { Crumbs } from '../../components/crumbs';
 import { ErrorBox } from '../../components/error-box';
 import { LinkTo } from '../../components/link-to';
+import { Permitted } from '../../components/permitted';
 import { Status } from '../../components/status';
 import { Waiting } from '../../components/waiting';
 import { complain } from '../../flash';
@@ -30,6 +30,7 @@ export default function BatchPage() {
   if (!b) return <Alert type="info" header={id}>{t('noSuchBuild')}</Alert>;
   const act = (what: Promise<unknown>) => void what.then(() => batch.refetch()).catch(complain);
   const running = b.buildBatchStatus === 'IN_PROGRESS';
+  const project = projectArn(b.arn, b.projectName);
   const groups = b.buildGroups ?? [];
   const end = b.endTime ?? Date.now() / 1000;
   return (
@@ -38,7 +39,7 @@ export default function BatchPage() {
       <Header
         variant="h1"
         actions={
-          running ? <Button onClick={() => act(aws('codebuild', 'StopBuildBatch', { id }))}>{t('stopBatch')}</Button> : <Button disabled={b.buildBatchStatus === 'SUCCEEDED'} onClick={() => act(aws('codebuild', 'RetryBuildBatch', { id, retryType: 'RETRY_FAILED_BUILDS' }))}>{t('retryBatch')}</Button>
+          running ? <Permitted action="codebuild:StopBuildBatch" on={project} onClick={() => act(aws('codebuild', 'StopBuildBatch', { id }))}>{t('stopBatch')}</Permitted> : <Permitted action="codebuild:RetryBuildBatch" on={project} disabled={b.buildBatchStatus === 'SUCCEEDED'} onClick={() => act(aws('codebuild', 'RetryBuildBatch', { id, retryType: 'RETRY_FAILED_BUILDS' }))}>{t('retryBatch')}</Permitted>
         }
       >
         {`${b.projectName} ${t('batch')} #${b.buildBatchNumber}`}

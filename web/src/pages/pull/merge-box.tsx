@@ -34,7 +34,7 @@ export function MergeBox({ pull, onChange }: { pull: PullRequest; onChange: () =
   if (!open) return null;
   const conflicts = ways.data?.conflicts ?? [];
   const unmet = approvals.data?.evaluation.approved === false ? (approvals.data.evaluation.approvalRulesNotSatisfied ?? []) : [];
-  const reason = !merges.some(may) ? t('denied') : !ways.data ? t('checkingMerge') : conflicts.length && !ways.data.ways.length ? t('conflictBlocks') : unmet.length ? t('ruleBlocks', { what: unmet.join(', ') }) : undefined;
+  const reason = !merges.some((action) => may(action)) ? t('denied') : !ways.data ? t('checkingMerge') : conflicts.length && !ways.data.ways.length ? t('conflictBlocks') : unmet.length ? t('ruleBlocks', { what: unmet.join(', ') }) : undefined;
   const close = () => aws('codecommit', 'UpdatePullRequestStatus', { pullRequestId: pull.pullRequestId ?? '', pullRequestStatus: 'CLOSED' });
   return (
     <Container>
