@@ -1,24 +1,23 @@
 import type * as CodePipeline from '@aws-sdk/client-codepipeline';
 import Button from '@cloudscape-design/components/button';
-import Header from '@cloudscape-design/components/header';
 import Link from '@cloudscape-design/components/link';
 import SpaceBetween from '@cloudscape-design/components/space-between';
-import { useQuery } from '@tanstack/react-query';
-import { useState } from 'react';
+import { lazy, Suspense, useState } from 'react';
 import type { Out } from '../api/aws';
 import { downloadURL } from '../api/s3';
-import { contents } from '../api/zip';
 import { useWords } from '../i18n';
-import { ErrorBox } from './error-box';
 import Table from './table';
+
+const ZipContents = lazy(() => import('./zip-contents'));
 
 type Details = NonNullable<Out<typeof CodePipeline, 'ListActionExecutions'>['actionExecutionDetails']>;
 
-/** What the actions of an execution have made, to look into and to download. */
+/** What the actions of an execution have made, to look into and to download. Places are given to artifacts beforehand: where an
+ * action did not succeed, nothing lies there. */
 export function Artifacts({ actions }: { actions: Details }) {
   const { t } = useWords();
   const [opened, setOpened] = useState<{ name: string; url: string }>();
-  const rows = actions.flatMap((a) => (a.output?.outputArtifacts ?? []).map(({ name, s3location: at }) => ({ action: a.actionName, name: name ?? '', key: at?.key, url: at?.bucket && at.key ? downloadURL(at.bucket, at.key) : '' })));
+  const rows = actions.filter((a) => a.status === 'Succeeded').flatMap((a) => (a.output?.outputArtifacts ?? []).map(({ name, s3location: at }) => ({ action: a.actionName, name: name ?? '', key: at?.key, url: at?.bucket && at.key ? downloadURL(at.bucket, at.key) : '' })));
   return (
     <SpaceBetween size="l">
       <Table
@@ -32,28 +31,7 @@ export function Artifacts({ actions }: { actions: Details }) {
           { id: 'get', header: t('download'), cell: (r) => (r.url ? <Link external={false} href={r.url}>{r.key}</Link> : '–') },
         ]}
       />
-      {opened && <Contents {...opened} />}
+      {opened && <Suspense><ZipContents key={opened.url} {...opened} /></Suspense>}
     </SpaceBetween>
-  );
-}
-
-function Contents({ name, url }: { name: string; url: string }) {
-  const { t, locale } = useWords();
-  const files = useQuery({ queryKey: ['zip', url], staleTime: Infinity, queryFn: ({ signal }) => contents(url, signal) });
-  if (files.isError) return <ErrorBox error={files.error} retry={() => void files.refetch()} />;
-  return (
-    <Table
-      variant="embedded"
-      items={files.data ?? []}
-      loading={files.isLoading}
-      loadingText={t('loading')}
-      empty="–"
-      ariaLabels={{ tableLabel: name }}
-      header={<Header variant="h3" counter={files.data && `(${files.data.length})`}>{name}</Header>}
-      columnDefinitions={[
-        { id: 'name', header: t('name'), isRowHeader: true, cell: (f) => <code>{f.name}</code> },
-        { id: 'size', header: t('size'), cell: (f) => f.size.toLocaleString(locale) },
-      ]}
-    />
   );
 }
