@@ -39,15 +39,23 @@ function chromiumPath() {
 }
 
 export const browser = await chromium.launch({ executablePath: chromiumPath(), args: ['--no-sandbox'] });
-export const context = await browser.newContext({ locale: language === 'ko' ? 'ko-KR' : 'en-US', viewport: { width: 1440, height: 900 }, colorScheme: 'light' });
-context.setDefaultTimeout(patience);
-export const page = await context.newPage();
 
 /** What the browser itself reports: errors, and requests to other hosts. A walk ends without any. */
 export const complaints = [];
-page.on('console', (m) => m.type() === 'error' && !/401 \(Unauthorized\)|404 \(Not Found\)/.test(m.text()) && complaints.push(`${m.text()} ${m.location().url}`));
-page.on('pageerror', (e) => complaints.push(String(e)));
-page.on('request', (r) => !r.url().startsWith(url) && !/^(data|blob):/.test(r.url()) && complaints.push(`a request to ${r.url()}`));
+
+/** newcomer is a page of somebody who has not signed in yet. */
+export async function newcomer() {
+  const theirs = await browser.newContext({ locale: language === 'ko' ? 'ko-KR' : 'en-US', viewport: { width: 1440, height: 900 }, colorScheme: 'light' });
+  theirs.setDefaultTimeout(patience);
+  const page = await theirs.newPage();
+  page.on('console', (m) => m.type() === 'error' && !/401 \(Unauthorized\)|404 \(Not Found\)/.test(m.text()) && complaints.push(`${m.text()} ${m.location().url}`));
+  page.on('pageerror', (e) => complaints.push(String(e)));
+  page.on('request', (r) => !r.url().startsWith(url) && !/^(data|blob):/.test(r.url()) && complaints.push(`a request to ${r.url()}`));
+  return page;
+}
+
+export const page = await newcomer();
+export const context = page.context();
 
 export const button = (name, exact = true) => page.getByRole('button', { name, exact });
 export const nav = (name) => page.getByRole('link', { name, exact: true }).first().click();

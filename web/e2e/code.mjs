@@ -1,5 +1,8 @@
 // What people do with code and files, by clicking: a branch, a file, a pull request with a remark on a line, its merge,
 // and an upload.
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
 import { button, dialog, nav, page, see, step, t, url } from './browser.mjs';
 
 const tab = (name) => page.getByRole('tab', { name, exact: true }).click();
@@ -57,7 +60,7 @@ export async function sending(bucket) {
   step(t('uploadFiles'));
   await page.goto(`${url}/conveyor/buckets/${bucket}`);
   await link('index.html').waitFor();
-  await page.locator('input[type=file]').setInputFiles({ name: 'notes.txt', mimeType: 'text/plain', buffer: Buffer.from('first\nsecond\n') });
+  await page.locator('input[type=file]:not([webkitdirectory])').setInputFiles({ name: 'notes.txt', mimeType: 'text/plain', buffer: Buffer.from('first\nsecond\n') });
   await link('notes.txt').click();
   await page.locator('.code-line', { hasText: 'second' }).waitFor();
   await button(t('deleteObject')).click();
@@ -65,4 +68,13 @@ export async function sending(bucket) {
   await link('index.html').waitFor();
   await link('notes.txt').waitFor({ state: 'hidden' });
   await see(t('expPublicSite'));
+
+  step(t('uploadFolder'));
+  const folder = mkdtempSync(join(tmpdir(), 'album-'));
+  mkdirSync(join(folder, 'summer'));
+  writeFileSync(join(folder, 'summer', 'beach.txt'), 'sand\n');
+  await page.locator('input[webkitdirectory]').setInputFiles(folder);
+  await link(`${basename(folder)}/`).click();
+  await link('summer/').click();
+  await link('beach.txt').waitFor();
 }

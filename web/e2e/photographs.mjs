@@ -72,11 +72,33 @@ const corners = (site) => ({
   'repository-settings': `/conveyor/repositories/${site}/settings`,
   ...Object.fromEntries(['groups', 'roles', 'connections', 'webhooks', 'types'].map((part) => [part, `/conveyor/settings/${part}`])),
   'no-build': '/conveyor/builds/no%3Asuch',
-  release: [`/conveyor/pipelines/${site}`, () => button(t('release')).click()],
-  review: [`/conveyor/pipelines/${site}`, () => button(t('review')).first().click()],
-  action: [`/conveyor/pipelines/${site}/edit`, () => button(`${t('addAction')}: Approval`).click()],
-  start: [`/conveyor/projects/${site}`, () => button(t('startWith')).click()],
+  release: [`/conveyor/pipelines/${site}`, () => opens(button(t('release')).click())],
+  artifacts: [`/conveyor/pipelines/${site}`, () => openArtifact()],
+  differences: [`/conveyor/pipelines/${site}`, () => pickRuns()],
+  review: [`/conveyor/pipelines/${site}`, () => opens(button(t('review')).first().click())],
+  action: [`/conveyor/pipelines/${site}/edit`, () => opens(button(`${t('addAction')}: Approval`).click())],
+  start: [`/conveyor/projects/${site}`, () => opens(button(t('startWith')).click())],
 });
+
+/** A click that opens a dialogue. */
+async function opens(click) {
+  await click;
+  await dialog().waitFor();
+}
+
+/** The files of an artifact of the run that is shown. */
+async function openArtifact() {
+  await page.getByRole('tab', { name: t('artifacts'), exact: true }).click();
+  await button('Built').click();
+  await button('index.html').evaluate((e) => e.scrollIntoView({ block: 'center' }));
+}
+
+/** Two runs, and below them what differs. */
+async function pickRuns() {
+  const runs = page.getByRole('table', { name: t('executions') }).getByRole('row');
+  for (const i of [1, 2]) await runs.nth(i).getByRole('checkbox').check();
+  await page.getByRole('table', { name: t('compare') }).getByRole('row').nth(1).evaluate((e) => e.scrollIntoView({ block: 'center' }));
+}
 
 /** photographs takes pictures of every page and has axe examine them. */
 export async function photographs(site, pull) {
@@ -121,10 +143,7 @@ async function photograph(axe, name, place) {
   await page.goto(url + path);
   await page.locator('h1, [class*="awsui_alert"]').first().waitFor();
   await page.waitForFunction(() => !document.querySelector('[class*="awsui_circle-left"]'));
-  if (act) {
-    await act();
-    await dialog().waitFor();
-  }
+  await act?.();
   return looks(axe, name);
 }
 

@@ -6,10 +6,10 @@
 // WALK_MATRIX=full takes them all.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { browser, button, choose, complaints, context, dialog, language, make, nav, page, pictures, press, see, step, t, url } from './browser.mjs';
+import { browser, button, choose, complaints, context, dialog, language, make, nav, newcomer, page, pictures, press, see, step, t, url } from './browser.mjs';
 import { proposal, sending } from './code.mjs';
 import { photographs } from './photographs.mjs';
 
@@ -45,6 +45,7 @@ phases:
 reports:
   checks: {files: [checks.xml]}
   lines: {files: [coverage.xml], file-format: COBERTURAXML}
+  browsers: {files: [many.xml]}
 artifacts:
   files: [index.html]
 `;
@@ -61,6 +62,7 @@ const files = {
   'buildspec.yml': buildspec,
   'good.xml': junit(''),
   'bad.xml': junit('<failure message="the title is missing">expected: The second page\n     got:</failure>'),
+  'many.xml': `<testsuite name="browsers">${Array.from({ length: 120 }, (_, i) => `<testcase name="draws page ${i}" classname="Page" time="0.01"/>`).join('')}</testsuite>`,
   'coverage.xml': `<coverage line-rate="0.75" branch-rate="0.5"><packages><package name="site"><classes>
     <class name="Page" filename="src/page.js"><lines><line number="1" hits="3"/><line number="2" hits="1" branch="true" condition-coverage="50% (1/2)"/><line number="3" hits="0"/></lines></class>
     <class name="Links" filename="src/links.js"><lines><line number="1" hits="1"/></lines></class>
@@ -97,6 +99,10 @@ async function wizard() {
   await button(t('next')).click();
   await page.getByRole('tab', { name: 'Terraform' }).click();
   await see('resource "aws_codepipeline"');
+  await button(t('openInEditor')).click();
+  await see(t('checksOut'));
+  await page.goBack();
+  await page.getByRole('heading', { name: site, exact: true }).waitFor();
   await button(t('createPipeline')).click();
   await page.getByRole('heading', { name: site, level: 1 }).waitFor();
 }
@@ -122,11 +128,18 @@ async function readsSite(text) {
   await opened.close();
 }
 
-/** A second approval is drawn into the pipeline, looked at as a difference, and saved. */
+/** A window in which nothing is built, and a second approval, are drawn into the pipeline, looked at as a difference, and saved. */
 async function edit() {
   await openPipeline();
   await button(t('editPipeline')).click();
   await see(t('checksOut'));
+  await button(`${t('actions')}: Build`).first().click();
+  await page.getByRole('menuitem', { name: t('edit'), exact: true }).click();
+  await button(t('newRule')).click();
+  await dialog().getByRole('button', { name: new RegExp(`^${t('rule')} [A-Z]`) }).click();
+  await page.getByRole('option', { name: 'DeploymentWindow', exact: true }).click();
+  await dialog().getByLabel('Cron').fill('* * 9-17 ? * MON-FRI 2020');
+  await dialog().getByRole('button', { name: t('done'), exact: true }).click();
   await button(`${t('addAction')}: Approval`).click();
   await dialog().getByRole('button', { name: new RegExp(t('provider')) }).click();
   await page.getByRole('option', { name: 'Manual' }).click();
@@ -147,6 +160,7 @@ async function administer() {
   await page.getByRole('link', { name: person, exact: true }).click();
   await button(t('createKey')).click();
   await dialog().getByText(t('secretOnce')).waitFor();
+  const key = await dialog().locator('code').allTextContents();
   await dialog().getByRole('button', { name: t('close'), exact: true }).last().click();
   await button(t('attachPolicy'), false).click();
   await page.getByRole('combobox').last().fill('AWSCodePipeline_ReadOnlyAccess');
@@ -154,6 +168,40 @@ async function administer() {
   await page.getByRole('row').filter({ hasText: 'AWSCodePipeline_ReadOnlyAccess' }).waitFor();
   await button(t('decide')).click();
   await page.getByRole('row').filter({ hasText: 's3:GetObject' }).getByText(t('implicitDeny')).waitFor();
+  return key;
+}
+
+/** Who may only look sees what moves, and beforehand why the buttons do nothing. */
+async function lookOn([id, secret]) {
+  const theirs = await newcomer();
+  await theirs.goto(`${url}/conveyor/pipelines/${site}`);
+  await theirs.getByLabel(t('accessKey')).fill(id);
+  await theirs.getByLabel(t('secretKey')).fill(secret);
+  await theirs.keyboard.press('Enter');
+  const forbidden = (action) => t('forbidden', { action: `codepipeline:${action}` });
+  await theirs.locator('.gate[aria-disabled=true]').first().waitFor();
+  await theirs.getByRole('button', { name: t('release'), exact: true }).hover();
+  await theirs.getByText(forbidden('StartPipelineExecution')).filter({ visible: true }).waitFor();
+  await theirs.getByTitle(forbidden('DisableStageTransition')).first().click({ force: true });
+  await openPipeline();
+  await closeWay('a quiet week');
+  await theirs.getByText('a quiet week').first().waitFor();
+  await openWay();
+  await theirs.getByText('a quiet week').first().waitFor({ state: 'hidden' });
+  assert.equal(await theirs.getByRole('dialog').count(), 0);
+  await theirs.context().close();
+}
+
+async function closeWay(reason) {
+  await button(t('closeTransition', { stage: 'Deploy' })).click();
+  await dialog().getByLabel(t('reasonOfClosing')).fill(reason);
+  await dialog().getByRole('button', { name: t('close'), exact: true }).last().click();
+  await see(reason);
+}
+
+async function openWay() {
+  await button(t('openTransition', { stage: 'Deploy' })).click();
+  await button(t('closeTransition', { stage: 'Deploy' })).waitFor();
 }
 
 /** The report of the broken page tells which test failed and why; its group, how it went before and after. */
@@ -173,6 +221,41 @@ async function reports() {
   await page.getByRole('heading', { name: `${site}-lines`, level: 1, exact: true }).waitFor();
   await page.getByRole('row').getByRole('link').first().click();
   await page.getByRole('progressbar').first().waitFor();
+  await nav(t('testReports'));
+  await page.getByRole('link', { name: `${site}-browsers`, exact: true }).click();
+  await page.getByRole('heading', { name: `${site}-browsers`, level: 1, exact: true }).waitFor();
+  await page.getByRole('row').getByRole('link').first().click();
+  await button(t('moreTests')).click();
+  await button(t('moreTests')).waitFor({ state: 'hidden' });
+  assert.equal(await page.getByRole('row').count(), 1 + 120);
+}
+
+/** What a run has made is looked into, and one file of it taken out. */
+async function artifacts() {
+  await page.getByRole('tab', { name: t('artifacts'), exact: true }).click();
+  await button('Built').click();
+  await button('index.html').click();
+  await dialog().locator('.code-line', { hasText: 'The second page' }).waitFor();
+  const [got] = await Promise.all([page.waitForEvent('download'), dialog().getByRole('button', { name: t('download'), exact: true }).click()]);
+  assert.equal(readFileSync(await got.path(), 'utf8'), '<h1>The second page</h1>');
+  await dialog().getByRole('button', { name: t('close'), exact: true }).click();
+}
+
+/** Two runs are compared: another commit made another page. */
+async function compare() {
+  await page.getByRole('tab', { name: t('executions'), exact: true }).click();
+  const runs = page.getByRole('table', { name: t('executions') }).getByRole('row');
+  for (const text of ['The second page', 'The first page']) await runs.filter({ hasText: text }).first().getByRole('checkbox').check();
+  await page.getByRole('table', { name: t('compare') }).getByRole('row').filter({ hasText: 'CommitId' }).first().waitFor();
+}
+
+/** A condition that stops a run is overridden by a person. */
+async function override() {
+  await openPipeline();
+  await see(t('conditionHolds', { stage: 'Build' }));
+  await button(t('overrideCondition')).click();
+  await stageIs('Build', 'Succeeded');
+  await stageIs('Approval', 'Waiting');
 }
 
 async function openPipeline() {
@@ -230,12 +313,12 @@ async function theScenario() {
 
   step('close and open the way');
   await openPipeline();
-  await button(t('closeTransition', { stage: 'Deploy' })).click();
-  await dialog().getByLabel(t('reasonOfClosing')).fill('a freeze');
-  await dialog().getByRole('button', { name: t('close'), exact: true }).last().click();
-  await see('a freeze');
-  await button(t('openTransition', { stage: 'Deploy' })).click();
-  await button(t('closeTransition', { stage: 'Deploy' })).waitFor();
+  await closeWay('a freeze');
+  await openWay();
+
+  step('what was made, and what differs');
+  await artifacts();
+  await compare();
 
   step('roll back');
   await stage('Deploy').getByRole('button', { name: `${t('actions')}: Deploy` }).click();
@@ -251,12 +334,17 @@ async function theScenario() {
   await edit();
 
   step('administer');
-  await administer();
+  const key = await administer();
+
+  step('look on');
+  await lookOn(key);
 }
 
 try {
   await theScenario();
   const pull = await proposal(site);
+  step('override');
+  await override();
   await sending(site);
   assert.deepEqual(complaints, [], 'errors in the browser console');
   await photographs(site, pull);

@@ -25,6 +25,7 @@ const Pipelines = lazy(() => import('./pages/pipelines'));
 const Pipeline = lazy(() => import('./pages/pipeline'));
 const EditPipeline = lazy(() => import('./pages/edit-pipeline'));
 const CreatePipeline = lazy(() => import('./pages/create-pipeline'));
+const NewPipeline = lazy(() => import('./pages/new-pipeline'));
 const Build = lazy(() => import('./pages/build'));
 const Project = lazy(() => import('./pages/builds/project'));
 const Batch = lazy(() => import('./pages/builds/batch'));
@@ -112,6 +113,7 @@ export function Shell() {
         <Route path="/pipelines/:name" element={<Pipeline />} />
         <Route path="/pipelines/:name/edit" element={<EditPipeline />} />
         <Route path="/create" element={<CreatePipeline />} />
+        <Route path="/create/editor" element={<NewPipeline />} />
         <Route path="/builds" element={<Builds />} />
         <Route path="/builds/:id" element={<Build />} />
         <Route path="/projects/:name" element={<Project />} />

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { diff, near } from '../src/editor/line-diff';
+import { filtersOf, globbed, turned, withFilters, type Git } from '../src/editor/triggers';
 import { addStage, create, mistakes, moveAction, moveStage, offered, removeAction, removeStage, setAction, tidy, type Action, type ActionType, type Declaration } from '../src/editor/model';
 
 const id = (category: string, provider: string) => ({ category, owner: 'AWS', provider, version: '1' }) as Action['actionTypeId'];
@@ -58,4 +59,27 @@ test('a difference shows what has changed and a little around it', () => {
   expect(diff(before, after).filter((l) => l.kind !== 'same').map((l) => `${l.kind} ${l.text}`)).toEqual(['less line 20', 'more new', 'more more']);
   expect(near(diff(before, after), 1).map((l) => l?.text)).toEqual(['line 19', 'line 20', 'new', 'line 21', 'more', 'line 22', undefined]);
   expect(near(diff(before, before))).toEqual([]);
+});
+
+test('every filter of a trigger is edited by itself, and none is lost', () => {
+  const git: Git = {
+    sourceActionName: 'Checkout', push: [{ branches: { includes: ['main'], excludes: ['x/*'] } }, { tags: { includes: ['v*'] } }],
+    pullRequest: [{ events: ['CLOSED'], branches: { includes: ['main'] } }],
+  };
+  const filters = filtersOf(git);
+  expect(filters.map((f) => f.kind)).toEqual(['push', 'push', 'pullRequest']);
+  expect(withFilters(git, filters)).toEqual(git);
+  expect(withFilters(git, filters.with(2, globbed(filters[2]!, 'filePaths', 'includes', ['src/**'])))).toEqual({
+    ...git, pullRequest: [{ events: ['CLOSED'], branches: { includes: ['main'] }, filePaths: { includes: ['src/**'] } }],
+  });
+  expect(withFilters(git, filters.with(0, globbed(filters[0]!, 'branches', 'includes', []))).push?.[0]).toEqual({ branches: { excludes: ['x/*'] } });
+  expect(globbed(filters[1]!, 'tags', 'includes', [])).toEqual({ kind: 'push' });
+  expect(withFilters(git, [])).toEqual({ sourceActionName: 'Checkout' });
+});
+
+test('a filter that is turned keeps what both kinds know', () => {
+  const push = { kind: 'push', branches: { includes: ['main'] }, tags: { includes: ['v*'] } } as const;
+  const pull = turned({ ...push, branches: { includes: ['main'] }, tags: { includes: ['v*'] } }, 'pullRequest');
+  expect(pull).toEqual({ kind: 'pullRequest', events: ['OPEN', 'UPDATED', 'CLOSED'], branches: { includes: ['main'] } });
+  expect(turned(pull, 'push')).toEqual({ kind: 'push', branches: { includes: ['main'] } });
 });

@@ -1,8 +1,9 @@
-import Box from '@cloudscape-design/components/box';
+import Button from '@cloudscape-design/components/button';
 import Checkbox from '@cloudscape-design/components/checkbox';
 import Container from '@cloudscape-design/components/container';
 import CopyToClipboard from '@cloudscape-design/components/copy-to-clipboard';
 import FormField from '@cloudscape-design/components/form-field';
+import Header from '@cloudscape-design/components/header';
 import Input from '@cloudscape-design/components/input';
 import Select from '@cloudscape-design/components/select';
 import SpaceBetween from '@cloudscape-design/components/space-between';
@@ -10,10 +11,9 @@ import Tabs from '@cloudscape-design/components/tabs';
 import Wizard from '@cloudscape-design/components/wizard';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
-import { useNavigate } from 'react-router';
-import { aws } from '../api/aws';
+import { useLocation, useNavigate } from 'react-router';
+import { createPipeline } from '../api/create';
 import { bucketsQ, projectsQ, repositoriesQ } from '../api/queries';
-import { createBucket, listBuckets } from '../api/s3';
 import { ErrorBox } from '../components/error-box';
 import { useWords } from '../i18n';
 import { cloudFormation, pipeline, terraform, type Choice } from '../recipes';
@@ -28,8 +28,9 @@ export default function CreatePipeline() {
   const repositories = useQuery(repositoriesQ());
   const projects = useQuery(projectsQ());
   const buckets = useQuery(bucketsQ());
-  const [choice, setChoice] = useState(start);
-  const [step, setStep] = useState(0);
+  const kept = useLocation().state as { choice: Choice; step: number } | null; // whoever comes back from the editor finds what they typed
+  const [choice, setChoice] = useState(kept?.choice ?? start);
+  const [step, setStep] = useState(kept?.step ?? 0);
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>();
   const set = (part: Partial<Choice>) => setChoice({ ...choice, ...part });
@@ -39,14 +40,17 @@ export default function CreatePipeline() {
     setBusy(true);
     setError(undefined);
     try {
-      if (!(await listBuckets()).some((b) => b.name === choice.artifacts)) await createBucket(choice.artifacts);
-      await aws('codepipeline', 'CreatePipeline', { pipeline: pipeline(choice) });
+      await createPipeline(pipeline(choice));
       void queries.invalidateQueries({ queryKey: ['buckets'] });
       await go(`/pipelines/${encodeURIComponent(choice.name)}`);
     } catch (e) {
       setError(e);
     }
     setBusy(false);
+  }
+  async function edit() {
+    await go('.', { replace: true, state: { choice, step } });
+    await go('/create/editor', { state: { definition: pipeline(choice) } });
   }
   const missing = (i: number) => (ready[i] ? undefined : t('required'));
   const document = pipeline(choice);
@@ -94,7 +98,7 @@ export default function CreatePipeline() {
           content: (
             <SpaceBetween size="m">
               {error !== undefined && <ErrorBox error={error} />}
-              <Box variant="h2">{choice.name}</Box>
+              <Header variant="h2" actions={<Button onClick={() => void edit()}>{t('openInEditor')}</Button>}>{choice.name}</Header>
               <Tabs ariaLabel={t('wizardReview')} tabs={[code('json', 'JSON', JSON.stringify({ pipeline: document }, null, 2)), code('cfn', 'CloudFormation', cloudFormation(document)), code('tf', 'Terraform', terraform(document))]} />
             </SpaceBetween>
           ),

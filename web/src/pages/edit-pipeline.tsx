@@ -12,6 +12,7 @@ import { useEffect, useState } from 'react';
 import { useNavigate, useParams } from 'react-router';
 import { checkQ, useMay } from '../api/ask';
 import { aws } from '../api/aws';
+import { createPipeline } from '../api/create';
 import { actionTypesQ, definitionQ, ruleTypesQ } from '../api/queries';
 import { ErrorBox } from '../components/error-box';
 import { FormModal } from '../components/form-modal';
@@ -38,6 +39,8 @@ export default function EditPipeline() {
 }
 
 interface Props {
+  /** It is not yet there. */
+  creating?: boolean;
   name: string;
   arn: string;
   /** What the server has now. */
@@ -47,16 +50,18 @@ interface Props {
 
 type Open = { kind: 'stage'; stage: number } | { kind: 'action'; stage: number; action: number } | { kind: 'save' };
 
-function Editor({ name, arn, newest, onReopen }: Props) {
+/** The editor of a definition. */
+export function Editor({ creating = false, name, arn, newest, onReopen }: Props) {
   const { t } = useEditorWords();
   const go = useNavigate();
   const types = useQuery(actionTypesQ());
   const rules = useQuery(ruleTypesQ());
-  const may = useMay([['codepipeline:UpdatePipeline', arn]]);
+  const takes = creating ? 'codepipeline:CreatePipeline' : 'codepipeline:UpdatePipeline';
+  const may = useMay([[takes, arn]])(takes);
   const [opened] = useState(newest);
   const [draft, setDraft] = useState(opened);
   const [open, setOpen] = useState<Open>();
-  const changed = essence(draft) !== essence(opened);
+  const changed = creating || essence(draft) !== essence(opened);
   const overtaken = newest.version !== opened.version;
   const found = mistakes(draft, types.data ?? []);
   const close = () => setOpen(undefined);
@@ -73,32 +78,32 @@ function Editor({ name, arn, newest, onReopen }: Props) {
   const stage = open && 'stage' in open ? stagesOf(draft)[open.stage] : undefined;
   return (
     <SpaceBetween size="l">
-      <BreadcrumbGroup ariaLabel={t('navigation')} items={[{ text: t('pipelines'), href: '/' }, { text: name, href: `/pipelines/${encodeURIComponent(name)}` }, { text: t('edit'), href: '#' }]} onFollow={(e) => (e.preventDefault(), e.detail.href !== '#' && void go(e.detail.href))} />
+      <BreadcrumbGroup ariaLabel={t('navigation')} items={[{ text: t('pipelines'), href: '/' }, ...(creating ? [] : [{ text: name, href: `/pipelines/${encodeURIComponent(name)}` }]), { text: t(creating ? 'createPipeline' : 'edit'), href: '#' }]} onFollow={(e) => (e.preventDefault(), e.detail.href !== '#' && void go(e.detail.href))} />
       <Header
         variant="h1"
         actions={
           <SpaceBetween direction="horizontal" size="xs">
-            <Button disabled={!changed && !overtaken} onClick={onReopen}>{t('discard')}</Button>
-            <Button variant="primary" disabled={!changed || !may('codepipeline:UpdatePipeline')} onClick={() => setOpen({ kind: 'save' })}>{t('save')}</Button>
+            <Button disabled={!changed && !overtaken} onClick={onReopen}>{t(creating ? 'backToSteps' : 'discard')}</Button>
+            <Button variant="primary" disabled={!changed || !may} onClick={() => setOpen({ kind: 'save' })}>{t(creating ? 'createPipeline' : 'save')}</Button>
           </SpaceBetween>
         }
       >
-        {t('editorTitle', { name })}
+        {t('editorTitle', { name: draft.name ?? name })}
       </Header>
-      {!may('codepipeline:UpdatePipeline') && <Alert type="info">{t('readOnly', { action: 'codepipeline:UpdatePipeline' })}</Alert>}
+      {!may && <Alert type="info">{t('readOnly', { action: takes })}</Alert>}
       {overtaken && <Alert type="warning">{t('changed', { n: newest.version ?? 0 })}</Alert>}
       <Judgement draft={draft} mistakes={found.map((m) => t(m.kind, { stage: m.stage, action: m.action ?? '', name: m.name }))} />
       <Tabs
         ariaLabel={name}
         tabs={[
           { id: 'visual', label: t('visual'), content: <Board definition={draft} mistakes={found} edits={edits} /> },
-          { id: 'settings', label: t('pipelineSettings'), content: <SettingsForm value={draft} onChange={setDraft} /> },
+          { id: 'settings', label: t('pipelineSettings'), content: <SettingsForm named={creating} value={draft} onChange={setDraft} /> },
           { id: 'json', label: 'JSON', content: <AsJSON value={draft} onChange={setDraft} /> },
         ]}
       />
       {open?.kind === 'stage' && stage && <StageForm stage={stage} rules={rules.data ?? []} onDone={(s) => setDraft(setStage(draft, open.stage, s))} onClose={close} />}
       {open?.kind === 'action' && <ActionForm definition={draft} stage={open.stage} action={actionsOf(stage)[open.action]} types={types.data ?? []} onDone={(a) => setDraft(setAction(draft, open.stage, open.action, a))} onClose={close} />}
-      {open?.kind === 'save' && <Save name={name} before={opened} after={draft} onClose={close} />}
+      {open?.kind === 'save' && <Save creating={creating} before={opened} after={draft} onClose={close} />}
     </SpaceBetween>
   );
 }
@@ -155,20 +160,24 @@ function AsJSON({ value, onChange }: { value: Declaration; onChange: (d: Declara
   );
 }
 
-function Save({ name, before, after, onClose }: { name: string; before: Declaration; after: Declaration; onClose: () => void }) {
+function Save({ creating, before, after, onClose }: { creating: boolean; before: Declaration; after: Declaration; onClose: () => void }) {
   const { t } = useEditorWords();
   const go = useNavigate();
   const queries = useQueryClient();
+  const name = after.name ?? '';
   async function save() {
-    const { pipeline } = await aws('codepipeline', 'UpdatePipeline', { pipeline: after });
-    say('success', t('versionSaved', { n: pipeline?.version ?? 0, name }));
+    if (creating) await createPipeline(after);
+    else {
+      const { pipeline } = await aws('codepipeline', 'UpdatePipeline', { pipeline: after });
+      say('success', t('versionSaved', { n: pipeline?.version ?? 0, name }));
+    }
     await queries.invalidateQueries({ queryKey: ['pipeline', name] });
     await go(`/pipelines/${encodeURIComponent(name)}`);
   }
   return (
-    <FormModal title={t('saveTitle', { name })} size="large" submit={t('save')} onSubmit={save} onClose={onClose}>
-      <span>{t('saveHint')}</span>
-      <Changes before={essence(before)} after={essence(after)} />
+    <FormModal title={t('saveTitle', { name })} size="large" submit={t(creating ? 'createPipeline' : 'save')} onSubmit={save} onClose={onClose}>
+      <span>{t(creating ? 'createHint' : 'saveHint')}</span>
+      <Changes before={creating ? '' : essence(before)} after={essence(after)} />
     </FormModal>
   );
 }

@@ -6,9 +6,10 @@ import Header from '@cloudscape-design/components/header';
 import Icon from '@cloudscape-design/components/icon';
 import SpaceBetween from '@cloudscape-design/components/space-between';
 import { useInfiniteQuery } from '@tanstack/react-query';
-import { useState } from 'react';
+import { useRef, useState } from 'react';
 import { useSearchParams } from 'react-router';
 import { useMay } from '../../api/ask';
+import { chosen, dropped } from '../../api/folders';
 import { listObjects, remove, removeFolder } from '../../api/s3';
 import { Confirm } from '../../components/confirm';
 import { ErrorBox } from '../../components/error-box';
@@ -56,7 +57,11 @@ export function Objects({ bucket }: { bucket: string }) {
     <SpaceBetween size="m">
       {list.isError && <ErrorBox error={list.error} retry={() => void list.refetch()} />}
       <Uploads uploads={uploads} />
-      {areFilesDragging && <FileDropzone onChange={(e) => uploads.add(e.detail.value)}>{t('dropHere')}</FileDropzone>}
+      {areFilesDragging && (
+        <div onDropCapture={(e) => uploads.add(() => dropped(e.dataTransfer))}>
+          <FileDropzone onChange={() => undefined /* it knows of no folders */}>{t('dropHere')}</FileDropzone>
+        </div>
+      )}
       <Table<Row>
         items={rows}
         trackBy="key"
@@ -75,7 +80,8 @@ export function Objects({ bucket }: { bucket: string }) {
             actions={
               <SpaceBetween direction="horizontal" size="xs">
                 <Button disabled={!picked.length || !may('s3:DeleteObject')} disabledReason={may('s3:DeleteObject') ? undefined : t('denied')} onClick={() => (setGone(0), setDeleting(true))}>{t('deleteSelected')}</Button>
-                <FileInput multiple value={[]} ariaLabel={t('uploadFiles')} onChange={(e) => uploads.add(e.detail.value)}>{t('uploadFiles')}</FileInput>
+                <FileInput multiple value={[]} ariaLabel={t('uploadFiles')} onChange={(e) => uploads.add(() => chosen(e.detail.value))}>{t('uploadFiles')}</FileInput>
+                <FolderInput onChoose={(files) => uploads.add(() => chosen(files))} />
               </SpaceBetween>
             }
           >
@@ -98,5 +104,17 @@ export function Objects({ bucket }: { bucket: string }) {
         />
       )}
     </SpaceBetween>
+  );
+}
+
+/** A button that takes a whole folder. */
+function FolderInput({ onChoose }: { onChoose: (files: File[]) => void }) {
+  const { t } = useBucketWords();
+  const input = useRef<HTMLInputElement>(null);
+  return (
+    <>
+      <Button iconName="folder" onClick={() => input.current?.click()}>{t('uploadFolder')}</Button>
+      <input ref={input} type="file" hidden {...{ webkitdirectory: '' }} onChange={(e) => (onChoose([...(e.target.files ?? [])]), (e.target.value = ''))} />
+    </>
   );
 }

@@ -1,0 +1,14 @@
+import { useQuery } from '@tanstack/react-query';
+import { Navigate, useLocation, useNavigate } from 'react-router';
+import { sessionQ } from '../api/queries';
+import type { Declaration } from '../editor/model';
+import { Editor } from './edit-pipeline';
+
+/** The editor of a pipeline that is yet to be made: what the wizard has of it comes with the address. */
+export default function NewPipeline() {
+  const go = useNavigate();
+  const definition = (useLocation().state as { definition?: Declaration } | null)?.definition;
+  const { region, account } = useQuery(sessionQ()).data ?? {};
+  if (!definition) return <Navigate to="/create" replace />;
+  return <Editor creating name={definition.name ?? ''} newest={definition} arn={`arn:aws:codepipeline:${region}:${account}:${definition.name}`} onReopen={() => void go(-1)} />;
+}
