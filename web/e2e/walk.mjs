@@ -260,6 +260,7 @@ async function override() {
 
 async function openPipeline() {
   await nav(t('pipelines'));
+  await page.getByRole('heading', { name: t('pipelines'), level: 1 }).waitFor();
   await page.getByRole('link', { name: site, exact: true }).click();
   await page.getByRole('heading', { name: site, level: 1 }).waitFor();
 }

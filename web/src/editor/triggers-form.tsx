@@ -38,11 +38,11 @@ function TriggerFields({ git, sources, onChange, onRemove }: { git: Git; sources
   const name = git.sourceActionName ?? '';
   return (
     <SpaceBetween size="s">
-      <div className="row">
+      <SpaceBetween direction="horizontal" size="s" alignItems="end">
         <FormField label={t('triggerOf')}><Select selectedOption={{ value: name, label: name }} options={sources.map((value) => ({ value, label: value }))} onChange={(e) => onChange({ ...git, sourceActionName: e.detail.selectedOption.value })} /></FormField>
         <Button iconName="add-plus" onClick={() => onChange(withFilters(git, [...filters, { kind: 'push', branches: { includes: ['main'] } }]))}>{t('addFilter')}</Button>
         <Button onClick={onRemove}>{t('removeTrigger')}</Button>
-      </div>
+      </SpaceBetween>
       {filters.map((f, i) => (
         <FilterFields key={`${i} of ${filters.length} ${f.kind}`} number={i + 1} filter={f} onChange={(to) => onChange(withFilters(git, filters.with(i, to)))} onRemove={() => onChange(withFilters(git, filters.toSpliced(i, 1)))} />
       ))}
@@ -61,22 +61,21 @@ function FilterFields({ number, filter, onChange, onRemove }: { number: number; 
     </FormField>
   );
   return (
-    <div className="pair" role="group" aria-label={t('filterNumber', { n: number })}>
-      <FormField label={t('triggerKind')}><Select selectedOption={kinds.find((k) => k.value === filter.kind) ?? null} options={kinds} onChange={(e) => onChange(turned(filter, e.detail.selectedOption.value as Filter['kind']))} /></FormField>
-      {filter.kind === 'pullRequest' ? (
-        <FormField label={t('pullRequestEvents')}>
-          <Multiselect selectedOptions={events.filter((e) => filter.events?.includes(e.value))} options={events} onChange={(e) => onChange({ ...filter, events: pullRequestEvents.filter((x) => e.detail.selectedOptions.some((o) => o.value === x)) })} />
-        </FormField>
-      ) : (
-        <div />
-      )}
-      {globs(t('branchesIn'), 'branches', 'includes')}
-      {globs(t('branchesOut'), 'branches', 'excludes')}
-      {globs(t('pathsIn'), 'filePaths', 'includes')}
-      {globs(t('pathsOut'), 'filePaths', 'excludes')}
-      {filter.kind === 'push' && globs(t('tagsIn'), 'tags', 'includes')}
-      {filter.kind === 'push' && globs(t('tagsOut'), 'tags', 'excludes')}
-      <div><Button ariaLabel={`${t('remove')}: ${t('filterNumber', { n: number })}`} onClick={onRemove}>{t('removeFilter')}</Button></div>
-    </div>
+    <Container header={<Header variant="h3" actions={<Button variant="icon" iconName="remove" ariaLabel={`${t('remove')}: ${t('filterNumber', { n: number })}`} onClick={onRemove} />}>{t('filterNumber', { n: number })}</Header>}>
+      <div className="pair">
+        <FormField label={t('triggerKind')}><Select selectedOption={kinds.find((k) => k.value === filter.kind) ?? null} options={kinds} onChange={(e) => onChange(turned(filter, e.detail.selectedOption.value as Filter['kind']))} /></FormField>
+        {filter.kind === 'pullRequest' && (
+          <FormField label={t('pullRequestEvents')}>
+            <Multiselect selectedOptions={events.filter((e) => filter.events?.includes(e.value))} options={events} onChange={(e) => onChange({ ...filter, events: pullRequestEvents.filter((x) => e.detail.selectedOptions.some((o) => o.value === x)) })} />
+          </FormField>
+        )}
+        {globs(t('branchesIn'), 'branches', 'includes')}
+        {globs(t('branchesOut'), 'branches', 'excludes')}
+        {globs(t('pathsIn'), 'filePaths', 'includes')}
+        {globs(t('pathsOut'), 'filePaths', 'excludes')}
+        {filter.kind === 'push' && globs(t('tagsIn'), 'tags', 'includes')}
+        {filter.kind === 'push' && globs(t('tagsOut'), 'tags', 'excludes')}
+      </div>
+    </Container>
   );
 }
