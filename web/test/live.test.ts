@@ -23,8 +23,8 @@ function listen() {
   const asked: string[] = [];
   const waiting: (() => void)[] = [];
   const queries = {
-    invalidateQueries: ({ queryKey }: { queryKey: string[] }) => {
-      asked.push(queryKey.join(' '));
+    invalidateQueries: ({ queryKey, predicate = () => true }: { queryKey: string[]; predicate?: (q: { queryKey: string[] }) => boolean }) => {
+      asked.push(`${queryKey.join(' ')}${predicate({ queryKey: ['pipeline', 'site', 'state'] }) ? ' state' : ''}${predicate({ queryKey: ['pipeline', 'site', 'actions'] }) ? ' rest' : ''}`);
       return new Promise<void>((done) => waiting.push(done));
     },
   } as unknown as QueryClient;
@@ -32,14 +32,18 @@ function listen() {
   return { asked, ended, answer: () => waiting.splice(0).forEach((done) => done()), stop: live(queries, ended) };
 }
 
-test('a burst is read once, and what happens meanwhile afterwards', async () => {
+test('a burst is read once, where the pipeline stands first, and what happens meanwhile afterwards', async () => {
   const { asked, answer, stop } = listen();
   for (const source of ['aws.codepipeline', 'conveyor', 'aws.codepipeline']) Source.last.say('changed', { source, name: 'site' });
-  await vi.waitFor(() => expect(asked).toEqual(['pipeline site', 'summary']));
-  Source.last.say('changed', { source: 'aws.codebuild', name: 'site' });
-  expect(asked).toHaveLength(2);
+  const states = ['pipeline site state', 'summary state'];
+  await vi.waitFor(() => expect(asked).toEqual(states));
   answer();
-  await vi.waitFor(() => expect(asked).toEqual(['pipeline site', 'summary', 'build']));
+  const all = [...states, 'pipeline site rest', 'summary rest'];
+  await vi.waitFor(() => expect(asked).toEqual(all));
+  Source.last.say('changed', { source: 'aws.codebuild', name: 'site' });
+  expect(asked).toHaveLength(4);
+  answer();
+  await vi.waitFor(() => expect(asked).toEqual([...all, 'build state']));
   stop();
   expect(Source.last.readyState).toBe(Source.CLOSED);
 });
@@ -49,6 +53,6 @@ test('an ended session is told, a refused stream makes the page look whether it 
   Source.last.say('ended');
   expect(ended).toHaveBeenCalledOnce();
   Source.last.say('error');
-  await vi.waitFor(() => expect(asked).toEqual(['session']));
+  await vi.waitFor(() => expect(asked).toEqual(['session state rest']));
   stop();
 });

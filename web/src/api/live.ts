@@ -1,4 +1,4 @@
-import type { QueryClient } from '@tanstack/react-query';
+import type { Query, QueryClient } from '@tanstack/react-query';
 import { here } from './aws';
 import { follow, type News } from './stream';
 
@@ -42,7 +42,10 @@ function share(hear: (news: News) => void): () => void {
 }
 
 /** How long news is collected: a burst of steps becomes one reading. */
-const burst = 40;
+const burst = 20;
+
+/** isState tells the query that says where a pipeline stands: it is read before what explains it. */
+const isState = (query: Query) => query.queryKey[2] === 'state';
 
 /** refresher reads anew what pages show of a thing, or of all things of a kind. While that is being read, what happens
  * meanwhile waits its turn, so that a busy server is not asked faster than it answers. */
@@ -54,7 +57,8 @@ function refresher(queries: QueryClient) {
     while (due.size) {
       const keys = [...due.values()];
       due.clear();
-      await Promise.all(keys.map((queryKey) => queries.invalidateQueries({ queryKey })));
+      await Promise.all(keys.map((queryKey) => queries.invalidateQueries({ queryKey, predicate: isState })));
+      await Promise.all(keys.map((queryKey) => queries.invalidateQueries({ queryKey, predicate: (q) => !isState(q) })));
     }
     busy = false;
   }
