@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,16 +10,14 @@ import (
 	"net/url"
 	"os"
 	"os/signal"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
-	"time"
 
-	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"github.com/conveyor-cd/conveyor/internal/awsapi"
 	"github.com/conveyor-cd/conveyor/internal/build"
 	"github.com/conveyor-cd/conveyor/internal/shellhost"
 )
@@ -142,27 +139,18 @@ func raw(ctx context.Context, keyboard *os.File, sizes io.Writer) (restore func(
 
 // upgrade asks for a build's shell and returns the connection to it.
 func (a asked) upgrade(ctx context.Context, build string, terminal bool) (io.ReadWriteCloser, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimSuffix(a.endpoint, "/")+shellhost.Prefix+url.PathEscape(build), nil)
+	address := strings.TrimSuffix(a.endpoint, "/") + shellhost.Prefix + url.PathEscape(build)
+	headers := http.Header{}
+	headers.Set("Connection", "Upgrade")
+	headers.Set("Upgrade", shellhost.Protocol)
+	headers.Set(shellhost.TerminalHeader, strconv.FormatBool(terminal))
+	response, err := a.send(ctx, shellhost.Service, http.MethodPost, address, nil, headers)
 	if err != nil {
 		return nil, err
 	}
-	if err := v4.NewSigner().SignHTTP(ctx, a.credentials, r, awsapi.HashPayload(nil), shellhost.Service, a.region, time.Now()); err != nil {
-		return nil, err
-	}
-	r.Header.Set("Connection", "Upgrade")
-	r.Header.Set("Upgrade", shellhost.Protocol)
-	r.Header.Set(shellhost.TerminalHeader, fmt.Sprint(terminal))
-	response, err := http.DefaultClient.Do(r)
-	if err != nil {
-		return nil, fmt.Errorf("no server answers at %s: %w", a.endpoint, err)
-	}
-	if conn, ok := response.Body.(io.ReadWriteCloser); ok && response.StatusCode == http.StatusSwitchingProtocols {
+	if conn, ok := response.Body.(io.ReadWriteCloser); ok {
 		return conn, nil
 	}
 	defer response.Body.Close()
-	var p shellhost.Problem
-	if json.NewDecoder(io.LimitReader(response.Body, 1<<20)).Decode(&p) != nil || p.Message == "" {
-		return nil, fmt.Errorf("%s answered %s; is it a Conveyor server?", a.endpoint, response.Status)
-	}
-	return nil, errors.New(p.Type + ": " + p.Message)
+	return nil, a.stranger(response)
 }

@@ -13,10 +13,8 @@ import (
 	"strings"
 	"time"
 
-	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/spf13/cobra"
 
-	"github.com/conveyor-cd/conveyor/internal/awsapi"
 	"github.com/conveyor-cd/conveyor/internal/event"
 	"github.com/conveyor-cd/conveyor/internal/eventhost"
 )
@@ -126,43 +124,13 @@ func (f *following) once(ctx context.Context, connected func()) error {
 	}
 }
 
-// refusal is an answer that asking again would not change.
-type refusal struct{ message string }
-
-func (r *refusal) Error() string { return r.message }
-
-// request signs and sends a request about events. Answers other than 200 are errors.
+// request sends a request about events.
 func (a asked) request(ctx context.Context, method, path, last string) (*http.Response, error) {
-	r, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(a.endpoint, "/")+path, nil)
-	if err != nil {
-		return nil, err
-	}
+	headers := http.Header{}
 	if last != "" {
-		r.Header.Set("Last-Event-ID", last)
+		headers.Set("Last-Event-ID", last)
 	}
-	if err := v4.NewSigner().SignHTTP(ctx, a.credentials, r, awsapi.HashPayload(nil), eventhost.Service, a.region, time.Now()); err != nil {
-		return nil, err
-	}
-	response, err := http.DefaultClient.Do(r)
-	if err != nil {
-		return nil, fmt.Errorf("no server answers at %s: %w", a.endpoint, err)
-	}
-	if response.StatusCode == http.StatusOK {
-		return response, nil
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
-	if err != nil {
-		return nil, err
-	}
-	var p eventhost.Problem
-	if json.Unmarshal(body, &p) != nil || p.Message == "" {
-		return nil, fmt.Errorf("%s answered %s; is it a Conveyor server?", a.endpoint, response.Status)
-	}
-	if response.StatusCode >= http.StatusInternalServerError {
-		return nil, errors.New(p.Type + ": " + p.Message)
-	}
-	return nil, &refusal{p.Type + ": " + p.Message}
+	return a.send(ctx, eventhost.Service, method, strings.TrimSuffix(a.endpoint, "/")+path, nil, headers)
 }
 
 func deadLettersCommand() *cobra.Command {
