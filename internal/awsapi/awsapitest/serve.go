@@ -4,6 +4,7 @@ package awsapitest
 import (
 	"context"
 	"errors"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -35,9 +36,20 @@ func (onlyRoot) AccessKey(_ context.Context, id string) (iam.AccessKey, error) {
 // once.
 func Serve(t testing.TB, add func(*awsapi.Mux)) aws.Config {
 	t.Helper()
-	mux := awsapi.NewMux(awsapi.MuxOptions{Verifier: awsapi.NewVerifier(onlyRoot{}, awsapi.Place{})})
+	return ServeGuarded(t, nil, add)
+}
+
+// ServeGuarded is Serve, where an authorizer is asked before each operation.
+func ServeGuarded(t testing.TB, authorizer awsapi.Authorizer, add func(*awsapi.Mux)) aws.Config {
+	t.Helper()
+	mux := awsapi.NewMux(awsapi.MuxOptions{Verifier: awsapi.NewVerifier(onlyRoot{}, awsapi.Place{}), Authorizer: authorizer})
 	add(mux)
-	server := httptest.NewServer(mux)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !mux.Matches(r) {
+			t.Errorf("%s %s is not taken for a request of the API", r.Method, r.URL)
+		}
+		mux.ServeHTTP(w, r)
+	}))
 	t.Cleanup(server.Close)
 	return aws.Config{
 		Region: "us-east-1", BaseEndpoint: &server.URL, RetryMaxAttempts: 1,

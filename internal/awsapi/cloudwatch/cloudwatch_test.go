@@ -5,10 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
-	"os"
-	"os/exec"
 	"reflect"
 	"strings"
 	"testing"
@@ -26,37 +22,35 @@ import (
 
 	"github.com/conveyor-cd/conveyor/internal/alarm"
 	"github.com/conveyor-cd/conveyor/internal/awsapi"
+	"github.com/conveyor-cd/conveyor/internal/awsapi/awsapitest"
 	"github.com/conveyor-cd/conveyor/internal/awsapi/cloudwatch"
-	"github.com/conveyor-cd/conveyor/internal/iam"
 	"github.com/conveyor-cd/conveyor/internal/store/sqlstore/sqltest"
 )
 
 const arnPrefix = "arn:aws:cloudwatch:us-east-1:000000000000:alarm:"
 
-type oneKey struct{}
-
-func (oneKey) AccessKey(_ context.Context, id string) (iam.AccessKey, error) {
-	if id != "AKIAROOT" {
-		return iam.AccessKey{}, iam.ErrNoAccessKey
-	}
-	return iam.AccessKey{ID: id, Secret: "secret", Principal: iam.Principal{Arn: "arn:aws:iam::000000000000:root", Name: "root", Root: true}}, nil
+// serve puts a fresh service behind the wire.
+func serve(t *testing.T, o alarm.Options) aws.Config {
+	t.Helper()
+	return guarded(t, o, nil)
 }
 
-// serve puts a fresh service behind the wire and returns its address.
-func serve(t *testing.T, o alarm.Options) string {
+func guarded(t *testing.T, o alarm.Options, by awsapi.Authorizer) aws.Config {
 	t.Helper()
 	s := cloudwatch.New(alarm.New(sqltest.SQLite(t), o), awsapi.Place{})
-	mux := awsapi.NewMux(awsapi.MuxOptions{Verifier: awsapi.NewVerifier(oneKey{}, awsapi.Place{})})
-	mux.Add(s.API())
-	mux.AddQuery(s.QueryAPI())
-	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !mux.Matches(r) {
-			t.Errorf("%s %s is not taken for a request of the API", r.Method, r.URL)
+	return awsapitest.ServeGuarded(t, by, func(m *awsapi.Mux) {
+		m.Add(s.API())
+		m.AddQuery(s.QueryAPI())
+	})
+}
+
+// speaking makes a client speak one of the protocols; nil is the SDK's own choice.
+func speaking(p smithyhttp.ClientProtocol) func(*sdk.Options) {
+	return func(o *sdk.Options) {
+		if p != nil {
+			o.Protocol = p
 		}
-		mux.ServeHTTP(w, r)
-	}))
-	t.Cleanup(front.Close)
-	return front.URL
+	}
 }
 
 // each runs a test with the SDK's client in each of the protocols.
@@ -65,15 +59,7 @@ func each(t *testing.T, test func(t *testing.T, c *sdk.Client)) {
 		"cbor": nil, "json": awsjson.New10(schemas.GraniteServiceVersion20100801), "query": awsquery.New(schemas.GraniteServiceVersion20100801),
 	} {
 		t.Run(name, func(t *testing.T) {
-			address := serve(t, alarm.Options{MaxAlarms: 10})
-			test(t, sdk.New(sdk.Options{
-				Region: "us-east-1", BaseEndpoint: &address, RetryMaxAttempts: 1,
-				Credentials: credentials.NewStaticCredentialsProvider("AKIAROOT", "secret", ""),
-			}, func(o *sdk.Options) {
-				if p != nil {
-					o.Protocol = p
-				}
-			}))
+			test(t, sdk.NewFromConfig(serve(t, alarm.Options{MaxAlarms: 10}), speaking(p)))
 		})
 	}
 }
@@ -397,20 +383,9 @@ func (w *watched) Authorize(_ context.Context, _ awsapi.Identity, action string,
 // Requests are signed for "monitoring"; what policies speak of is "cloudwatch".
 func TestPermissions(t *testing.T) {
 	w := &watched{}
-	s := cloudwatch.New(alarm.New(sqltest.SQLite(t), alarm.Options{}), awsapi.Place{})
-	mux := awsapi.NewMux(awsapi.MuxOptions{Verifier: awsapi.NewVerifier(oneKey{}, awsapi.Place{}), Authorizer: w})
-	mux.Add(s.API())
-	mux.AddQuery(s.QueryAPI())
-	front := httptest.NewServer(mux)
-	defer front.Close()
+	config := guarded(t, alarm.Options{}, w)
 	for _, p := range []smithyhttp.ClientProtocol{nil, awsjson.New10(schemas.GraniteServiceVersion20100801), awsquery.New(schemas.GraniteServiceVersion20100801)} {
-		c := sdk.New(sdk.Options{
-			Region: "us-east-1", BaseEndpoint: &front.URL, RetryMaxAttempts: 1, Credentials: credentials.NewStaticCredentialsProvider("AKIAROOT", "secret", ""),
-		}, func(o *sdk.Options) {
-			if p != nil {
-				o.Protocol = p
-			}
-		})
+		c := sdk.NewFromConfig(config, speaking(p))
 		w.asked = ""
 		_, err := c.PutMetricAlarm(t.Context(), simple("errors"))
 		refused(t, err, "AccessDenied", "no")
@@ -421,10 +396,9 @@ func TestPermissions(t *testing.T) {
 }
 
 func TestAStranger(t *testing.T) {
-	address := serve(t, alarm.Options{})
-	c := sdk.New(sdk.Options{
-		Region: "us-east-1", BaseEndpoint: &address, RetryMaxAttempts: 1, Credentials: credentials.NewStaticCredentialsProvider("AKIAROOT", "guessed", ""),
-	})
+	config := serve(t, alarm.Options{})
+	config.Credentials = credentials.NewStaticCredentialsProvider("AKIAROOT", "guessed", "")
+	c := sdk.NewFromConfig(config)
 	_, err := c.DescribeAlarms(t.Context(), &sdk.DescribeAlarmsInput{})
 	var e smithy.APIError
 	if !errors.As(err, &e) || !strings.Contains(e.ErrorCode(), "Signature") {
@@ -433,23 +407,16 @@ func TestAStranger(t *testing.T) {
 }
 
 func TestAWSCommand(t *testing.T) {
-	path, err := exec.LookPath("aws")
-	if err != nil {
-		t.Skip("the aws command is not installed")
-	}
-	address := serve(t, alarm.Options{})
+	command := awsapitest.CLI(t, serve(t, alarm.Options{}))
 	run := func(args ...string) string {
-		cmd := exec.Command(path, append([]string{"cloudwatch"}, args...)...)
-		cmd.Env = append(os.Environ(), "AWS_ENDPOINT_URL="+address, "AWS_ACCESS_KEY_ID=AKIAROOT", "AWS_SECRET_ACCESS_KEY=secret",
-			"AWS_DEFAULT_REGION=us-east-1", "AWS_CONFIG_FILE=/dev/null", "AWS_MAX_ATTEMPTS=1", "HOME="+t.TempDir())
-		out, _ := cmd.CombinedOutput()
-		return string(out)
+		out, _ := command(append([]string{"cloudwatch"}, args...)...) // what it printed says more than its exit status
+		return out
 	}
 	if out := run("put-metric-alarm", "--alarm-name", "errors", "--namespace", "site", "--metric-name", "5xx", "--statistic", "Sum", "--period", "60",
 		"--evaluation-periods", "1", "--threshold", "1.5", "--comparison-operator", "GreaterThanThreshold", "--tags", "Key=team,Value=web"); out != "" {
 		t.Fatal(out)
 	}
-	if out := run("describe-alarms", "--query", "MetricAlarms[0].[AlarmArn,Threshold,StateValue]", "--output", "text"); strings.TrimSpace(out) != arnPrefix+"errors\t1.5\tINSUFFICIENT_DATA" {
+	if out := run("describe-alarms", "--query", "MetricAlarms[0].[AlarmArn,Threshold,StateValue]", "--output", "text"); out != arnPrefix+"errors\t1.5\tINSUFFICIENT_DATA" {
 		t.Error(out)
 	}
 	if out := run("delete-alarms", "--alarm-names", "nobody"); !strings.Contains(out, "(ResourceNotFound) when calling the DeleteAlarms operation: Unknown alarm: nobody") {

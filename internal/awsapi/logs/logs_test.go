@@ -10,6 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
+
+	"github.com/conveyor-cd/conveyor/internal/awsapi/awsapitest"
 )
 
 // at is an event some seconds before now.
@@ -39,20 +41,20 @@ func TestLogGroups(t *testing.T) {
 	ctx := t.Context()
 	prepare(t, c)
 	_, err := c.CreateLogGroup(ctx, &sdk.CreateLogGroupInput{LogGroupName: aws.String(group)})
-	refused(t, err, "ResourceAlreadyExistsException", "already exists")
+	awsapitest.Refused(t, err, "ResourceAlreadyExistsException", "already exists")
 	_, err = c.CreateLogGroup(ctx, &sdk.CreateLogGroupInput{LogGroupName: aws.String("no spaces")})
-	refused(t, err, "InvalidParameterException", "logGroupName")
+	awsapitest.Refused(t, err, "InvalidParameterException", "logGroupName")
 	_, err = c.CreateLogGroup(ctx, &sdk.CreateLogGroupInput{LogGroupName: aws.String("x"), KmsKeyId: aws.String("arn:aws:kms:us-east-1:000000000000:key/1")})
-	refused(t, err, "InvalidParameterException", "KMS")
+	awsapitest.Refused(t, err, "InvalidParameterException", "KMS")
 	_, err = c.CreateLogGroup(ctx, &sdk.CreateLogGroupInput{LogGroupName: aws.String("x"), LogGroupClass: types.LogGroupClassInfrequentAccess})
-	refused(t, err, "InvalidParameterException", "INFREQUENT_ACCESS")
+	awsapitest.Refused(t, err, "InvalidParameterException", "INFREQUENT_ACCESS")
 
 	_, err = c.PutRetentionPolicy(ctx, &sdk.PutRetentionPolicyInput{LogGroupName: aws.String(group), RetentionInDays: aws.Int32(30)})
 	must(t, err)
 	_, err = c.PutRetentionPolicy(ctx, &sdk.PutRetentionPolicyInput{LogGroupName: aws.String(group), RetentionInDays: aws.Int32(31)})
-	refused(t, err, "InvalidParameterException", "31")
+	awsapitest.Refused(t, err, "InvalidParameterException", "31")
 	_, err = c.PutRetentionPolicy(ctx, &sdk.PutRetentionPolicyInput{LogGroupName: aws.String("none"), RetentionInDays: aws.Int32(1)})
-	refused(t, err, "ResourceNotFoundException", "log group")
+	awsapitest.Refused(t, err, "ResourceNotFoundException", "log group")
 
 	got, err := c.DescribeLogGroups(ctx, &sdk.DescribeLogGroupsInput{LogGroupNamePrefix: aws.String("/aws/")})
 	must(t, err)
@@ -69,7 +71,7 @@ func TestLogGroups(t *testing.T) {
 	_, err = c.DeleteLogGroup(ctx, &sdk.DeleteLogGroupInput{LogGroupName: aws.String(group)})
 	must(t, err)
 	_, err = c.DeleteLogGroup(ctx, &sdk.DeleteLogGroupInput{LogGroupName: aws.String(group)})
-	refused(t, err, "ResourceNotFoundException", "log group")
+	awsapitest.Refused(t, err, "ResourceNotFoundException", "log group")
 }
 
 func TestGroupPages(t *testing.T) {
@@ -90,7 +92,7 @@ func TestGroupPages(t *testing.T) {
 		t.Error(got)
 	}
 	_, err := c.DescribeLogGroups(t.Context(), &sdk.DescribeLogGroupsInput{NextToken: aws.String("?")})
-	refused(t, err, "InvalidParameterException", "nextToken")
+	awsapitest.Refused(t, err, "InvalidParameterException", "nextToken")
 }
 
 func TestTags(t *testing.T) {
@@ -107,9 +109,9 @@ func TestTags(t *testing.T) {
 		t.Errorf("%v", got.Tags)
 	}
 	_, err = c.ListTagsForResource(ctx, &sdk.ListTagsForResourceInput{ResourceArn: aws.String("arn:aws:s3:::bucket")})
-	refused(t, err, "InvalidParameterException", "not the ARN of a log group")
+	awsapitest.Refused(t, err, "InvalidParameterException", "not the ARN of a log group")
 	_, err = c.ListTagsForResource(ctx, &sdk.ListTagsForResourceInput{ResourceArn: aws.String(arn + "x")})
-	refused(t, err, "ResourceNotFoundException", "")
+	awsapitest.Refused(t, err, "ResourceNotFoundException", "")
 }
 
 func TestStreams(t *testing.T) {
@@ -147,15 +149,15 @@ func TestStreams(t *testing.T) {
 		t.Errorf("%+v", a)
 	}
 	_, err = c.DescribeLogStreams(ctx, &sdk.DescribeLogStreamsInput{LogGroupName: aws.String(group), OrderBy: types.OrderByLastEventTime, LogStreamNamePrefix: aws.String("a")})
-	refused(t, err, "InvalidParameterException", "LastEventTime")
+	awsapitest.Refused(t, err, "InvalidParameterException", "LastEventTime")
 	_, err = c.DescribeLogStreams(ctx, &sdk.DescribeLogStreamsInput{})
-	refused(t, err, "InvalidParameterException", "logGroupName")
+	awsapitest.Refused(t, err, "InvalidParameterException", "logGroupName")
 	_, err = c.CreateLogStream(ctx, &sdk.CreateLogStreamInput{LogGroupName: aws.String(group), LogStreamName: aws.String("a")})
-	refused(t, err, "ResourceAlreadyExistsException", "log stream")
+	awsapitest.Refused(t, err, "ResourceAlreadyExistsException", "log stream")
 	_, err = c.DeleteLogStream(ctx, &sdk.DeleteLogStreamInput{LogGroupName: aws.String(group), LogStreamName: aws.String("a")})
 	must(t, err)
 	_, err = c.GetLogEvents(ctx, &sdk.GetLogEventsInput{LogGroupName: aws.String(group), LogStreamName: aws.String("a")})
-	refused(t, err, "ResourceNotFoundException", "log stream")
+	awsapitest.Refused(t, err, "ResourceNotFoundException", "log stream")
 }
 
 func TestPutLogEventsRules(t *testing.T) {
@@ -165,10 +167,10 @@ func TestPutLogEventsRules(t *testing.T) {
 		_, err := c.PutLogEvents(t.Context(), &sdk.PutLogEventsInput{LogGroupName: aws.String(group), LogStreamName: aws.String(stream), LogEvents: append([]types.InputLogEvent{}, events...)})
 		return err
 	}
-	refused(t, try(at(1, "a"), at(2, "b")), "InvalidParameterException", "chronological")
-	refused(t, try(at(25*3600, "a"), at(0, "b")), "InvalidParameterException", "24 hours")
-	refused(t, try(at(1, strings.Repeat("x", 1<<20))), "InvalidParameterException", "Upload too large")
-	refused(t, try(), "InvalidParameterException", "logEvents")
+	awsapitest.Refused(t, try(at(1, "a"), at(2, "b")), "InvalidParameterException", "chronological")
+	awsapitest.Refused(t, try(at(25*3600, "a"), at(0, "b")), "InvalidParameterException", "24 hours")
+	awsapitest.Refused(t, try(at(1, strings.Repeat("x", 1<<20))), "InvalidParameterException", "Upload too large")
+	awsapitest.Refused(t, try(), "InvalidParameterException", "logEvents")
 
 	const day = 24 * 3600
 	out := put(t, c, stream, at(14*day+10, "too old"), at(14*day+1, "too old"), at(14*day-60, "good"))
@@ -234,7 +236,7 @@ func TestGetLogEventsTokens(t *testing.T) {
 	}
 	for _, token := range []string{"f/x/s", "g/1/s", "f/1", "f/-1/s", "1"} {
 		_, err := c.GetLogEvents(t.Context(), &sdk.GetLogEventsInput{LogGroupName: aws.String(group), LogStreamName: aws.String(stream), NextToken: &token})
-		refused(t, err, "InvalidParameterException", "nextToken")
+		awsapitest.Refused(t, err, "InvalidParameterException", "nextToken")
 	}
 }
 
@@ -280,18 +282,18 @@ func TestFilterLogEvents(t *testing.T) {
 	} {
 		in.LogGroupName = aws.String(group)
 		_, err := c.FilterLogEvents(ctx, &in)
-		refused(t, err, "InvalidParameterException", says)
+		awsapitest.Refused(t, err, "InvalidParameterException", says)
 	}
 	_, err := c.FilterLogEvents(ctx, &sdk.FilterLogEventsInput{LogGroupName: aws.String(group), LogStreamNames: []string{"z"}})
-	refused(t, err, "ResourceNotFoundException", "log stream")
+	awsapitest.Refused(t, err, "ResourceNotFoundException", "log stream")
 	_, err = c.FilterLogEvents(ctx, &sdk.FilterLogEventsInput{LogGroupIdentifier: aws.String(strings.Replace(arn, "us-east-1", "eu-west-1", 1))})
-	refused(t, err, "ResourceNotFoundException", "log group")
+	awsapitest.Refused(t, err, "ResourceNotFoundException", "log group")
 }
 
 func TestLiveTailSaysWhatToDoInstead(t *testing.T) {
 	s, _ := newService(t)
 	_, err := s.StartLiveTail(t.Context(), &sdk.StartLiveTailInput{LogGroupIdentifiers: []string{arn}})
-	refused(t, err, "InvalidOperationException", "FilterLogEvents")
+	awsapitest.Refused(t, err, "InvalidOperationException", "FilterLogEvents")
 }
 
 // What `aws logs tail --follow` does: it asks again from the last event it saw and drops what it has seen already.
