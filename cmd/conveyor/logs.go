@@ -13,12 +13,12 @@ func logsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "logs BUILD|PIPELINE [EXECUTION]",
 		Short: "Show the log of a build, or of all actions of a pipeline's execution",
-		Long: `Show the log of a build (PROJECT:ID or its ARN), of the newest build of a project, or of every action of a pipeline's
-newest, or of the named, execution, and below it why it failed: the phase, the command, its exit status and its last
-lines. With --follow it goes on until the build or the execution ends. The exit status is 1 when it has failed.
+		Long: `Show the log of a build, or of the builds of a batch (PROJECT:ID or its ARN), of the newest build of a project, or of every
+action of a pipeline's newest, or of the named, execution, and below it why it failed: the phase, the command, its exit
+status and its last lines. With --follow it goes on until the build or the execution ends. The exit status is 1 when it has failed.
 
 The server is asked with the credentials in the environment, or with the root credentials in the data directory.
-BatchGetBuilds, ListActionExecutions, GetPipelineExecution and GetLogEvents must be allowed.`,
+BatchGetBuilds, BatchGetBuildBatches, ListActionExecutions, GetPipelineExecution and GetLogEvents must be allowed.`,
 		Example: `  conveyor logs site:7d0f3c52-3f2b-4f4e-9a2c-0d3c9b1c2a77
   conveyor logs site --follow`,
 		Args: cobra.RangeArgs(1, 2),

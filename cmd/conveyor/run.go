@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -31,6 +32,8 @@ WHAT RUNS
       GetAtt and Join are resolved; any other function that matters is refused by name
     * a Terraform plan: terraform plan -out plan; terraform show -json plan > plan.json
   A template or plan without a pipeline and with one build project runs that project.
+  With --batch the builds of the buildspec's batch section run, as start-build-batch runs them; without it that section
+  counts for nothing. Actions of pipelines run batches when their BatchEnabled says so. --build-slots builds run at once.
 
 WHAT IT RUNS ON
   The working tree (--dir) as it is: files that are not committed, and files that git does not track and does not
@@ -46,7 +49,8 @@ WHAT IS DIFFERENT FROM A SERVER
 
 WHAT COMES OUT
   Artifacts and deployed buckets lie in conveyor-out/STAGE/NAME (--out); a single build's in conveyor-out/Build/NAME,
-  where the artifact without an identifier is called Artifact. What the last run left there under that name is replaced.
+  where the artifact without an identifier is called Artifact, and those of a batch in conveyor-out/Build/IDENTIFIER/NAME,
+  unless the project combines them. What the last run left there under that name is replaced.
   --only STAGE runs that stage alone; the artifacts it needs are those of the last run, or those given with --source. The
   output variables it needs of other stages are given with --variable NAMESPACE.NAME=VALUE.
   A failed build ends with the command that failed, its exit status and its last lines. With --shell a shell opens in its
@@ -56,7 +60,7 @@ WHAT COMES OUT
   Ctrl-C ends the build and everything it started, and leaves nothing behind.
 
   --json prints one object a line, with the members type (begin, action, log, artifact, end), name, stage, action, status
-  (of actions InProgress, Succeeded, Failed, ...; of the end the build's or the execution's), reason, line, path and
+  (of actions InProgress, Succeeded, Failed, ..., of a batch's builds also Waiting and FailureIgnored; of the end the build's or the execution's), reason, line, path and
   milliseconds.`
 
 // exitStatus ends the process with a status of its own.
@@ -78,6 +82,7 @@ type runFlags struct {
 	localrun.Options
 	env, variables, parameters, sources []string
 	runner                              string
+	slots                               int
 	asJSON, verbose, shell              bool
 	terminal                            bool
 }
@@ -90,6 +95,7 @@ func runCommand() *cobra.Command {
 		Long:  runHelp,
 		Example: `  conveyor run                                       buildspec.yml of this directory
   conveyor run ci/test.yml --env LEVEL=debug
+  conveyor run --batch                               every build of its batch section
   conveyor run pipeline.json --yes
   conveyor run template.yml --parameter Stage=test --variable Tag=v1
   conveyor run plan.json --only Test --source Source=../service`,
@@ -105,6 +111,8 @@ func runCommand() *cobra.Command {
 	flags.StringArrayVar(&f.variables, "variable", nil, "pipeline variable, or output variable NAMESPACE.NAME of an action that does not run, `NAME=VALUE` (may be repeated)")
 	flags.StringArrayVar(&f.parameters, "parameter", nil, "template parameter `NAME=VALUE` (may be repeated)")
 	flags.StringArrayVar(&f.Only, "only", nil, "run only this `stage`, after the sources (may be repeated)")
+	flags.BoolVar(&f.Batch, "batch", false, "run the builds of the buildspec's batch section")
+	flags.IntVar(&f.slots, "build-slots", 4, "`number` of builds that run at once")
 	flags.BoolVar(&f.Yes, "yes", false, "approve what waits for approval")
 	flags.StringVar(&f.runner, "build-runner", config.RunnerHost, "`place` where builds run: host, container, or auto, as the server's setting of that name")
 	flags.BoolVar(&f.History, "git", false, "hand .git over to builds, too")
@@ -236,7 +244,10 @@ func (f *runFlags) withServer(ctx context.Context, plan *localrun.Plan) (err err
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(temp)) }()
-	c, err := config.Of(map[string]string{"data": filepath.Join(temp, "data"), "listen": "127.0.0.1:0", "build-runner": f.runner, "build-limits": config.LimitsOff})
+	c, err := config.Of(map[string]string{
+		"data": filepath.Join(temp, "data"), "listen": "127.0.0.1:0", "build-runner": f.runner,
+		"build-slots": strconv.Itoa(f.slots), "build-limits": config.LimitsOff,
+	})
 	if err != nil {
 		return err
 	}

@@ -283,10 +283,30 @@ func BatchFailureReason(b *types.BuildBatch) string {
 			return fmt.Sprintf("phase %s: %s: %s", p.PhaseType, aws.ToString(c.StatusCode), aws.ToString(c.Message))
 		}
 	}
-	for _, g := range b.BuildGroups {
-		if sum := g.CurrentBuildSummary; sum != nil && sum.BuildStatus != types.StatusTypeSucceeded && !g.IgnoreFailure {
-			return fmt.Sprintf("build %s: %s", aws.ToString(g.Identifier), sum.BuildStatus)
-		}
+	if g := BatchFailedBuild(b); g != nil {
+		return fmt.Sprintf("build %s: %s", aws.ToString(g.Identifier), g.CurrentBuildSummary.BuildStatus)
 	}
 	return ""
+}
+
+// BatchFailedBuild is the build that a batch has failed for: the first that has failed itself, or else been stopped. nil: none,
+// as for a batch that was ended for another reason.
+func BatchFailedBuild(b *types.BuildBatch) (failed *types.BuildGroup) {
+	for _, p := range b.Phases {
+		if len(p.Contexts) > 0 {
+			return nil
+		}
+	}
+	for i := range b.BuildGroups {
+		g := &b.BuildGroups[i]
+		sum := g.CurrentBuildSummary
+		switch {
+		case sum == nil || g.IgnoreFailure || sum.BuildStatus == types.StatusTypeSucceeded || sum.BuildStatus == types.StatusTypeInProgress:
+		case sum.BuildStatus != types.StatusTypeStopped:
+			return g
+		case failed == nil:
+			failed = g
+		}
+	}
+	return failed
 }

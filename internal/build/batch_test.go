@@ -340,6 +340,20 @@ artifacts:
 	if got := s.unzip(one.Key); !maps.Equal(got, map[string]string{"same": "b\n", "only-a": "a\n", "only-b": "b\n"}) || !strings.HasSuffix(*b.Artifacts.Location, one.Key) {
 		t.Errorf("the combined artifact %s holds %v", *b.Artifacts.Location, got)
 	}
+	const some = `version: 0.2
+batch: {build-list: [{identifier: a}, {identifier: b, ignore-failure: true}, {identifier: c, buildspec: "{version: 0.2, phases: {build: {commands: [true]}}}"}]}
+phases: {build: {commands: ['[ $CODEBUILD_BATCH_BUILD_IDENTIFIER != b ] && echo $CODEBUILD_BATCH_BUILD_IDENTIFIER > same']}}
+artifacts: {files: [same]}
+`
+	part := s.out("part")
+	s.expectBatch(s.batchInPipeline(some, true, input, part), types.StatusTypeSucceeded, "a SUCCEEDED, b FAILED, c SUCCEEDED")
+	if got := s.unzip(part.Key); !maps.Equal(got, map[string]string{"same": "a\n"}) {
+		t.Errorf("of what some builds made there is %v", got)
+	}
+	none := s.batchInPipeline(strings.Replace(some, "artifacts: {files: [same]}", "", 1), true, input, s.out("none"))
+	if got := stages(none); none.BuildBatchStatus != types.StatusTypeFailed || !strings.Contains(got, "no build of the batch has made a part of the output artifact none") {
+		t.Errorf("%s", got)
+	}
 	if got := stages(s.batchInPipeline("", false, input, s.out("other"))); !strings.Contains(got, "no build of the batch makes the output artifact other") {
 		t.Errorf("%s", got)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codebuild/types"
 
 	"github.com/conveyor-cd/conveyor/internal/iam"
+	"github.com/conveyor-cd/conveyor/internal/pipeline"
 )
 
 // combined is an artifact that is put together from those of a batch's builds.
@@ -55,7 +56,13 @@ func partsOf(b *types.BuildBatch) []combined {
 func (s *Service) combineBatch(ctx context.Context, rec batchRecord, done *batchWork) error {
 	r := s.batchRun(ctx, rec)
 	ctx = iam.ActingFor(ctx, r.role())
-	for _, c := range partsOf(&rec.Batch) {
+	parts := partsOf(&rec.Batch)
+	for _, o := range rec.combinedOutputs() {
+		if !slices.ContainsFunc(parts, func(c combined) bool { return c.location == s3ARN(o.Bucket, o.Key) }) {
+			return clientFailure("no build of the batch has made a part of the output artifact %s", o.Name)
+		}
+	}
+	for _, c := range parts {
 		report, err := r.combine(ctx, c)
 		if err != nil {
 			return err
@@ -63,6 +70,14 @@ func (s *Service) combineBatch(ctx context.Context, rec batchRecord, done *batch
 		done.combined = append(done.combined, report)
 	}
 	return nil
+}
+
+// combinedOutputs are the artifacts that a pipeline expects to be put together.
+func (rec *batchRecord) combinedOutputs() []pipeline.Artifact {
+	if rec.Settings.Pipeline == nil || !aws.ToBool(rec.Batch.BuildBatchConfig.CombineArtifacts) {
+		return nil
+	}
+	return rec.Settings.Pipeline.Outputs
 }
 
 // takeCombined notes what was put together: the first is the primary artifact, unless it bears an identifier.

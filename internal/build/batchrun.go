@@ -244,7 +244,7 @@ func (s *Service) conclude(ctx context.Context, tx store.Tx, rec *batchRecord, f
 		status = types.StatusTypeFailed
 	}
 	leaveBatch(&rec.Batch, status, why, tx.Now())
-	if status == types.StatusTypeSucceeded && len(partsOf(&rec.Batch)) > 0 {
+	if status == types.StatusTypeSucceeded && (len(partsOf(&rec.Batch)) > 0 || len(rec.combinedOutputs()) > 0) {
 		enterBatch(&rec.Batch, types.BuildBatchPhaseTypeCombineArtifacts, tx.Now())
 		return s.bringOn(ctx, tx, rec.ID, "", time.Time{})
 	}

@@ -24,6 +24,9 @@ func (s *Service) startGroup(ctx context.Context, tx store.Tx, rec *batchRecord,
 	if err != nil {
 		return err
 	}
+	if combine { // until they are made: not every build makes a part of every artifact
+		b.Artifacts, b.SecondaryArtifacts = nil, nil
+	}
 	p, number, err := s.nextNumber(ctx, tx, *bb.ProjectName)
 	if err != nil {
 		return err

@@ -253,6 +253,9 @@ func (r *run) downloadSource(ctx context.Context) error {
 // remark says what of the buildspec and the project changes nothing here.
 func (r *run) remark() {
 	sp := r.spec
+	if sp.Batch != nil && r.rec.Settings.Batch == nil {
+		r.log.Printf("The buildspec's batch section changes nothing in a plain build; its builds are run by start-build-batch, by BatchEnabled of a pipeline's action, and by conveyor run --batch")
+	}
 	if sp.Proxy.Logs || sp.Proxy.UploadArtifacts {
 		r.log.Printf("The buildspec's proxy section changes nothing: logs and artifacts do not leave this server")
 	}

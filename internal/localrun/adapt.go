@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	buildtypes "github.com/aws/aws-sdk-go-v2/service/codebuild/types"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
 
 	"github.com/conveyor-cd/conveyor/internal/action/directory"
@@ -215,13 +216,14 @@ func (o *Options) withEnv(list []types.EnvironmentVariable) []types.EnvironmentV
 	return list
 }
 
-// nameProjects adds the projects that the pipeline names and nobody defined: they run buildspec.yml.
+// nameProjects adds the projects that the pipeline names and nobody defined: they run buildspec.yml, and batches when the
+// action says so.
 func (plan *Plan) nameProjects() {
 	for _, s := range plan.Pipeline.Stages {
 		for _, a := range s.Actions {
 			name := a.Configuration["ProjectName"]
 			if name != "" && aws.ToString(a.ActionTypeId.Provider) == "CodeBuild" && plan.Projects[name] == nil {
-				plan.Projects[name] = &Project{Name: name}
+				plan.Projects[name] = &Project{Name: name, BuildBatchConfig: &buildtypes.ProjectBuildBatchConfig{}}
 			}
 		}
 	}

@@ -2,6 +2,7 @@ package localrun
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -38,6 +39,9 @@ func (r *run) build(ctx context.Context) error {
 	if err := r.api.makeProject(ctx, p, r.Env, source, artifacts, more); err != nil {
 		return plain(err)
 	}
+	if r.Batch {
+		return r.batch(ctx, p)
+	}
 	started, err := r.api.builds.StartBuild(ctx, &codebuild.StartBuildInput{ProjectName: aws.String(p.Name)})
 	if err != nil {
 		return plain(err)
@@ -71,80 +75,92 @@ func (r *run) uploadSource(ctx context.Context) error {
 	return err
 }
 
-// artifacts asks for whatever the buildspec defines, as zips, which keep what is executable and what is a link.
+// artifacts asks for whatever the buildspec defines, or those of a batch do, as zips, which keep what is executable and what
+// is a link.
 func (r *run) artifacts(p *Project) (*types.ProjectArtifacts, []types.ProjectArtifacts) {
-	none := &types.ProjectArtifacts{Type: types.ArtifactsTypeNoArtifacts}
-	spec := r.plan.Spec
-	if spec == nil {
-		spec = specOf(r.Dir, p.Source.Buildspec)
-	}
-	if spec == nil || spec.Artifacts == nil {
-		return none, nil
-	}
 	to := func(name string) types.ProjectArtifacts {
 		return types.ProjectArtifacts{
 			Type: types.ArtifactsTypeS3, Location: aws.String(artifactBucket), Path: aws.String(outputPrefix), Name: aws.String(name),
 			Packaging: types.ArtifactPackagingZip, NamespaceType: types.ArtifactNamespaceNone,
 		}
 	}
+	primary := &types.ProjectArtifacts{Type: types.ArtifactsTypeNoArtifacts}
 	var more []types.ProjectArtifacts
-	for _, s := range spec.Artifacts.Secondary {
-		a := to(s.ID)
-		a.ArtifactIdentifier = aws.String(s.ID)
-		more = append(more, a)
+	known := map[string]bool{}
+	for _, spec := range r.specs(p) {
+		if spec.Artifacts == nil {
+			continue
+		}
+		if len(spec.Artifacts.Files) > 0 {
+			a := to(primaryName)
+			primary = &a
+		}
+		for _, s := range spec.Artifacts.Secondary {
+			if known[s.ID] {
+				continue
+			}
+			known[s.ID] = true
+			a := to(s.ID)
+			a.ArtifactIdentifier = aws.String(s.ID)
+			more = append(more, a)
+		}
 	}
-	if len(spec.Artifacts.Files) == 0 {
-		return none, more
-	}
-	primary := to(primaryName)
-	return &primary, more
+	return primary, more
 }
 
-// specOf is the buildspec that a project's setting means; nil when it cannot be read, which the build itself then tells.
-func specOf(dir, setting string) *buildspec.Spec {
-	kind, value := buildspec.Locate(setting)
-	text := []byte(value)
-	if kind != buildspec.Inline {
-		root, err := os.OpenRoot(dir)
-		if err != nil {
-			return nil
-		}
-		defer root.Close() //nolint:errcheck // read only
-		if text, err = root.ReadFile(value); err != nil {
-			return nil
-		}
+// specs are the buildspecs that the builds of p run. One that cannot be read is left out: the build itself tells.
+func (r *run) specs(p *Project) []*buildspec.Spec {
+	switch spec := r.plan.Spec; {
+	case r.Batch:
+		return r.batchSpecs()
+	case spec != nil:
+		return []*buildspec.Spec{spec}
 	}
-	spec, err := buildspec.Parse(text)
+	spec, err := readSpec(r.Dir, p.Source.Buildspec)
 	if err != nil {
 		return nil
 	}
-	return spec
+	return []*buildspec.Spec{spec}
 }
+
+// readSpec reads the buildspec that a project's setting means.
+func readSpec(dir, setting string) (*buildspec.Spec, error) {
+	kind, value := buildspec.Locate(setting)
+	text := []byte(value)
+	switch kind {
+	case buildspec.Inline:
+	case buildspec.S3:
+		return nil, fmt.Errorf("%s lies in a bucket, which does not exist here", value)
+	default:
+		root, err := os.OpenRoot(dir)
+		if err != nil {
+			return nil, err
+		}
+		defer root.Close() //nolint:errcheck // read only
+		if text, err = root.ReadFile(value); err != nil {
+			return nil, err
+		}
+	}
+	return buildspec.Parse(text)
+}
+
+var errNoBuild = errors.New("there is no build")
 
 // followBuild shows the build's log, until it ends when follow is set.
 func (r *run) followBuild(ctx context.Context, id, name string, follow bool) (*types.Build, error) {
 	began := time.Now()
-	r.View.Action(buildStage, name, inProgress, "")
-	var log *tail
+	w := &shownBuild{}
 	for {
 		out, err := r.api.builds.BatchGetBuilds(ctx, &codebuild.BatchGetBuildsInput{Ids: []string{id}})
 		if err != nil {
 			return nil, interrupted(ctx, err)
 		}
 		if len(out.Builds) != 1 {
-			return nil, fmt.Errorf("there is no build %s", id)
+			return nil, fmt.Errorf("%w %s", errNoBuild, id)
 		}
 		b := &out.Builds[0]
-		if log == nil && b.Logs != nil {
-			if t, ok := tailOf(aws.ToString(b.Logs.CloudWatchLogsArn)); ok {
-				log = t
-			}
-		}
-		if err := r.showLines(ctx, name, log); err != nil {
+		if err := r.showBuild(ctx, buildStage, name, status(b.BuildStatus), b, w); err != nil {
 			return nil, interrupted(ctx, err)
-		}
-		if b.BuildComplete {
-			r.View.Action(buildStage, name, status(b.BuildStatus), build.FailureReason(b))
 		}
 		if b.BuildComplete || !follow {
 			return b, nil
@@ -155,14 +171,38 @@ func (r *run) followBuild(ctx context.Context, id, name string, follow bool) (*t
 	}
 }
 
+// showBuild shows what is new of a build: that it has begun, its log, and that it has ended, with that status.
+func (r *run) showBuild(ctx context.Context, stage, name, end string, b *types.Build, w *shownBuild) error {
+	if w.status == "" && (b.BuildComplete || !queued(b)) {
+		w.status = inProgress
+		r.View.Action(stage, name, inProgress, "")
+	}
+	if w.log == nil && b.Logs != nil {
+		if t, ok := tailOf(aws.ToString(b.Logs.CloudWatchLogsArn)); ok {
+			w.log = t
+		}
+	}
+	if err := r.showLines(ctx, stage, name, w.log); err != nil || !b.BuildComplete {
+		return err
+	}
+	w.status = end
+	r.View.Action(stage, name, end, build.FailureReason(b))
+	return nil
+}
+
+func queued(b *types.Build) bool {
+	phase := types.BuildPhaseType(aws.ToString(b.CurrentPhase))
+	return phase == types.BuildPhaseTypeSubmitted || phase == types.BuildPhaseTypeQueued
+}
+
 // showLines shows what is new in a build's log; nil: it has none.
-func (r *run) showLines(ctx context.Context, name string, log *tail) error {
+func (r *run) showLines(ctx context.Context, stage, name string, log *tail) error {
 	if log == nil {
 		return nil
 	}
 	lines, err := r.api.lines(ctx, log)
 	if err == nil {
-		r.View.Log(buildStage, name, lines)
+		r.View.Log(stage, name, lines)
 	}
 	return err
 }

@@ -72,9 +72,19 @@ func (c clients) makeProject(ctx context.Context, p *Project, env []Variable, so
 	}
 	_, err := c.builds.CreateProject(ctx, &codebuild.CreateProjectInput{
 		Name: aws.String(p.Name), ServiceRole: aws.String(role), Source: sources, Artifacts: artifacts, SecondaryArtifacts: more, Environment: &e,
-		TimeoutInMinutes: p.TimeoutInMinutes, QueuedTimeoutInMinutes: p.QueuedTimeoutInMinutes,
+		TimeoutInMinutes: p.TimeoutInMinutes, QueuedTimeoutInMinutes: p.QueuedTimeoutInMinutes, BuildBatchConfig: p.batchConfig(),
 	})
 	return err
+}
+
+// batchConfig is how the project's batches run here: under this run's role, with no statuses reported anywhere.
+func (p *Project) batchConfig() *buildtypes.ProjectBuildBatchConfig {
+	if p.BuildBatchConfig == nil {
+		return nil
+	}
+	c := *p.BuildBatchConfig
+	c.ServiceRole, c.BatchReportMode = aws.String(role), ""
+	return &c
 }
 
 // actions are all action executions of an execution, oldest first.

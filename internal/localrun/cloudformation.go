@@ -56,7 +56,7 @@ func cloudformation(root *yaml.Node, given map[string]string) (candidate, error)
 		case "AWS::CodePipeline::Pipeline":
 			into, keep = c.pipelines, []string{"Stages", "Variables", "ExecutionMode", "PipelineType"}
 		case "AWS::CodeBuild::Project":
-			into, keep = c.projects, []string{"Source", "Environment", "TimeoutInMinutes", "QueuedTimeoutInMinutes"}
+			into, keep = c.projects, []string{"Source", "Environment", "TimeoutInMinutes", "QueuedTimeoutInMinutes", "BuildBatchConfig"}
 		default:
 			continue
 		}
@@ -79,6 +79,9 @@ func (t *template) values(name string, keep []string) (map[string]any, error) {
 	}
 	if source, ok := values["Source"].(map[string]any); ok {
 		values["Source"] = map[string]any{"BuildSpec": source["BuildSpec"]}
+	}
+	if batch, ok := values["BuildBatchConfig"].(map[string]any); ok {
+		delete(batch, "ServiceRole")
 	}
 	prune(values)
 	if where, why := firstUnresolved(name, values); where != "" {

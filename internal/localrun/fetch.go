@@ -85,7 +85,7 @@ func (r *run) fetchArtifact(ctx context.Context, key string, to []string) error 
 	if _, err := archive.Unzip(ctx, f, size, dir, archive.Limits{}); err != nil {
 		return fmt.Errorf("unpacking the artifact %s: %w", strings.Join(to, "/"), err)
 	}
-	r.View.Artifact(to[0], to[1], dir)
+	r.View.Artifact(to[0], path.Join(to[1:]...), dir)
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path"
 	"strings"
 	"time"
 
@@ -18,7 +19,7 @@ import (
 
 // LogOptions say whose log is shown.
 type LogOptions struct {
-	What      string // a build's id or ARN, a pipeline, or a build project
+	What      string // the id or ARN of a build or of a batch of builds, a pipeline, or a build project
 	Execution string // of the pipeline; "": the newest
 	Follow    bool   // until it ends
 	Out       io.Writer
@@ -27,11 +28,18 @@ type LogOptions struct {
 // Logs shows the log of a build, or those of all actions of a pipeline's execution, and why it failed. *Failed when it did.
 func Logs(ctx context.Context, s Server, o LogOptions) error {
 	r := &run{server: s, api: newClients(s), began: time.Now()}
+	if _, batch, found := strings.Cut(o.What, ":build-batch/"); found {
+		return r.batchLog(ctx, batch, o)
+	}
 	if id, ok := strings.CutPrefix(o.What, "arn:"); ok || strings.Contains(o.What, ":") {
 		if _, build, found := strings.Cut(id, ":build/"); found {
 			o.What = build
 		}
-		return r.buildLog(ctx, o.What, o)
+		err := r.buildLog(ctx, o.What, o)
+		if errors.Is(err, errNoBuild) { // an id does not tell which of the two it is of
+			return r.batchLog(ctx, o.What, o)
+		}
+		return err
 	}
 	err := r.pipelineLogs(ctx, o)
 	if _, none := errors.AsType[*pipelinetypes.PipelineNotFoundException](err); !none {
@@ -54,6 +62,17 @@ func (r *run) buildLog(ctx context.Context, id string, o LogOptions) error {
 		return nil
 	}
 	return r.conclude(string(b.BuildStatus), build.FailureReason(b))
+}
+
+// batchLog shows the logs of a batch's builds.
+func (r *run) batchLog(ctx context.Context, id string, o LogOptions) error {
+	r.View = &plainView{out: o.Out, named: true}
+	f := &followedBatch{run: r, id: id}
+	b, err := f.follow(ctx, o.Follow)
+	if err != nil || !b.Complete {
+		return err
+	}
+	return r.conclude(string(b.BuildBatchStatus), f.reason(b))
 }
 
 func (r *run) pipelineLogs(ctx context.Context, o LogOptions) error {
@@ -110,7 +129,7 @@ func (*plainView) Action(string, string, string, string) {}
 func (v *plainView) Log(stage, action string, lines []string) {
 	prefix := ""
 	if v.named {
-		prefix = stage + "/" + action + " | "
+		prefix = path.Join(stage, action) + " | "
 	}
 	for _, line := range lines {
 		fmt.Fprintln(v.out, prefix+line)

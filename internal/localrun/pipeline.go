@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -87,6 +88,7 @@ type following struct {
 type watched struct {
 	status types.ActionExecutionStatus
 	log    *tail
+	batch  *followedBatch
 }
 
 // follow shows what happens until the execution ends.
@@ -144,24 +146,14 @@ func (f *following) update(ctx context.Context) (err error) {
 func (f *following) showAction(ctx context.Context, a *types.ActionExecutionDetail, w *watched) error {
 	stage, action := aws.ToString(a.StageName), aws.ToString(a.ActionName)
 	running := a.Status == types.ActionExecutionStatusInProgress
-	if w.status == "" && !running {
-		f.View.Action(stage, action, string(types.ActionExecutionStatusInProgress), "")
+	if w.status == "" {
+		w.status = types.ActionExecutionStatusInProgress
+		f.View.Action(stage, action, string(w.status), "")
 	}
-	if w.log == nil {
-		if arn := logOf(a); arn != "" {
-			w.log, _ = tailOf(arn)
-		}
-	}
-	if w.log != nil && (w.status == "" || w.status == types.ActionExecutionStatusInProgress) {
-		lines, err := f.api.lines(ctx, w.log)
-		if err != nil {
+	if w.status == types.ActionExecutionStatusInProgress {
+		if err := f.showWork(ctx, a, w); err != nil {
 			return err
 		}
-		if running && w.status == "" {
-			f.View.Action(stage, action, string(a.Status), "")
-			w.status = a.Status
-		}
-		f.View.Log(stage, action, lines)
 	}
 	if w.status != a.Status {
 		w.status = a.Status
@@ -171,6 +163,32 @@ func (f *following) showAction(ctx context.Context, a *types.ActionExecutionDeta
 		return f.approve(ctx, stage, action)
 	}
 	return nil
+}
+
+// showWork shows what is new of what an action says while it runs: of its log, or of its batch of builds.
+func (f *following) showWork(ctx context.Context, a *types.ActionExecutionDetail, w *watched) error {
+	stage, action := aws.ToString(a.StageName), aws.ToString(a.ActionName)
+	if id := batchOf(a); id != "" && w.batch == nil {
+		w.batch = &followedBatch{run: f.run, id: id, stage: stage, prefix: action + "/"}
+	}
+	if w.batch != nil {
+		_, err := w.batch.update(ctx)
+		return err
+	}
+	if w.log == nil {
+		if arn := logOf(a); arn != "" {
+			w.log, _ = tailOf(arn)
+		}
+	}
+	return f.showLines(ctx, stage, action, w.log)
+}
+
+// batchOf is the batch of builds that an action runs, or "".
+func batchOf(a *types.ActionExecutionDetail) string {
+	if a.Input == nil || a.Output == nil || a.Output.ExecutionResult == nil || !strings.EqualFold(a.Input.Configuration["BatchEnabled"], "true") {
+		return ""
+	}
+	return aws.ToString(a.Output.ExecutionResult.ExternalExecutionId)
 }
 
 func logOf(a *types.ActionExecutionDetail) string {

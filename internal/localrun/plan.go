@@ -20,7 +20,7 @@ type Plan struct {
 	Pipeline *types.PipelineDeclaration
 	Build    string // the project to build, when there is no pipeline
 	Projects map[string]*Project
-	Spec     *buildspec.Spec // of a build whose buildspec is the file itself
+	Spec     *buildspec.Spec // of a batch, or of a build whose buildspec is the file itself
 	buckets  map[string]string
 }
 
@@ -31,6 +31,7 @@ type Project struct {
 	Environment            environment
 	TimeoutInMinutes       *int32
 	QueuedTimeoutInMinutes *int32
+	BuildBatchConfig       *buildtypes.ProjectBuildBatchConfig
 }
 
 type environment struct {

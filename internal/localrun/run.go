@@ -25,6 +25,7 @@ type Options struct {
 	Variables  map[string]string // of the pipeline
 	Env        []Variable        // of every build
 	Only       []string          // stages to run; none: all
+	Batch      bool              // run the builds of the buildspec's batch section
 	Yes        bool              // approve what waits for approval
 	History    bool              // hand .git over, too
 	Out        string            // where artifacts go
@@ -81,7 +82,10 @@ func (o *Options) Check() (*Plan, error) {
 	if err := o.readProjects(plan); err != nil {
 		return nil, err
 	}
-	if plan.Pipeline != nil {
+	if o.Batch {
+		err = o.checkBatch(plan)
+	}
+	if err == nil && plan.Pipeline != nil {
 		err = o.adapt(plan)
 	}
 	return plan, err

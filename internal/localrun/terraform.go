@@ -91,6 +91,15 @@ func tfProject(v map[string]any) map[string]any {
 	for _, s := range blocks(v["source"]) {
 		p["source"] = map[string]any{"buildspec": s["buildspec"]}
 	}
+	for _, b := range blocks(v["build_batch_config"]) {
+		config := map[string]any{"combineArtifacts": b["combine_artifacts"], "timeoutInMins": b["timeout_in_mins"]}
+		for _, limits := range blocks(b["restrictions"]) {
+			config["restrictions"] = map[string]any{
+				"computeTypesAllowed": limits["compute_types_allowed"], "maximumBuildsAllowed": limits["maximum_builds_allowed"],
+			}
+		}
+		p["buildBatchConfig"] = config
+	}
 	for _, e := range blocks(v["environment"]) {
 		var variables []any
 		for _, d := range blocks(e["environment_variable"]) {

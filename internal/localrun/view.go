@@ -15,6 +15,9 @@ const (
 	inProgress = "InProgress"
 	succeeded  = "Succeeded"
 	failed     = "Failed"
+
+	waiting        = "Waiting"        // a build of a batch for those that it depends on, or for the batch to get to it
+	failureIgnored = "FailureIgnored" // of a build whose batch goes on nevertheless
 )
 
 // View shows a run while it goes on. Its methods are called one at a time.
@@ -83,8 +86,9 @@ type TextView struct {
 }
 
 type stageLine struct {
-	name   string
-	status map[string]string // by action
+	name    string
+	actions []string          // in the order in which they were first told of
+	status  map[string]string // by action
 }
 
 // Begin implements View.
@@ -98,10 +102,19 @@ func (v *TextView) Begin(name string, stages []string) {
 
 // Action implements View.
 func (v *TextView) Action(stage, action, status, _ string) {
+	v.mu.Lock()
 	for _, s := range v.stages {
-		if s.name == stage {
-			s.status[action] = status
+		if s.name != stage {
+			continue
 		}
+		if _, known := s.status[action]; !known {
+			s.actions = append(s.actions, action)
+		}
+		s.status[action] = status
+	}
+	v.mu.Unlock()
+	if status == waiting {
+		return // until it begins it stands below the lines alone
 	}
 	v.above(fmt.Sprintf("%s %s/%s %s", symbol(status), stage, action, status))
 }
@@ -109,8 +122,11 @@ func (v *TextView) Action(stage, action, status, _ string) {
 // Log implements View.
 func (v *TextView) Log(stage, action string, lines []string) {
 	prefix := "  | "
-	if len(v.stages) > 1 {
+	switch {
+	case len(v.stages) > 1:
 		prefix = "  " + stage + "/" + action + " | "
+	case len(v.stages) == 1 && len(v.stages[0].actions) > 1:
+		prefix = "  " + action + " | "
 	}
 	for _, line := range lines {
 		own := container.FindString(line)
@@ -171,26 +187,68 @@ func (v *TextView) erase() {
 	}
 }
 
-// draw writes the stages as one line without its end.
+// draw writes the stages, or the builds of a batch, as one line without its end.
 func (v *TextView) draw() {
 	if !v.Live || len(v.stages) == 0 {
 		return
 	}
-	var parts []string
-	for _, s := range v.stages {
-		parts = append(parts, symbol(s.worst())+" "+s.name)
+	took := fmt.Sprintf("  %s", time.Since(v.began).Round(time.Second))
+	names, statuses := v.shown()
+	text := each(names, statuses) + took
+	if v.tooLong(text) {
+		text = counted(statuses) + took
 	}
-	text := strings.Join(parts, "  ") + fmt.Sprintf("  %s", time.Since(v.began).Round(time.Second))
-	if runes := []rune(text); len(runes) >= v.Width && v.Width > 1 {
+	if runes := []rune(text); v.tooLong(text) {
 		text = string(runes[:v.Width-1])
 	}
 	fmt.Fprint(v.Out, "\x1b[2m"+text+"\x1b[0m")
 	v.drawn = true
 }
 
-// worst is what a stage shows: what failed, else what runs, else what succeeded.
+func (v *TextView) tooLong(text string) bool { return v.Width > 1 && len([]rune(text)) >= v.Width }
+
+// shown is what stands in the line, and how far it is: the stages, or what runs in the only one.
+func (v *TextView) shown() (names, statuses []string) {
+	if len(v.stages) == 1 && len(v.stages[0].actions) > 1 {
+		for _, a := range v.stages[0].actions {
+			statuses = append(statuses, v.stages[0].status[a])
+		}
+		return v.stages[0].actions, statuses
+	}
+	for _, s := range v.stages {
+		names, statuses = append(names, s.name), append(statuses, s.worst())
+	}
+	return names, statuses
+}
+
+func each(names, statuses []string) string {
+	parts := make([]string, len(names))
+	for i := range names {
+		parts[i] = symbol(statuses[i]) + " " + names[i]
+	}
+	return strings.Join(parts, "  ")
+}
+
+// counted is how many have which status, for what is too much to be named.
+func counted(statuses []string) string {
+	var parts []string
+	for _, s := range []string{"✗", "!", "▶", "✓", "·"} {
+		n := 0
+		for _, status := range statuses {
+			if symbol(status) == s {
+				n++
+			}
+		}
+		if n > 0 {
+			parts = append(parts, fmt.Sprintf("%s %d", s, n))
+		}
+	}
+	return strings.Join(parts, "  ")
+}
+
+// worst is what a stage shows: what failed, else what runs, else what waits, else what succeeded.
 func (s *stageLine) worst() string {
-	rank := map[string]int{failed: 3, inProgress: 2, succeeded: 1}
+	rank := map[string]int{failed: 4, inProgress: 3, waiting: 2, failureIgnored: 1, succeeded: 1}
 	worst := ""
 	for _, status := range s.status {
 		if rank[status] > rank[worst] || rank[status] == 0 {
@@ -206,7 +264,9 @@ func symbol(status string) string {
 		return "✓"
 	case inProgress:
 		return "▶"
-	case "":
+	case failureIgnored:
+		return "!"
+	case "", waiting:
 		return "·"
 	}
 	return "✗"

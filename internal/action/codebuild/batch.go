@@ -65,7 +65,11 @@ func (f finished) resultOfBatch(ctx context.Context, builds Builds) (action.Resu
 	if b.BuildBatchStatus != types.StatusTypeSucceeded {
 		summary := "Build terminated with state: " + string(b.BuildBatchStatus)
 		message := summary
-		if reason := build.BatchFailureReason(&b); reason != "" {
+		reason, err := whyBatch(ctx, builds, &b)
+		if err != nil {
+			return nil, err
+		}
+		if reason != "" {
 			message += ". Reason: " + reason
 		}
 		return action.Failed{Code: pipeline.JobFailed, Message: message, Summary: summary, ExternalID: *b.Id}, nil
@@ -84,4 +88,21 @@ func (f finished) resultOfBatch(ctx context.Context, builds Builds) (action.Resu
 		}
 	}
 	return done, nil
+}
+
+// whyBatch is why a batch did not succeed, with what the first of its builds says that has failed itself.
+func whyBatch(ctx context.Context, builds Builds, b *types.BuildBatch) (string, error) {
+	reason := build.BatchFailureReason(b)
+	g := build.BatchFailedBuild(b)
+	if g == nil {
+		return reason, nil
+	}
+	child, err := builds.Get(ctx, aws.ToString(g.CurrentBuildSummary.Arn))
+	if errors.Is(err, build.ErrNoBuild) {
+		return reason, nil
+	}
+	if why := build.FailureReason(&child); err == nil && why != "" {
+		reason += ": " + why
+	}
+	return reason, err
 }

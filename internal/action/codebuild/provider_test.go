@@ -228,7 +228,7 @@ artifacts: {files: [one, two]}
 	if _, err := b.p.Start(b.ctx, job); err != nil {
 		t.Fatal(err)
 	}
-	if f, ok := b.report().Result.(action.Failed); !ok || f.Message != "Build terminated with state: FAILED. Reason: build two: FAILED" {
+	if f, ok := b.report().Result.(action.Failed); !ok || !strings.HasPrefix(f.Message, "Build terminated with state: FAILED. Reason: build two: FAILED: phase BUILD: COMMAND_EXECUTION_ERROR: ") {
 		t.Errorf("the report is %+v", f)
 	}
 	if err := b.p.Cancel(b.ctx, job); err != nil { // of what has ended
