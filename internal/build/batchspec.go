@@ -50,13 +50,16 @@ func (s *Service) planBatch(ctx context.Context, rec batchRecord, done *batchWor
 // batchRun is a run that reads and writes for a batch what builds read and write. It has neither workspace nor log.
 func (s *Service) batchRun(ctx context.Context, rec batchRecord) *run {
 	b := &rec.Batch
-	r := &run{s: s, job: context.WithoutCancel(ctx), log: openLog(ctx, nil, "", "", time.Now, s.cfg.Log)}
-	r.rec.Build = types.Build{
+	return s.withoutWorkspace(ctx, record{Build: types.Build{
 		Arn: b.Arn, ProjectName: b.ProjectName, Source: b.Source, SourceVersion: b.SourceVersion, ResolvedSourceVersion: b.ResolvedSourceVersion,
 		SecondarySources: b.SecondarySources, SecondarySourceVersions: b.SecondarySourceVersions,
 		ServiceRole: b.ServiceRole, EncryptionKey: b.EncryptionKey,
-	}
-	return r
+	}})
+}
+
+// withoutWorkspace is a run that looks into sources and objects as builds do. It has neither workspace nor log.
+func (s *Service) withoutWorkspace(ctx context.Context, rec record) *run {
+	return &run{s: s, rec: rec, job: context.WithoutCancel(ctx), log: openLog(ctx, nil, "", "", time.Now, s.cfg.Log)}
 }
 
 // pinned are the commits that the versions of the secondary Git sources mean now.

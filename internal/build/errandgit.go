@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/codebuild/types"
@@ -182,5 +181,5 @@ func (e *Errand) notedSubmodules(ctx context.Context) (list []notedSubmodule, er
 
 // run looks into repositories, without a workspace and a log.
 func (e *Errand) run(ctx context.Context) *run {
-	return &run{s: e.s, rec: e.rec, job: context.WithoutCancel(ctx), log: openLog(ctx, nil, "", "", time.Now, e.s.cfg.Log)}
+	return e.s.withoutWorkspace(ctx, e.rec)
 }

@@ -39,6 +39,7 @@ func (e *LimitError) Error() string { return e.Message }
 type Failure struct {
 	Code, Message string
 	LastWords     string // the last lines of the command that failed; the context has them below the message
+	Crowded       bool   // there is no place for the build now: other builds, or what is kept of them, take all of it
 }
 
 func (f *Failure) Error() string { return f.Code + ": " + f.Message }

@@ -7,9 +7,9 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/codebuild/types"
 )
 
@@ -59,14 +59,7 @@ type leftover struct {
 
 // keeps is how long the workspace of a failed build is to be kept; 0: not at all.
 func keeps(e *types.ProjectEnvironment) (time.Duration, error) {
-	if e == nil {
-		return 0, nil
-	}
-	i := slices.IndexFunc(e.EnvironmentVariables, func(v types.EnvironmentVariable) bool { return aws.ToString(v.Name) == keepVariable })
-	if i < 0 {
-		return 0, nil
-	}
-	switch value := aws.ToString(e.EnvironmentVariables[i].Value); value {
+	switch value := wish(e, keepVariable); value {
 	case "true":
 		return keepFor, nil
 	case "false", "":
@@ -98,7 +91,7 @@ func (r *run) keep() bool {
 	gone, drop := context.WithCancel(context.Background())
 	k := &leftover{failed: r.left(), ws: r.ws, place: place, gone: gone, drop: drop, shells: make(chan struct{}, 1), removed: make(chan struct{})}
 	k.shells <- struct{}{}
-	if !r.s.shelve(r.rec.ID, k, life) {
+	if !r.s.shelve(k, life) {
 		return false
 	}
 	r.log.Printf("The workspace is kept for %s: conveyor build shell %s", life, k.failed.ID)
@@ -117,16 +110,16 @@ func (r *run) left() Failed {
 }
 
 // shelve keeps a workspace for a while. It does not when the server ends.
-func (s *Service) shelve(id string, k *leftover, life time.Duration) bool {
+func (s *Service) shelve(k *leftover, life time.Duration) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.keepsNone {
 		return false
 	}
-	for len(s.order) >= keepMost {
+	for len(s.kept) >= keepMost {
 		s.dropOldest()
 	}
-	s.kept[id], s.order = k, append(s.order, id)
+	s.kept = append(s.kept, k)
 	s.dropping.Add(1)
 	timer := time.AfterFunc(life, k.drop)
 	go func() {
@@ -134,7 +127,7 @@ func (s *Service) shelve(id string, k *leftover, life time.Duration) bool {
 		defer close(k.removed)
 		<-k.gone.Done()
 		timer.Stop()
-		s.forgetKept(id, k)
+		s.forgetKept(k)
 		<-k.shells // the shell in it ends, too
 		if err := k.ws.Cleanup(context.Background()); err != nil {
 			s.cfg.Log.Error("cannot remove the kept workspace of a build", "build", k.failed.ID, "error", err)
@@ -143,46 +136,56 @@ func (s *Service) shelve(id string, k *leftover, life time.Duration) bool {
 	return true
 }
 
-func (s *Service) forgetKept(id string, k *leftover) {
+func (s *Service) forgetKept(k *leftover) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.kept[id] == k {
-		delete(s.kept, id)
-		s.order = slices.DeleteFunc(s.order, func(other string) bool { return other == id })
-	}
+	s.kept = slices.DeleteFunc(s.kept, func(other *leftover) bool { return other == k })
 }
 
-// dropOldest makes room. s.mu is held. It tells whether there was one.
-func (s *Service) dropOldest() bool {
-	if len(s.order) == 0 {
-		return false
+// dropOldest lets the oldest kept workspace go and returns it; nil: there is none. s.mu is held.
+func (s *Service) dropOldest() *leftover {
+	if len(s.kept) == 0 {
+		return nil
 	}
-	id := s.order[0]
-	s.kept[id].drop()
-	delete(s.kept, id)
-	s.order = s.order[1:]
-	return true
+	oldest := s.kept[0]
+	oldest.drop()
+	s.kept = slices.Delete(s.kept, 0, 1)
+	return oldest
 }
 
-// dropForRoom removes the oldest kept workspace, whose user or disk a build may need. It tells whether there was one.
+// dropForRoom removes the oldest kept workspace, whose user or disk a build needs. It tells whether there was one.
 func (s *Service) dropForRoom() bool {
 	s.mu.Lock()
-	if len(s.order) == 0 {
-		s.mu.Unlock()
+	oldest := s.dropOldest()
+	s.mu.Unlock()
+	if oldest == nil {
 		return false
 	}
-	k := s.kept[s.order[0]]
-	s.dropOldest()
-	s.mu.Unlock()
-	<-k.removed
+	<-oldest.removed
 	return true
+}
+
+// wantsRoom tells whether a workspace cannot be made for what others take up.
+func wantsRoom(err error) bool {
+	f, ok := errors.AsType[*Failure](err)
+	return ok && f.Crowded || errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+}
+
+// keptOf is what a build left, by its id; nil: nothing is kept.
+func (s *Service) keptOf(id string) *leftover {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if i := slices.IndexFunc(s.kept, func(k *leftover) bool { return k.failed.ID == id }); i >= 0 {
+		return s.kept[i]
+	}
+	return nil
 }
 
 // DropKept removes all kept workspaces, and keeps none from now on. It returns when they are gone, with the shells in them.
 func (s *Service) DropKept() error {
 	s.mu.Lock()
 	s.keepsNone = true
-	for s.dropOldest() {
+	for s.dropOldest() != nil {
 	}
 	s.mu.Unlock()
 	s.dropping.Wait()
@@ -192,10 +195,8 @@ func (s *Service) DropKept() error {
 // OpenShell runs a shell in the kept workspace of a failed build of a project, by the build's id (a uuid), and returns its
 // exit status. sh.Dir and sh.Env are the build's. ErrNotKept, for a build of another project too: callers are allowed projects.
 func (s *Service) OpenShell(ctx context.Context, project, id string, sh Shell) (status int, err error) {
-	s.mu.Lock()
-	k, ok := s.kept[id]
-	s.mu.Unlock()
-	if !ok || k.failed.ID != project+":"+id {
+	k := s.keptOf(project + ":" + id)
+	if k == nil {
 		return 0, fmt.Errorf("%w on this server. It is when the build failed, ran on this server's host, and its project has the environment variable %s "+
 			"with the value true or a time such as 2h; by default for %s, at most %d at a time, and until the server ends", ErrNotKept, keepVariable, keepFor, keepMost)
 	}

@@ -54,9 +54,21 @@ func (r *run) needs() Needs {
 }
 
 func offline(e *types.ProjectEnvironment) bool {
-	return slices.ContainsFunc(e.EnvironmentVariables, func(v types.EnvironmentVariable) bool {
-		return aws.ToString(v.Name) == networkVariable && aws.ToString(v.Value) == "none"
-	})
+	return wish(e, networkVariable) == "none"
+}
+
+// wish is the value of a variable by which a project or StartBuild asks for what AWS has no member for; "": it does not.
+// Values that lie in Parameter Store or in Secrets Manager are not looked up for that.
+func wish(e *types.ProjectEnvironment, variable string) string {
+	if e == nil {
+		return ""
+	}
+	for _, v := range slices.Backward(e.EnvironmentVariables) {
+		if aws.ToString(v.Name) == variable && (v.Type == "" || v.Type == types.EnvironmentVariableTypePlaintext) {
+			return aws.ToString(v.Value)
+		}
+	}
+	return ""
 }
 
 // login is what the project says of its image's registry: a secret with a user name and a password, read in the name of

@@ -195,7 +195,7 @@ func (r *run) provision(ctx context.Context) error {
 		return err
 	}
 	ws, err := r.s.cfg.Runner.Prepare(ctx, n)
-	for err != nil && ctx.Err() == nil && r.s.dropForRoom() {
+	for wantsRoom(err) && ctx.Err() == nil && r.s.dropForRoom() {
 		ws, err = r.s.cfg.Runner.Prepare(ctx, n)
 	}
 	if r.ws = ws; err == nil && r.s.cfg.Disk > 0 {

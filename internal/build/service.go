@@ -79,9 +79,8 @@ type Service struct {
 	mu   sync.Mutex
 	live map[string]*run // by uuid: the builds running here
 
-	kept      map[string]*leftover // by uuid: what failed builds left
-	order     []string             // of kept, the oldest first
-	keepsNone bool                 // any more: the server ends
+	kept      []*leftover // what failed builds left, the oldest first
+	keepsNone bool        // any more: the server ends
 	dropping  sync.WaitGroup
 }
 
@@ -90,7 +89,7 @@ func New(cfg Config) *Service {
 	if cfg.Slots <= 0 {
 		cfg.Slots = 4
 	}
-	s := &Service{cfg: cfg, minute: time.Minute, diskEvery: diskEvery, lease: RemoteLease, live: map[string]*run{}, kept: map[string]*leftover{}}
+	s := &Service{cfg: cfg, minute: time.Minute, diskEvery: diskEvery, lease: RemoteLease, live: map[string]*run{}}
 	if cfg.Reports == nil {
 		s.cfg.Reports = s
 	}

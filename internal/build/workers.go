@@ -24,11 +24,7 @@ func remoteLabels(b *types.Build) (labels []string) {
 			labels = append(labels, name)
 		}
 	}
-	for _, v := range b.Environment.EnvironmentVariables {
-		if aws.ToString(v.Name) == LabelsVariable && v.Type != types.EnvironmentVariableTypeParameterStore && v.Type != types.EnvironmentVariableTypeSecretsManager {
-			labels = append(labels, strings.FieldsFunc(aws.ToString(v.Value), func(r rune) bool { return r == ',' || r == ' ' })...)
-		}
-	}
+	labels = append(labels, strings.FieldsFunc(wish(b.Environment, LabelsVariable), func(r rune) bool { return r == ',' || r == ' ' })...)
 	slices.Sort(labels)
 	return slices.Compact(labels)
 }

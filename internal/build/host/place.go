@@ -103,16 +103,13 @@ func (p *place) Spawn(s shell.Start) (*shell.Process, error) {
 	return running, nil
 }
 
-// wait returns the status a shell ends with, as another shell would tell it.
+// wait returns the status a shell ends with.
 func wait(proc *os.Process) int {
 	state, err := proc.Wait()
 	if err != nil {
 		return 1
 	}
-	if ws, ok := state.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
-		return 128 + int(ws.Signal())
-	}
-	return state.ExitCode()
+	return exitStatus(state)
 }
 
 func closeAll(files ...*os.File) error {

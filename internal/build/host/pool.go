@@ -84,7 +84,7 @@ func (u *Users) take(dir string) (*taken, error) {
 			return nil, err
 		}
 	}
-	return nil, &build.Failure{Code: "CLIENT_ERROR", Message: fmt.Sprintf(
+	return nil, &build.Failure{Crowded: true, Code: "CLIENT_ERROR", Message: fmt.Sprintf(
 		"all users of builds are taken (%d-%d); give the server's setting build-user a range as large as its build-slots", u.first, u.last)}
 }
 
