@@ -37,6 +37,7 @@ func conveyorRun(t *testing.T, args ...string) (status int, printed string) {
 // content of a link is where it leads to.
 type example struct {
 	needs []string // programs of the machine
+	batch bool     // its builds are those of a batch
 	files map[string]string
 }
 
@@ -54,6 +55,18 @@ var buildExamples = map[string]example{
 	"static-site": {files: map[string]string{"Artifact/index.html": "<h1>Home</h1>\n<footer>", "Artifact/style.css": "teal"}},
 	"multi-artifact": {
 		files: map[string]string{"Artifact/program": "echo running", "symbols/program.sym": "0x40", "manual/manual/run.1": "RUN(1)"},
+	},
+	"batch-matrix": {
+		needs: []string{"go", "sha256sum"}, batch: true,
+		files: map[string]string{ // what the headers of such programs begin with, up to the kind of machine
+			"build_1/Artifact/rot13-linux-amd64":  "\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\x3e\x00",
+			"build_2/Artifact/rot13-linux-arm64":  "\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\xb7\x00",
+			"build_3/Artifact/rot13-darwin-amd64": "\xcf\xfa\xed\xfe\x07\x00\x00\x01",
+			"build_4/Artifact/rot13-darwin-arm64": "\xcf\xfa\xed\xfe\x0c\x00\x00\x01",
+
+			"build_1/Artifact/rot13-linux-amd64.sha256": "  rot13-linux-amd64\n", "build_2/Artifact/rot13-linux-arm64.sha256": "  rot13-linux-arm64\n",
+			"build_3/Artifact/rot13-darwin-amd64.sha256": "  rot13-darwin-amd64\n", "build_4/Artifact/rot13-darwin-arm64.sha256": "  rot13-darwin-arm64\n",
+		},
 	},
 	"cache":           {files: map[string]string{"Artifact/largest": "42"}},
 	"always-clean-up": {needs: []string{"mkfifo"}, files: map[string]string{"Artifact/letter": "delivered", "Artifact/report": "success=1"}},
@@ -91,6 +104,9 @@ func TestBuildExamples(t *testing.T) {
 			}
 			out := t.TempDir()
 			args := []string{"--dir", filepath.Join("../../examples/builds", d.Name()), "--out", out}
+			if e.batch {
+				args = append(args, "--batch")
+			}
 			status, printed := conveyorRun(t, append(args, goCache(t, e)...)...)
 			if status != 0 {
 				t.Fatalf("exit status %d:\n%s", status, printed)
