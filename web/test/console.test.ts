@@ -59,6 +59,19 @@ test('every text of one language is in the other and can be formatted', () => {
   expect(words('ko', ko, () => undefined).duration(3725)).toContain('1');
 });
 
+test('sizes are read at a glance, in both languages', () => {
+  for (const locale of ['en', 'ko'] as const) {
+    const { size } = words(locale, locale === 'en' ? en : ko, () => undefined);
+    expect([0, 23, 999, 2_345, 45_600, 4_200_000, 3e9, 5e15].map(size)).toEqual(['0 B', '23 B', '999 B', '2.3 kB', '46 kB', '4.2 MB', '3 GB', '5,000 TB']);
+    expect(size()).toBe('–');
+  }
+});
+
+test('a duration is never below nothing', () => {
+  const { duration } = words('en', en, () => undefined);
+  expect([-3, 0, 0.004, 61].map(duration)).toEqual(['0s', '0s', '4ms', '1m 1s']);
+});
+
 test('colours become classes and other control sequences nothing', () => {
   expect(ansi('\x1b[1;31mERR\x1b[0m ok\x1b[K')).toEqual([{ text: 'ERR', classes: 'f1 a-bold' }, { text: ' ok', classes: undefined }]);
   expect(ansi('\x1b[38;5;196mx\x1b[48;2;0;0;0my')).toHaveLength(2);

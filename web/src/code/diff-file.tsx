@@ -76,12 +76,11 @@ function Body({ repository, difference: d, split, remarks }: Omit<Props, 'open'>
 
 /** Two versions of a file that is no text: pictures are shown, of others the sizes. */
 function Binary({ path, before, after }: { path: string; before?: Uint8Array; after?: Uint8Array }) {
-  const { t, locale } = useCodeWords();
+  const { t, size } = useCodeWords();
   const type = pictureType(path);
-  const size = (content?: Uint8Array) => (content ? new Intl.NumberFormat(locale, { style: 'unit', unit: 'byte', unitDisplay: 'long' }).format(content.length) : '–');
   return (
     <div className="diff-hint">
-      <Box>{t('binaryChanged', { name: size(before), what: size(after) })}</Box>
+      <Box>{t('binaryChanged', { name: size(before?.length), what: size(after?.length) })}</Box>
       {type && (
         <div className="picture">
           {before && <img alt={`${path}, ${t('sideBefore')}`} src={dataURL(type, before)} />}

@@ -1,4 +1,5 @@
 import { useWords } from '../i18n';
+import { useClock } from './clock';
 import './timeline.css';
 
 interface Item {
@@ -13,7 +14,7 @@ interface Item {
 /** When each action of an execution ran, as bars on one axis. */
 export function Timeline({ items }: { items: Item[] }) {
   const { at, duration } = useWords();
-  const now = Date.now() / 1000;
+  const now = useClock(items.some((i) => i.status === 'InProgress'));
   const begin = (i: Item) => i.startTime ?? now;
   const end = (i: Item) => (i.status === 'InProgress' ? now : (i.lastUpdateTime ?? now));
   const rows = [...items].sort((a, b) => begin(a) - begin(b));

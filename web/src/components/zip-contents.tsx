@@ -22,7 +22,7 @@ const baseName = (path: string) => path.split('/').pop() ?? path;
 
 /** What is in a zip, file by file, to read and to download. */
 export default function ZipContents({ name, url }: { name: string; url: string }) {
-  const { t, locale } = useArtifactWords();
+  const { t, size } = useArtifactWords();
   const files = useQuery({ queryKey: ['zip', url], staleTime: Infinity, queryFn: ({ signal }) => contents(url, signal) });
   const [sought, setSought] = useState('');
   const [most, setMost] = useState(atOnce);
@@ -30,7 +30,6 @@ export default function ZipContents({ name, url }: { name: string; url: string }
   const [failed, setFailed] = useState<unknown>();
   const error = failed ?? files.error;
   const found = (files.data ?? []).filter((f) => f.name.toLowerCase().includes(sought.toLowerCase()));
-  const bytes = new Intl.NumberFormat(locale, { style: 'unit', unit: 'byte', unitDisplay: 'narrow', notation: 'compact' });
   const download = (f: Entry) => void take(url, f).then((content) => (setFailed(undefined), save(baseName(f.name), content)), setFailed);
   return (
     <>
@@ -47,7 +46,7 @@ export default function ZipContents({ name, url }: { name: string; url: string }
         footer={found.length > most && <Box textAlign="center"><Button onClick={() => setMost(most + atOnce)}>{t('moreFiles')}</Button></Box>}
         columnDefinitions={[
           { id: 'name', header: t('name'), isRowHeader: true, cell: (f) => <Button variant="inline-link" onClick={() => setRead(f)}>{f.name}</Button> },
-          { id: 'size', header: t('size'), cell: (f) => bytes.format(f.size) },
+          { id: 'size', header: t('size'), cell: (f) => size(f.size) },
           { id: 'get', header: t('download'), cell: (f) => <Button variant="inline-link" ariaLabel={t('downloadFile', { name: f.name })} onClick={() => download(f)}>{t('download')}</Button> },
         ]}
       />

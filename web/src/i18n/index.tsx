@@ -16,6 +16,8 @@ export interface Words<K extends string = Key> {
   /** How long ago. */
   ago: (seconds?: number) => string;
   duration: (seconds?: number) => string;
+  /** So many bytes, in units of thousands. */
+  size: (bytes?: number) => string;
 }
 
 const Context = createContext<(Words & { messages: Catalog }) | null>(null);
@@ -40,6 +42,8 @@ export function vocabulary<K extends string>(texts: Record<Locale, Record<K, str
   }
   return Object.assign(usePart, { texts });
 }
+
+const units = ['B', 'kB', 'MB', 'GB', 'TB'];
 
 export function words<K extends string>(locale: Locale, messages: Record<K, string>, setLocale: (l: Locale) => void): Words<K> {
   const formats = new Map<K, IntlMessageFormat>();
@@ -66,12 +70,19 @@ export function words<K extends string>(locale: Locale, messages: Record<K, stri
     },
     duration(s) {
       if (s === undefined || Number.isNaN(s)) return '–';
+      if (s < 0) return unit(0, 'second'); // the browser's clock is behind the server's
       if (s > 0 && s < 1) return unit(Math.max(1, Math.round(s * 1000)), 'millisecond');
       const h = Math.floor(s / 3600);
       const m = Math.floor(s / 60) % 60;
       const rest = Math.floor(s) % 60;
       if (h) return `${unit(h, 'hour')} ${unit(m, 'minute')}`;
       return m ? `${unit(m, 'minute')} ${unit(rest, 'second')}` : unit(rest, 'second');
+    },
+    size(bytes) {
+      if (bytes === undefined) return '–';
+      const power = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(1, bytes)) / 3));
+      const n = bytes / 1000 ** power;
+      return `${new Intl.NumberFormat(locale, { maximumFractionDigits: power && n < 10 ? 1 : 0 }).format(n)} ${units[power]}`;
     },
   };
 }

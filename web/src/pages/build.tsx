@@ -10,6 +10,7 @@ import { useNavigate, useParams } from 'react-router';
 import { aws } from '../api/aws';
 import { buildPath, failure, idOf, projectArn, projectPath } from '../api/builds';
 import { buildQ } from '../api/queries';
+import { useClock } from '../components/clock';
 import { Crumbs } from '../components/crumbs';
 import { ErrorBox } from '../components/error-box';
 import { LinkTo } from '../components/link-to';
@@ -34,6 +35,7 @@ export default function Build() {
   const [store] = useState(() => new LogStore());
   const { groupName, streamName } = build.data?.logs ?? {};
   const running = build.data?.buildStatus === 'IN_PROGRESS';
+  const now = useClock(running);
   useEffect(() => {
     if (!groupName || !streamName) return undefined;
     return store.open(groupName, streamName);
@@ -42,7 +44,6 @@ export default function Build() {
   if (build.data === null) return <Alert type="info" header={id}>{t('noSuchBuild')}</Alert>;
   const b = build.data;
   const title = b ? `${b.projectName} #${b.buildNumber}` : id;
-  const now = Date.now() / 1000;
   const stop = () => void aws('codebuild', 'StopBuild', { id }).then(() => build.refetch()).catch(complain);
   const retry = () => void aws('codebuild', 'RetryBuild', { id }).then((r) => go(buildPath(r.build?.id))).catch(complain);
   const project = projectArn(b?.arn, b?.projectName);

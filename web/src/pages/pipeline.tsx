@@ -16,6 +16,7 @@ import { useNavigate, useParams, useSearchParams } from 'react-router';
 import { aws, type Out } from '../api/aws';
 import { actionsQ, definitionQ, executionsQ, explainQ, stateQ, type Explanation } from '../api/queries';
 import { Artifacts } from '../components/artifacts';
+import { useClock } from '../components/clock';
 import { commit } from '../components/commit';
 import { Conveyor, type Wishes } from '../components/conveyor';
 import { CloseGate, Release, Review, Rollback, StopRun } from '../components/dialogs';
@@ -139,8 +140,11 @@ const triggers: Record<string, 'manual' | 'created' | 'rolledBack'> = {
   AutomatedRollback: 'rolledBack',
 };
 
+const moves = (r: Run) => r.status === 'InProgress' || r.status === 'Stopping';
+
 function Runs(p: { runs: Run[]; more?: () => void; loading: boolean; picked: string[]; current?: string; pipeline: string; onPick: (ids: string[]) => void }) {
   const { t, at, duration } = useWords();
+  const now = useClock(p.runs.some(moves));
   const chosen = p.runs.filter((r) => p.picked.includes(r.pipelineExecutionId ?? ''));
   const [later, earlier] = chosen.map((r) => r.pipelineExecutionId ?? '');
   const trigger = (r: Run) => t(triggers[r.trigger?.triggerType ?? ''] ?? 'automatic');
@@ -161,7 +165,7 @@ function Runs(p: { runs: Run[]; more?: () => void; loading: boolean; picked: str
           { id: 'revision', header: t('revision'), cell: (r) => <span className="cut"><code>{commit(r.sourceRevisions?.[0]).id}</code> {commit(r.sourceRevisions?.[0]).message}</span> },
           { id: 'trigger', header: t('trigger'), cell: (r) => <span title={r.trigger?.triggerDetail}>{trigger(r)}</span> },
           { id: 'started', header: t('started'), cell: (r) => at(r.startTime) },
-          { id: 'duration', header: t('duration'), cell: (r) => duration((r.lastUpdateTime ?? 0) - (r.startTime ?? 0)) },
+          { id: 'duration', header: t('duration'), cell: (r) => duration(r.startTime && (moves(r) ? now : (r.lastUpdateTime ?? r.startTime)) - r.startTime) },
         ]}
       />
       {p.more && <Box textAlign="center"><Button loading={p.loading} onClick={p.more}>{t('olderRuns')}</Button></Box>}

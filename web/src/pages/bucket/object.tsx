@@ -18,13 +18,12 @@ import { Versions } from './versions';
 
 /** One object: what is known of it, its versions, and what is in it when that can be shown. */
 export default function ObjectPage({ bucket, objectKey: key, site }: { bucket: string; objectKey: string; site: boolean }) {
-  const { t, at, locale } = useBucketWords();
+  const { t, at, size } = useBucketWords();
   const go = useNavigate();
   const queries = useQueryClient();
   const about = useQuery({ queryKey: ['bucket', bucket, 'head', key], queryFn: () => head(bucket, key) });
   const [deleting, setDeleting] = useState(false);
   const folder = key.split('/').slice(0, -1).map((p) => `${p}/`).join('');
-  const bytes = new Intl.NumberFormat(locale, { style: 'unit', unit: 'byte', unitDisplay: 'long' });
   const h = about.data;
   async function forget() {
     await remove(bucket, key);
@@ -55,7 +54,7 @@ export default function ObjectPage({ bucket, objectKey: key, site }: { bucket: s
           <KeyValuePairs
             columns={4}
             items={[
-              { label: t('size'), value: bytes.format(h.size) },
+              { label: t('size'), value: size(h.size) },
               { label: t('contentType'), value: h.type || '–' },
               { label: t('updated'), value: at(Date.parse(h.modified) / 1000) },
               { label: t('etag'), value: <Box variant="code">{h.etag}</Box> },

@@ -31,7 +31,7 @@ export const placePath = (bucket: string, at: { prefix?: string; object?: string
 
 /** The objects and folders of a folder; files can be dropped on them. */
 export function Objects({ bucket }: { bucket: string }) {
-  const { t, at, locale } = useBucketWords();
+  const { t, at, size } = useBucketWords();
   const prefix = useSearchParams()[0].get('prefix') ?? '';
   const list = useInfiniteQuery({
     queryKey: ['bucket', bucket, 'objects', prefix],
@@ -46,7 +46,6 @@ export function Objects({ bucket }: { bucket: string }) {
   const [gone, setGone] = useState(0);
   const may = useMay([['s3:PutObject', `arn:aws:s3:::${bucket}/*`], ['s3:DeleteObject', `arn:aws:s3:::${bucket}/*`]]);
   const rows: Row[] = (list.data?.pages ?? []).flatMap((p) => [...p.folders.map((key) => ({ key, folder: true })), ...p.objects.filter((o) => o.key !== prefix).map((o) => ({ ...o, folder: false }))]);
-  const bytes = new Intl.NumberFormat(locale, { style: 'unit', unit: 'byte', unitDisplay: 'narrow', notation: 'compact' });
   const name = (r: Row) => r.key.slice(prefix.length);
   async function removeAll() {
     for (const r of picked) await (r.folder ? removeFolder(bucket, r.key, setGone) : remove(bucket, r.key));
@@ -90,7 +89,7 @@ export function Objects({ bucket }: { bucket: string }) {
         }
         columnDefinitions={[
           { id: 'key', header: t('name'), isRowHeader: true, cell: (r) => <span className="entry"><Icon name={r.folder ? 'folder' : 'file'} variant="subtle" /> <LinkTo to={placePath(bucket, r.folder ? { prefix: r.key } : { object: r.key })}>{name(r)}</LinkTo></span> },
-          { id: 'size', header: t('size'), cell: (r) => (r.size === undefined ? '–' : bytes.format(r.size)) },
+          { id: 'size', header: t('size'), cell: (r) => size(r.size) },
           { id: 'at', header: t('updated'), cell: (r) => (r.modified ? at(Date.parse(r.modified) / 1000) : '–') },
         ]}
       />

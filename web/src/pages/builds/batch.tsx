@@ -8,6 +8,7 @@ import { useQuery } from '@tanstack/react-query';
 import { useParams } from 'react-router';
 import { aws } from '../../api/aws';
 import { batchQ, buildPath, failure, idOf, levels, projectArn, projectPath, type BuildGroup } from '../../api/builds';
+import { useClock } from '../../components/clock';
 import { Crumbs } from '../../components/crumbs';
 import { ErrorBox } from '../../components/error-box';
 import { LinkTo } from '../../components/link-to';
@@ -24,6 +25,7 @@ export default function BatchPage() {
   const id = useParams().id ?? '';
   const { t, ago, duration } = useBuildWords();
   const batch = useQuery(batchQ(id));
+  const now = useClock(batch.data?.buildBatchStatus === 'IN_PROGRESS');
   if (batch.isError) return <ErrorBox error={batch.error} retry={() => void batch.refetch()} />;
   const b = batch.data;
   if (batch.isLoading) return <Waiting />;
@@ -32,7 +34,7 @@ export default function BatchPage() {
   const running = b.buildBatchStatus === 'IN_PROGRESS';
   const project = projectArn(b.arn, b.projectName);
   const groups = b.buildGroups ?? [];
-  const end = b.endTime ?? Date.now() / 1000;
+  const end = b.endTime ?? now;
   return (
     <SpaceBetween size="m">
       <Crumbs items={[{ text: t('builds'), to: '/builds' }, { text: b.projectName ?? '', to: projectPath(b.projectName) }, { text: `${t('batch')} #${b.buildBatchNumber}` }]} />

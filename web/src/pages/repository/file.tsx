@@ -24,7 +24,7 @@ const Document = lazy(() => import('../../code/markdown'));
 
 /** One file, as text, as a picture, or as a document. */
 export default function File({ repository }: { repository: string }) {
-  const { t, locale } = useCodeWords();
+  const { t, size } = useCodeWords();
   const go = useNavigate();
   const [query] = useSearchParams();
   const standard = useDefaultRef(repository);
@@ -40,13 +40,12 @@ export default function File({ repository }: { repository: string }) {
   const may = useMay([['codecommit:PutFile', arn], ['codecommit:DeleteFile', arn]]);
   const why = (action: string) => (!may(action) ? t('denied') : isBranch ? undefined : t('editOnBranch'));
   const [whyNotEdit, whyNotDelete] = [why('codecommit:PutFile'), why('codecommit:DeleteFile')];
-  const size = new Intl.NumberFormat(locale, { style: 'unit', unit: 'byte', unitDisplay: 'narrow', notation: 'compact' });
   return (
     <SpaceBetween size="m">
       <div className="code-bar">
         <div className="picker"><RefPicker repository={repository} value={ref} label={t('branch')} onChange={(next) => void go(codePath(repository, 'file', { ref: next, path }))} /></div>
         <Path repository={repository} gitRef={ref} path={path} />
-        {content && <span className="quiet">{size.format(content.length)}</span>}
+        {content && <span className="quiet">{size(content.length)}</span>}
         <SpaceBetween direction="horizontal" size="xs">
           <Button onClick={() => void go(codePath(repository, 'commits', { ref, path }))}>{t('history')}</Button>
           <Button iconName="download" variant="icon" ariaLabel={t('raw')} disabled={!content} onClick={() => content && save(name, content)} />
