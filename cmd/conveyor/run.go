@@ -28,8 +28,9 @@ WHAT RUNS
   FILE is a buildspec (buildspec.yml when it is left out) or holds a pipeline:
     * JSON as aws codepipeline get-pipeline prints it; build projects it names run buildspec.yml, unless --project
       names a file with their definitions, as aws codebuild batch-get-projects prints them
-    * a CloudFormation template, YAML or JSON, with AWS::CodePipeline::Pipeline and AWS::CodeBuild::Project. Ref, Sub,
-      GetAtt and Join are resolved; any other function that matters is refused by name
+    * a CloudFormation template, YAML or JSON, with AWS::CodePipeline::Pipeline and AWS::CodeBuild::Project. Its Conditions
+      decide which resources there are; Ref, Sub, GetAtt, Join, Split, Select, FindInMap and If are resolved; any other
+      function that matters is refused by name
     * a Terraform plan: terraform plan -out plan; terraform show -json plan > plan.json
   A template or plan without a pipeline and with one build project runs that project.
   With --batch the builds of the buildspec's batch section run, as start-build-batch runs them; without it that section

@@ -116,7 +116,7 @@ func TestMistakes(t *testing.T) {
 		"an unknown stage":    {text: pipeline, o: Options{Variables: map[string]string{"V": "1"}, Only: []string{"X"}}, want: "it has: D, S"},
 		"only the source":     {text: pipeline, o: Options{Variables: map[string]string{"V": "1"}, Only: []string{"S"}}, want: "source stage alone"},
 		"a bucket of a build": {text: strings.Replace(pipeline, "BUCKET", "#{Build.Bucket}", 1), o: Options{Variables: map[string]string{"V": "1"}}, want: `the bucket "#{Build.Bucket}"`},
-		"an unknown function": {text: "Resources: {P: {Type: AWS::CodeBuild::Project, Properties: {Environment: {Image: !FindInMap [a, b, c]}}}}", want: "P.Environment.Image: the function FindInMap"},
+		"an unknown function": {text: "Resources: {P: {Type: AWS::CodeBuild::Project, Properties: {Environment: {Image: !Cidr [a, b, c]}}}}", want: "P.Environment.Image: the function Cidr"},
 		"a parameter without": {text: "Parameters: {I: {Type: String}}\nResources: {P: {Type: AWS::CodeBuild::Project, Properties: {Environment: {Image: !Ref I}}}}", want: "--parameter I=VALUE"},
 		"an unknown resource": {text: "Resources: {P: {Type: AWS::CodeBuild::Project, Properties: {Environment: {Image: !GetAtt Q.Arn}}}}", want: "no resource Q"},
 		"a name of itself":    {text: "Resources: {P: {Type: AWS::CodeBuild::Project, Properties: {Name: !Ref P, Environment: {Image: !Ref P}}}}", want: ""},
@@ -149,7 +149,7 @@ func TestMistakes(t *testing.T) {
 
 // Whatever a file holds, reading it ends, with a plan or with an error.
 func FuzzRead(f *testing.F) {
-	for _, name := range []string{"testdata/template.yml", "testdata/plan.json"} {
+	for _, name := range []string{"testdata/template.yml", "testdata/conditions.yml", "testdata/plan.json"} {
 		text, err := os.ReadFile(name)
 		if err != nil {
 			f.Fatal(err)
@@ -158,6 +158,8 @@ func FuzzRead(f *testing.F) {
 	}
 	f.Add([]byte("version: 0.2\nphases: {build: {commands: [a]}}"))
 	f.Add([]byte("Resources: {P: {Type: AWS::CodeBuild::Project, Properties: {Name: !Sub '${P.Name}${P}'}}}"))
+	f.Add([]byte("Conditions: {A: !And [!Condition B, !Not [{Condition: A}]], B: &b !Or [*b, *b]}\nResources: {P: {Type: AWS::CodeBuild::Project, Condition: A}}"))
+	f.Add([]byte("Mappings: {M: {a: {b: !If [X, !Split [x, axb], !Select [0, [c]]]}}}\nResources: {P: {Type: AWS::CodeBuild::Project, Properties: {Name: !FindInMap [M, a, b]}}}"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		o := Options{Dir: ".", Out: "conveyor-out"}
 		plan, err := o.read("file", text)
