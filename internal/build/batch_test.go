@@ -176,7 +176,13 @@ func TestBatchMistakes(t *testing.T) {
 		"line 1: batch.build-graph: builds depend on each":    {"version: 0.2\nbatch: {build-graph: [{identifier: a, depend-on: [a]}]}", nil},
 		"the batch has 3 builds; the project's restrictions":  {graph, restricted(types.BatchRestrictions{MaximumBuildsAllowed: aws.Int32(2)})},
 		"do not allow the compute type BUILD_GENERAL1_LARGE":  {graph, restricted(types.BatchRestrictions{ComputeTypesAllowed: []string{"BUILD_GENERAL1_SMALL"}})},
-		`build a: "HUGE" is not a compute type`:               {"version: 0.2\nbatch: {build-list: [{identifier: a, env: {compute-type: HUGE}}]}", nil},
+		"build a: the project's restrictions do not allow the fleet big, only small, other": {
+			"version: 0.2\nbatch: {build-list: [{identifier: a, env: {fleet: big}}]}", restricted(types.BatchRestrictions{FleetsAllowed: []string{"small", "other"}}),
+		},
+		`build a: fleet: "arn:aws:codebuild:us-east-1:000000000000:fleet/*" is not the ARN of a fleet`: {
+			"version: 0.2\nbatch: {build-list: [{identifier: a, env: {fleet: '*'}}]}", nil,
+		},
+		`build a: "HUGE" is not a compute type`: {"version: 0.2\nbatch: {build-list: [{identifier: a, env: {compute-type: HUGE}}]}", nil},
 	} {
 		change := c.change
 		if change == nil {

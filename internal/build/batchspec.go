@@ -44,7 +44,7 @@ func (s *Service) planBatch(ctx context.Context, rec batchRecord, done *batchWor
 	if err != nil {
 		return &Failure{Code: codeYAML, Message: err.Error()}
 	}
-	return checkPlan(&rec, done.groups)
+	return s.checkPlan(&rec, done.groups)
 }
 
 // batchRun is a run that reads and writes for a batch what builds read and write. It has neither workspace nor log.
@@ -80,22 +80,14 @@ func (r *run) pinned(ctx context.Context) (all []types.ProjectSourceVersion, err
 }
 
 // checkPlan refuses builds that the project does not allow, and outputs that no build would make.
-func checkPlan(rec *batchRecord, groups []buildspec.Group) error {
-	most, allowed := int32(buildspec.MaxBatch), []string(nil)
-	if limits := rec.Batch.BuildBatchConfig.Restrictions; limits != nil {
-		most, allowed = aws.ToInt32(orPtr(limits.MaximumBuildsAllowed, &most)), limits.ComputeTypesAllowed
-	}
-	if len(groups) > int(most) {
+func (s *Service) checkPlan(rec *batchRecord, groups []buildspec.Group) error {
+	limits := orPtr(rec.Batch.BuildBatchConfig.Restrictions, &types.BatchRestrictions{})
+	if most := aws.ToInt32(orPtr(limits.MaximumBuildsAllowed, aws.Int32(buildspec.MaxBatch))); len(groups) > int(most) {
 		return clientFailure("the batch has %d builds; the project's restrictions allow %d", len(groups), most)
 	}
 	for _, g := range groups {
-		if kind := string(rec.Batch.Environment.ComputeType); g.ComputeType == "" {
-			g.ComputeType = kind
-		} else if !slices.Contains(types.ComputeType("").Values(), types.ComputeType(g.ComputeType)) {
-			return clientFailure("build %s: %q is not a compute type", g.Identifier, g.ComputeType)
-		}
-		if len(allowed) > 0 && !slices.Contains(allowed, g.ComputeType) {
-			return clientFailure("build %s: the project's restrictions do not allow the compute type %s, only %s", g.Identifier, g.ComputeType, strings.Join(allowed, ", "))
+		if err := s.checkMachine(rec.Batch.Environment, g, limits); err != nil {
+			return err
 		}
 	}
 	if p := rec.Settings.Pipeline; p != nil && !aws.ToBool(rec.Batch.BuildBatchConfig.CombineArtifacts) {
@@ -106,6 +98,35 @@ func checkPlan(rec *batchRecord, groups []buildspec.Group) error {
 		}
 	}
 	return nil
+}
+
+// checkMachine refuses a build of a batch whose compute type or fleet is none, or is not allowed.
+func (s *Service) checkMachine(e *types.ProjectEnvironment, g buildspec.Group, limits *types.BatchRestrictions) error {
+	if g.ComputeType == "" {
+		g.ComputeType = string(e.ComputeType)
+	} else if !slices.Contains(types.ComputeType("").Values(), types.ComputeType(g.ComputeType)) {
+		return clientFailure("build %s: %q is not a compute type", g.Identifier, g.ComputeType)
+	}
+	if allowed := limits.ComputeTypesAllowed; len(allowed) > 0 && !slices.Contains(allowed, g.ComputeType) {
+		return clientFailure("build %s: the project's restrictions do not allow the compute type %s, only %s", g.Identifier, g.ComputeType, strings.Join(allowed, ", "))
+	}
+	fleet := e.Fleet
+	if g.Fleet != "" {
+		fleet = &types.ProjectFleet{FleetArn: aws.String(s.cfg.Place.FleetARN(g.Fleet))}
+		if err := CheckFleet("fleet", fleet); err != nil {
+			return clientFailure("build %s: %v", g.Identifier, err)
+		}
+	}
+	if fleet == nil || len(limits.FleetsAllowed) == 0 {
+		return nil
+	}
+	name, _ := fleetName(aws.ToString(fleet.FleetArn))
+	for _, one := range limits.FleetsAllowed {
+		if allowed, ok := fleetName(s.cfg.Place.FleetARN(one)); ok && allowed == name {
+			return nil
+		}
+	}
+	return clientFailure("build %s: the project's restrictions do not allow the fleet %s, only %s", g.Identifier, name, strings.Join(limits.FleetsAllowed, ", "))
 }
 
 // batchSpec finds and reads the buildspec, and what the version of a Git source means.

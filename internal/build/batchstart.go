@@ -18,7 +18,7 @@ func (s *Service) startGroup(ctx context.Context, tx store.Tx, rec *batchRecord,
 	g, bb := rec.Settings.Groups[i], &rec.Batch
 	combine := aws.ToBool(bb.BuildBatchConfig.CombineArtifacts)
 	b, st, err := effective(rec.Settings.Project, Request{
-		Input: groupInput(rec, g), Initiator: aws.ToString(bb.Initiator), Pipeline: groupPipeline(rec.Settings.Pipeline, g.Identifier, combine),
+		Input: s.groupInput(rec, g), Initiator: aws.ToString(bb.Initiator), Pipeline: groupPipeline(rec.Settings.Pipeline, g.Identifier, combine),
 		Variables: rec.Settings.Variables,
 	})
 	if err != nil {
@@ -43,7 +43,7 @@ func (s *Service) startGroup(ctx context.Context, tx store.Tx, rec *batchRecord,
 
 // groupInput is what overrides the project's settings in one build of a batch: what holds for all of them, and over that what
 // the buildspec says. All builds are of the same commits.
-func groupInput(rec *batchRecord, g buildspec.Group) codebuild.StartBuildInput {
+func (s *Service) groupInput(rec *batchRecord, g buildspec.Group) codebuild.StartBuildInput {
 	in := rec.Settings.Input
 	if isGit(rec.Batch.Source.Type) && rec.Batch.ResolvedSourceVersion != nil {
 		in.SourceVersion = rec.Batch.ResolvedSourceVersion
@@ -54,6 +54,9 @@ func groupInput(rec *batchRecord, g buildspec.Group) codebuild.StartBuildInput {
 	}
 	if g.ComputeType != "" {
 		in.ComputeTypeOverride = types.ComputeType(g.ComputeType)
+	}
+	if g.Fleet != "" {
+		in.FleetOverride = &types.ProjectFleet{FleetArn: aws.String(s.cfg.Place.FleetARN(g.Fleet))}
 	}
 	if g.Type != "" {
 		in.EnvironmentTypeOverride = types.EnvironmentType(g.Type)

@@ -19,6 +19,14 @@ func (p Place) ProjectARN(name string) string { return p.arn("project/" + name) 
 // BuildARN names a build by its id ("project:uuid").
 func (p Place) BuildARN(id string) string { return p.arn("build/" + id) }
 
+// FleetARN is the ARN of a fleet, by its name; what is an ARN already stays as it is.
+func (p Place) FleetARN(name string) string {
+	if strings.HasPrefix(name, "arn:") {
+		return name
+	}
+	return p.arn("fleet/" + name)
+}
+
 // BatchARN names a batch by its id ("project:uuid").
 func (p Place) BatchARN(id string) string { return p.arn("build-batch/" + id) }
 

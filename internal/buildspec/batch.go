@@ -30,7 +30,7 @@ type Task struct {
 // TaskEnv is what a build of a batch has of its own. What is empty is the project's.
 type TaskEnv struct {
 	ComputeType string
-	Fleet       string
+	Fleet       string // its name or ARN
 	Image       string
 	Type        string
 	Privileged  *bool
@@ -158,8 +158,8 @@ func (p *parser) taskEnvInto(e *TaskEnv) field {
 			"privileged-mode": p.boolPointerInto(&e.Privileged),
 			"variables":       p.variablesInto(&e.Variables),
 		})
-		if err == nil && seen["fleet"] {
-			err = fail(n, key+".fleet", "fleets are not supported by this server; write compute-type instead")
+		if err == nil && seen["fleet"] && seen["compute-type"] {
+			err = fail(n, key+".fleet", "a build has a fleet or a compute-type, not both")
 		}
 		return err
 	}

@@ -87,7 +87,7 @@ func TestBatchMistakes(t *testing.T) {
 		"line 4: batch.build-list[0]: has no identifier":               "build-list:\n- buildspec: x",
 		`batch.build-list[0].identifier: "a b" is not an identifier`:   "build-list: [{identifier: a b}]",
 		"batch.build-list[0].depend-on: is not a key":                  "build-list: [{identifier: a, depend-on: [b]}]",
-		"batch.build-list[0].env.fleet: fleets are not supported":      "build-list: [{identifier: a, env: {fleet: f}}]",
+		"batch.build-list[0].env.fleet: a build has a fleet or a":      "build-list: [{identifier: a, env: {fleet: f, compute-type: BUILD_GENERAL1_SMALL}}]",
 		"debug-session: debug sessions are not supported":              "build-list: [{identifier: a, debug-session: yes}]",
 		"batch.build-list: must be a list of builds":                   "build-list: {}",
 		"parallelism: must be a number from 1 to 100, not \"x\"":       "build-fanout: {parallelism: x}",

@@ -12,6 +12,7 @@ type Group struct {
 	IgnoreFailure bool       `json:"ignoreFailure,omitempty"`
 	Buildspec     string     `json:"buildspec,omitempty"`
 	ComputeType   string     `json:"computeType,omitempty"`
+	Fleet         string     `json:"fleet,omitempty"` // its name or ARN
 	Image         string     `json:"image,omitempty"`
 	Type          string     `json:"type,omitempty"`
 	Privileged    *bool      `json:"privileged,omitempty"`
@@ -39,7 +40,7 @@ func (b *Batch) Plan() ([]Group, error) {
 		at[t.Identifier] = i
 		groups[i] = Group{
 			Identifier: t.Identifier, DependsOn: t.DependsOn, IgnoreFailure: t.IgnoreFailure, Buildspec: t.Buildspec,
-			ComputeType: t.Env.ComputeType, Image: t.Env.Image, Type: t.Env.Type, Privileged: t.Env.Privileged, Variables: t.Env.Variables,
+			ComputeType: t.Env.ComputeType, Fleet: t.Env.Fleet, Image: t.Env.Image, Type: t.Env.Type, Privileged: t.Env.Privileged, Variables: t.Env.Variables,
 		}
 	}
 	for _, t := range tasks {

@@ -13,7 +13,7 @@ import (
 
 func TestAutoRetry(t *testing.T) {
 	ctx := context.Background()
-	c, _ := serve(t, sqltest.SQLite(t))
+	c := serve(t, sqltest.SQLite(t))
 	in := project("flaky")
 	in.Source.Buildspec = aws.String("version: 0.2\nphases: {build: {commands: ['false']}}")
 	in.AutoRetryLimit = aws.Int32(2)

@@ -65,8 +65,6 @@ func checkBatchConfig(field string, c *types.ProjectBuildBatchConfig) error {
 	switch {
 	case r == nil:
 		return nil
-	case len(r.FleetsAllowed) > 0:
-		return build.Invalidf("%s: restrictions.fleetsAllowed is not supported by this server, which has no fleets", field)
 	case r.MaximumBuildsAllowed != nil && (*r.MaximumBuildsAllowed < 1 || *r.MaximumBuildsAllowed > 100):
 		return build.Invalidf("%s: restrictions.maximumBuildsAllowed must be from 1 to 100, not %d", field, *r.MaximumBuildsAllowed)
 	}

@@ -146,13 +146,37 @@ func checkEnvironment(e *types.ProjectEnvironment) error {
 	switch {
 	case e.DockerServer != nil:
 		return build.Invalidf("environment: dockerServer is not supported by this server")
-	case e.ComputeConfiguration != nil:
-		return build.Invalidf("environment: computeConfiguration is not supported by this server")
+	case aws.ToString(e.Certificate) != "":
+		return certificateRefused("environment: certificate")
+	}
+	if err := checkCompute(e); err != nil {
+		return err
 	}
 	if err := build.CheckFleet("environment: fleet", e.Fleet); err != nil {
 		return err
 	}
 	return checkVariables("environment: environmentVariables", e.EnvironmentVariables)
+}
+
+func certificateRefused(field string) error {
+	return build.Invalidf("%s is not supported by this server: sources are cloned with the certificates that its host trusts, and builds trust what "+
+		"their image trusts; add the certificate there, or set insecureSsl of the source", field)
+}
+
+// checkCompute refuses a machine that is described otherwise than by what builds are held to.
+func checkCompute(e *types.ProjectEnvironment) error {
+	c := e.ComputeConfiguration
+	switch {
+	case c == nil:
+		return nil
+	case aws.ToString(c.InstanceType) != "":
+		return build.Invalidf("environment: computeConfiguration.instanceType is not supported by this server, which rents no machines; give vCpu and memory")
+	case e.ComputeType != types.ComputeTypeAttributeBasedCompute:
+		return build.Invalidf("environment: computeConfiguration goes with the computeType ATTRIBUTE_BASED_COMPUTE, not with %s", e.ComputeType)
+	case aws.ToInt64(c.VCpu) < 0 || aws.ToInt64(c.Memory) < 0 || aws.ToInt64(c.Disk) < 0:
+		return build.Invalidf("environment: computeConfiguration: vCpu, memory and disk must not be negative")
+	}
+	return nil
 }
 
 func checkVariables(field string, vars []types.EnvironmentVariable) error {
@@ -229,7 +253,9 @@ func checkTags(tags []types.Tag) error {
 func checkOverrides(in *sdk.StartBuildInput) error {
 	switch {
 	case aws.ToBool(in.DebugSessionEnabled):
-		return build.Invalidf("debugSessionEnabled is not supported by this server")
+		return build.Invalidf("debugSessionEnabled is not supported by this server; the variable ConveyorKeepFailed keeps what a failed build leaves, for conveyor build shell")
+	case aws.ToString(in.CertificateOverride) != "":
+		return certificateRefused("certificateOverride")
 	}
 	if err := build.CheckFleet("fleetOverride", in.FleetOverride); err != nil {
 		return err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,44 +13,39 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	sdk "github.com/aws/aws-sdk-go-v2/service/codebuild"
 	"github.com/aws/aws-sdk-go-v2/service/codebuild/types"
 	"github.com/aws/smithy-go"
 
 	"github.com/conveyor-cd/conveyor/internal/awsapi"
+	"github.com/conveyor-cd/conveyor/internal/awsapi/awsapitest"
 	"github.com/conveyor-cd/conveyor/internal/awsapi/codebuild"
 	"github.com/conveyor-cd/conveyor/internal/build"
 	"github.com/conveyor-cd/conveyor/internal/build/host"
 	"github.com/conveyor-cd/conveyor/internal/build/remote"
 	"github.com/conveyor-cd/conveyor/internal/connection"
-	"github.com/conveyor-cd/conveyor/internal/iam"
 	"github.com/conveyor-cd/conveyor/internal/queue"
 	"github.com/conveyor-cd/conveyor/internal/secret"
 	"github.com/conveyor-cd/conveyor/internal/store"
 	"github.com/conveyor-cd/conveyor/internal/store/sqlstore/sqltest"
 )
 
-var root = iam.AccessKey{ID: "AKIAIOSFODNN7EXAMPLE", Secret: "secret", Principal: iam.Principal{Arn: "arn:aws:iam::000000000000:root", Root: true}}
-
-type oneKey struct{}
-
-func (oneKey) AccessKey(_ context.Context, id string) (iam.AccessKey, error) {
-	if id != root.ID {
-		return iam.AccessKey{}, iam.ErrNoAccessKey
-	}
-	return root, nil
-}
-
 var images = []codebuild.Image{
 	{Name: "host", Description: "This server's own host"},
 	{Name: "aws/codebuild/amazonlinux-x86_64-standard:5.0", Description: "Runs in a container of example/builder:1"},
 }
 
-// serve is the API over HTTP on a real build service, and the SDK's client of it.
-func serve(t *testing.T, st store.Store) (*sdk.Client, string) {
+// serve is the SDK's client of the API, over HTTP, of a service that runs builds.
+func serve(t *testing.T, st store.Store) *sdk.Client {
 	t.Helper()
-	ctx := context.Background()
+	config, begin := lay(t, st)
+	begin()
+	return sdk.NewFromConfig(config)
+}
+
+// lay makes a service of builds and serves its API. The builds wait in their queue until begin is called.
+func lay(t *testing.T, st store.Store) (config aws.Config, begin func()) {
+	t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	runner, err := host.New(t.TempDir(), log)
 	if err != nil {
@@ -68,23 +62,19 @@ func serve(t *testing.T, st store.Store) (*sdk.Client, string) {
 	}
 	remotes := remote.New(remote.Options{Store: st, Box: box, Connections: connection.New(st, box, connection.Options{})})
 	remotes.Serve(builds, q)
-	if err := q.Start(ctx); err != nil {
-		t.Fatal(err)
-	}
-	mux := awsapi.NewMux(awsapi.MuxOptions{Verifier: awsapi.NewVerifier(oneKey{}, awsapi.Place{})})
-	mux.Add(codebuild.New(st, builds, codebuild.Options{Remotes: remotes, Images: images}).API())
-	server := httptest.NewServer(mux)
-	t.Cleanup(func() {
-		server.Close()
-		if err := q.Stop(ctx); err != nil {
-			t.Error(err)
+	begin = func() {
+		if err := q.Start(context.Background()); err != nil {
+			t.Fatal(err)
 		}
-		runner.Wait()
-	})
-	return sdk.New(sdk.Options{
-		Region: "us-east-1", BaseEndpoint: aws.String(server.URL), RetryMaxAttempts: 1,
-		Credentials: credentials.NewStaticCredentialsProvider(root.ID, root.Secret, ""),
-	}), server.URL
+		t.Cleanup(func() {
+			if err := q.Stop(context.Background()); err != nil {
+				t.Error(err)
+			}
+			runner.Wait()
+		})
+	}
+	api := codebuild.New(st, builds, codebuild.Options{Remotes: remotes, Images: images}).API()
+	return awsapitest.Serve(t, func(m *awsapi.Mux) { m.Add(api) }), begin
 }
 
 // eventually waits for what is to come true.
@@ -119,7 +109,7 @@ func is(t *testing.T, what string, err error, exception, text string) {
 func TestProjects(t *testing.T) {
 	sqltest.Each(t, func(t *testing.T, st store.Store) {
 		ctx := context.Background()
-		c, _ := serve(t, st)
+		c := serve(t, st)
 		in := project("site")
 		in.Tags = []types.Tag{{Key: aws.String("a"), Value: aws.String("1")}}
 		in.Description = aws.String("first")
@@ -177,7 +167,7 @@ func TestProjects(t *testing.T) {
 }
 
 func TestProjectMistakes(t *testing.T) {
-	c, _ := serve(t, sqltest.SQLite(t))
+	c := serve(t, sqltest.SQLite(t))
 	variable := func(name string) types.EnvironmentVariable {
 		return types.EnvironmentVariable{Name: aws.String(name), Value: aws.String("")}
 	}
@@ -256,7 +246,7 @@ func TestProjectMistakes(t *testing.T) {
 
 func TestInvalidateProjectCache(t *testing.T) {
 	ctx := context.Background()
-	c, _ := serve(t, sqltest.SQLite(t))
+	c := serve(t, sqltest.SQLite(t))
 	made, err := c.CreateProject(ctx, project("site"))
 	if err != nil {
 		t.Fatal(err)
@@ -272,7 +262,7 @@ func TestInvalidateProjectCache(t *testing.T) {
 
 func TestBuilds(t *testing.T) {
 	ctx := context.Background()
-	c, _ := serve(t, sqltest.SQLite(t))
+	c := serve(t, sqltest.SQLite(t))
 	if _, err := c.CreateProject(ctx, project("site")); err != nil {
 		t.Fatal(err)
 	}
@@ -430,7 +420,7 @@ variable "value" { default = "1" }
 func TestBuildsOfPipelinesAreNotShown(t *testing.T) {
 	ctx := context.Background()
 	st := sqltest.SQLite(t)
-	c, _ := serve(t, st)
+	c := serve(t, st)
 	inside := build.New(build.Config{Store: st, Queue: queue.New(st, queue.Config{}), Log: slog.New(slog.DiscardHandler)})
 	var b types.Build
 	err := st.InTx(ctx, func(tx store.Tx) (err error) {
@@ -476,7 +466,8 @@ func TestTerraform(t *testing.T) {
 	if mirror == "" {
 		t.Skip("the AWS provider of Terraform is not installed; set TF_PROVIDER_MIRROR to its mirror")
 	}
-	_, url := serve(t, sqltest.SQLite(t))
+	config, begin := lay(t, sqltest.SQLite(t))
+	begin()
 	dir := t.TempDir()
 	rc := filepath.Join(dir, "rc")
 	write := func(name, text string) {
@@ -490,8 +481,7 @@ func TestTerraform(t *testing.T) {
 		t.Helper()
 		cmd := exec.Command(tf, args...)
 		cmd.Dir = dir
-		cmd.Env = append(os.Environ(), "TF_CLI_CONFIG_FILE="+rc, "AWS_ENDPOINT_URL="+url, "AWS_ACCESS_KEY_ID="+root.ID,
-			"AWS_SECRET_ACCESS_KEY="+root.Secret, "AWS_MAX_ATTEMPTS=1", "TF_IN_AUTOMATION=1", "CHECKPOINT_DISABLE=1")
+		cmd.Env = append(awsapitest.Environment(t, config), "TF_CLI_CONFIG_FILE="+rc, "TF_IN_AUTOMATION=1", "CHECKPOINT_DISABLE=1")
 		out, err := cmd.CombinedOutput()
 		if err != nil {
 			t.Fatalf("terraform %v: %v\n%s", args, err, out)
@@ -522,7 +512,7 @@ func providerMirror() string {
 
 func TestSourceCredentials(t *testing.T) {
 	ctx := context.Background()
-	c, _ := serve(t, sqltest.SQLite(t))
+	c := serve(t, sqltest.SQLite(t))
 	in := &sdk.ImportSourceCredentialsInput{ServerType: types.ServerTypeGithub, AuthType: types.AuthTypePersonalAccessToken, Token: aws.String("t0ken"), ShouldOverwrite: aws.Bool(false)}
 	made, err := c.ImportSourceCredentials(ctx, in)
 	if err != nil || *made.Arn != "arn:aws:codebuild:us-east-1:000000000000:token/github" {
@@ -548,7 +538,7 @@ func TestSourceCredentials(t *testing.T) {
 func TestBatches(t *testing.T) {
 	sqltest.Each(t, func(t *testing.T, st store.Store) {
 		ctx := context.Background()
-		c, _ := serve(t, st)
+		c := serve(t, st)
 		in := project("many")
 		in.Source.Buildspec = aws.String("version: 0.2\nbatch: {build-list: [{identifier: good}, {identifier: bad}]}\nphases: {build: {commands: ['[ $CODEBUILD_BATCH_BUILD_IDENTIFIER = good ]']}}")
 		if _, err := c.CreateProject(ctx, in); err != nil {
@@ -557,9 +547,9 @@ func TestBatches(t *testing.T) {
 		start := &sdk.StartBuildBatchInput{ProjectName: aws.String("many"), IdempotencyToken: aws.String("t")}
 		_, err := c.StartBuildBatch(ctx, start)
 		is(t, "not set up", err, "InvalidInputException", "buildBatchConfig with a serviceRole")
-		config := &types.ProjectBuildBatchConfig{ServiceRole: aws.String("arn:aws:iam::000000000000:role/r"), Restrictions: &types.BatchRestrictions{FleetsAllowed: []string{"f"}}}
+		config := &types.ProjectBuildBatchConfig{ServiceRole: aws.String("arn:aws:iam::000000000000:role/r"), Restrictions: &types.BatchRestrictions{MaximumBuildsAllowed: aws.Int32(101)}}
 		_, err = c.UpdateProject(ctx, &sdk.UpdateProjectInput{Name: aws.String("many"), BuildBatchConfig: config})
-		is(t, "fleets", err, "InvalidInputException", "fleetsAllowed")
+		is(t, "too many", err, "InvalidInputException", "maximumBuildsAllowed")
 		config.Restrictions = nil
 		if _, err := c.UpdateProject(ctx, &sdk.UpdateProjectInput{Name: aws.String("many"), BuildBatchConfig: config}); err != nil {
 			t.Fatal(err)
@@ -619,7 +609,7 @@ func TestBatches(t *testing.T) {
 
 func TestWhatIsNotThere(t *testing.T) {
 	ctx := context.Background()
-	c, _ := serve(t, sqltest.SQLite(t))
+	c := serve(t, sqltest.SQLite(t))
 	made, err := c.CreateProject(ctx, project("site"))
 	if err != nil {
 		t.Fatal(err)

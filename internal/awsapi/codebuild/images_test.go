@@ -12,7 +12,7 @@ import (
 )
 
 func TestCuratedImagesAreThisServers(t *testing.T) {
-	client, _ := serve(t, sqltest.SQLite(t))
+	client := serve(t, sqltest.SQLite(t))
 	out, err := client.ListCuratedEnvironmentImages(context.Background(), &sdk.ListCuratedEnvironmentImagesInput{})
 	if err != nil {
 		t.Fatal(err)

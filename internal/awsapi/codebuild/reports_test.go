@@ -21,7 +21,7 @@ func noExport() *types.ReportExportConfig {
 func TestReportGroups(t *testing.T) {
 	sqltest.Each(t, func(t *testing.T, st store.Store) {
 		ctx := context.Background()
-		c, _ := serve(t, st)
+		c := serve(t, st)
 		make := func(name string) string {
 			g, err := c.CreateReportGroup(ctx, &sdk.CreateReportGroupInput{Name: aws.String(name), Type: types.ReportTypeTest, ExportConfig: noExport()})
 			if err != nil {
@@ -100,7 +100,7 @@ func policies(t *testing.T, c *sdk.Client, arn string) {
 // A project made anew does not have the policy of the one before.
 func TestPoliciesGoWithTheirProject(t *testing.T) {
 	ctx := context.Background()
-	c, _ := serve(t, sqltest.SQLite(t))
+	c := serve(t, sqltest.SQLite(t))
 	arn := aws.String("arn:aws:codebuild:us-east-1:000000000000:project/site")
 	for range 2 {
 		if _, err := c.CreateProject(ctx, project("site")); err != nil {
@@ -130,7 +130,7 @@ reports: {tests: {files: [a.xml]}, coverage: {files: [c.xml], file-format: CLOVE
 func TestReports(t *testing.T) {
 	sqltest.Each(t, func(t *testing.T, st store.Store) {
 		ctx := context.Background()
-		c, _ := serve(t, st)
+		c := serve(t, st)
 		in := project("site")
 		in.Source.Buildspec = aws.String(reporting)
 		if _, err := c.CreateProject(ctx, in); err != nil {
