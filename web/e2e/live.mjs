@@ -1,6 +1,6 @@
 // How soon a change shows, in a real browser, as JSON for bench: the times, in milliseconds, from the moment a transition is
-// asked to close or to open until every tab shows it, with one tab and with ten, and those of warm reloads until the first row of
-// the pipelines is there. The server is the one AWS_ENDPOINT_URL points to; LIVE_PIPELINE has the transition.
+// asked to close or to open until every tab shows it, with one tab, with the one in front of nine and with ten windows side by
+// side, and those of warm reloads until the first row of the pipelines is there. The server is the one AWS_ENDPOINT_URL points to; LIVE_PIPELINE has the transition.
 import { browser, context, page, t, url } from './browser.mjs';
 
 const pipeline = process.env.LIVE_PIPELINE;
@@ -38,9 +38,15 @@ async function open(tab) {
   });
 }
 
+/** A browser without a screen shows all its tabs: this one is told that it is behind others, or in front again. */
+const putBehind = (tab, behind) =>
+  tab.evaluate((hidden) => {
+    Object.defineProperty(document, 'hidden', { configurable: true, get: () => hidden });
+    document.dispatchEvent(new Event('visibilitychange'));
+  }, behind);
+
 /** The time each change took until the last tab had it. */
 async function measure(tabs) {
-  for (const tab of tabs) await open(tab);
   const times = [];
   for (let i = 0; i < changes; i++) {
     const reason = `freeze ${i >> 1} of ${tabs.length}`;
@@ -67,10 +73,15 @@ async function reload() {
 try {
   await signIn();
   const reloaded = await reload();
+  await open(page);
   const one = await measure([page]);
   const others = await Promise.all(Array.from({ length: 9 }, () => context.newPage()));
+  for (const tab of others) await open(tab);
+  for (const tab of others) await putBehind(tab, true);
+  const front = await measure([page]);
+  for (const tab of others) await putBehind(tab, false);
   const ten = await measure([page, ...others]);
-  console.log(JSON.stringify({ reloaded, one, ten }));
+  console.log(JSON.stringify({ reloaded, one, front, ten }));
 } finally {
   await browser.close();
 }

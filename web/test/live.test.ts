@@ -18,8 +18,9 @@ class Source extends EventTarget {
 }
 
 /** listen begins a live view; what is to be read anew comes to asked. */
-function listen() {
+function listen(tab = { hidden: false }) {
   vi.stubGlobal('EventSource', Source);
+  vi.stubGlobal('document', Object.assign(new EventTarget(), tab));
   const asked: string[] = [];
   const waiting: (() => void)[] = [];
   const queries = {
@@ -46,6 +47,18 @@ test('a burst is read once, where the pipeline stands first, and what happens me
   await vi.waitFor(() => expect(asked).toEqual([...all, 'build state']));
   stop();
   expect(Source.last.readyState).toBe(Source.CLOSED);
+});
+
+test('a tab behind others reads when it is brought to the front', async () => {
+  const { asked, answer, stop } = listen({ hidden: true });
+  const seen = vi.spyOn(document, 'addEventListener');
+  Source.last.say('changed', { source: 'aws.codebuild', name: 'site' });
+  await vi.waitFor(() => expect(seen).toHaveBeenCalled());
+  expect(asked).toEqual([]);
+  document.dispatchEvent(new Event('visibilitychange'));
+  await vi.waitFor(() => expect(asked).toEqual(['build state']));
+  answer();
+  stop();
 });
 
 test('an ended session is told, a refused stream makes the page look whether it is one', async () => {

@@ -44,17 +44,22 @@ function share(hear: (news: News) => void): () => void {
 /** How long news is collected: a burst of steps becomes one reading. */
 const burst = 20;
 
+/** shown waits until somebody can see the page. */
+const shown = () => new Promise<void>((done) => (document.hidden ? document.addEventListener('visibilitychange', () => done(), { once: true }) : done()));
+
 /** isState tells the query that says where a pipeline stands: it is read before what explains it. */
 const isState = (query: Query) => query.queryKey[2] === 'state';
 
 /** refresher reads anew what pages show of a thing, or of all things of a kind. While that is being read, what happens
- * meanwhile waits its turn, so that a busy server is not asked faster than it answers. */
+ * meanwhile waits its turn, so that a busy server is not asked faster than it answers. A tab behind others reads when it is
+ * brought to the front. */
 function refresher(queries: QueryClient) {
   const due = new Map<string, readonly string[]>();
   let busy = false;
   async function read() {
     await new Promise((done) => setTimeout(done, burst));
     while (due.size) {
+      await shown();
       const keys = [...due.values()];
       due.clear();
       await Promise.all(keys.map((queryKey) => queries.invalidateQueries({ queryKey, predicate: isState })));
