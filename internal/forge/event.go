@@ -35,6 +35,21 @@ type Event struct {
 	Fork        bool   `json:"fork,omitempty"`        // it comes from another repository
 	Reopened    bool   `json:"reopened,omitempty"`    // rather than opened
 	Merged      bool   `json:"merged,omitempty"`      // rather than closed without
+
+	Release    string `json:"release,omitempty"`    // what a release is called, whose tag is Name
+	Prerelease bool   `json:"prerelease,omitempty"` // it is not for everybody yet
+}
+
+// Released is the kind of a release that was published. It starts builds whose webhooks say so, and no pipelines.
+const Released trigger.Kind = "RELEASE"
+
+// released is the event of a release; none for one without a tag.
+func released(e Event, name, tag string, pre bool) Delivery {
+	if tag == "" {
+		return Delivery{}
+	}
+	e.Kind, e.Name, e.Release, e.Prerelease = Released, tag, name, pre
+	return Delivery{Events: []Event{e}}
 }
 
 // Delivery is one request of a forge.

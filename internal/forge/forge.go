@@ -75,8 +75,14 @@ type Repository struct {
 
 // Hook is what is to be registered.
 type Hook struct {
-	URL    string
-	Secret string
+	URL      string
+	Secret   string
+	Releases bool // they are posted, too, by forges that know them (TellsReleases)
+}
+
+// TellsReleases says whether a kind of forge posts releases, and whether it tells pre-releases from them.
+func TellsReleases(kind Kind) (releases, prereleases bool) {
+	return kind == GitHub || kind == Gitea || kind == GitLab, kind == GitHub || kind == Gitea
 }
 
 // State is how something stands.

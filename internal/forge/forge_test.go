@@ -291,9 +291,24 @@ func events(kind forge.Kind) []forge.Event {
 	}
 }
 
+// releases are what forges that know releases tell of them: the first is one for everybody.
+func releases(kind forge.Kind) []forge.Event {
+	e := forge.Event{Kind: forge.Released, Repository: nameAt(kind), Name: "v1", Release: "Version one", Actor: "ada"}
+	pre := e
+	pre.Prerelease = true
+	switch known, both := forge.TellsReleases(kind); {
+	case !known:
+		return nil
+	case !both: // GitLab, which tells the commit and not who made it
+		e.Actor, e.After = "", tip
+		return []forge.Event{e}
+	}
+	return []forge.Event{e, pre}
+}
+
 func TestEventsAreReadAsTheyAreDocumented(t *testing.T) {
 	for _, kind := range forge.Kinds() {
-		for _, e := range events(kind) {
+		for _, e := range append(events(kind), releases(kind)...) {
 			h, body := forgetest.Payload(kind, e, "d-1")
 			d, err := forge.Receive(kind, h, body)
 			if err != nil || d.ID != "d-1" || len(d.Events) != 1 || d.Events[0] != e {

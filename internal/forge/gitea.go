@@ -53,6 +53,9 @@ func (g *gitea) Head(ctx context.Context, name, branch string) (string, error) {
 
 func (g *gitea) EnsureHook(ctx context.Context, name string, h Hook) (string, error) {
 	want := githubHook{Type: "gitea", Active: true, Events: []string{"push", "pull_request", "pull_request_sync"}}
+	if h.Releases {
+		want.Events = append(want.Events, "release")
+	}
 	want.Config.URL, want.Config.ContentType, want.Config.Secret = h.URL, "json", h.Secret
 	hooks := ofRepository("/repos", name, "hooks")
 	for page := 1; ; page++ {

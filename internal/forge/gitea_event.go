@@ -12,6 +12,13 @@ func receiveGitea(event string, body []byte) (Delivery, error) {
 		var p githubPull
 		err := unmarshal(body, &p)
 		return p.delivery(), err
+	case "release":
+		var p githubRelease
+		err := unmarshal(body, &p)
+		if p.Action == "published" && !p.Release.Draft {
+			return p.delivery(p.Release.Prerelease), err
+		}
+		return Delivery{}, err
 	}
 	return Delivery{}, nil
 }

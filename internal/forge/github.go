@@ -95,6 +95,9 @@ type githubHook struct {
 
 func (g *github) EnsureHook(ctx context.Context, name string, h Hook) (string, error) {
 	want := githubHook{Name: "web", Active: true, Events: []string{"push", "pull_request"}}
+	if h.Releases {
+		want.Events = append(want.Events, "release")
+	}
 	want.Config.URL, want.Config.ContentType, want.Config.Secret, want.Config.InsecureSSL = h.URL, "json", h.Secret, "0"
 	hooks := ofRepository("/repos", name, "hooks")
 	for page := 1; ; page++ {

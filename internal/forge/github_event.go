@@ -84,6 +84,25 @@ func (p githubPull) delivery() Delivery {
 	}}}
 }
 
+// githubRelease is GitHub's release event; Gitea's has the same members.
+type githubRelease struct {
+	Action  string `json:"action"`
+	Release struct {
+		Tag        string `json:"tag_name"`
+		Name       string `json:"name"` // null when nobody gave it one
+		Draft      bool   `json:"draft"`
+		Prerelease bool   `json:"prerelease"`
+	} `json:"release"`
+	Repository struct {
+		FullName string `json:"full_name"`
+	} `json:"repository"`
+	Sender githubUser `json:"sender"`
+}
+
+func (p githubRelease) delivery(pre bool) Delivery {
+	return released(Event{Repository: p.Repository.FullName, Actor: p.Sender.Login, ActorID: p.Sender.id()}, p.Release.Name, p.Release.Tag, pre)
+}
+
 func receiveGitHub(event string, body []byte) (Delivery, error) {
 	switch event {
 	case "ping":
@@ -96,6 +115,14 @@ func receiveGitHub(event string, body []byte) (Delivery, error) {
 		var p githubPull
 		err := unmarshal(body, &p)
 		return p.delivery(), err
+	case "release":
+		var p githubRelease
+		err := unmarshal(body, &p)
+		// A release comes as published, too, and is released later when it was a pre-release first.
+		if p.Action == "released" || p.Action == "prereleased" {
+			return p.delivery(p.Action == "prereleased"), err
+		}
+		return Delivery{}, err
 	}
 	return Delivery{}, nil
 }

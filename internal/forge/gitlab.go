@@ -67,11 +67,12 @@ type gitlabHook struct {
 	Push          bool   `json:"push_events"`
 	Tag           bool   `json:"tag_push_events"`
 	MergeRequests bool   `json:"merge_requests_events"`
+	Releases      bool   `json:"releases_events"`
 	VerifySSL     bool   `json:"enable_ssl_verification"`
 }
 
 func (g *gitlab) EnsureHook(ctx context.Context, name string, h Hook) (string, error) {
-	want := gitlabHook{URL: h.URL, Token: h.Secret, Push: true, Tag: true, MergeRequests: true, VerifySSL: true}
+	want := gitlabHook{URL: h.URL, Token: h.Secret, Push: true, Tag: true, MergeRequests: true, Releases: h.Releases, VerifySSL: true}
 	for page := 1; ; page++ {
 		var have []gitlabHook
 		if err := g.do(ctx, http.MethodGet, fmt.Sprintf("%s?per_page=100&page=%d", project(name, "hooks"), page), nil, &have); err != nil {

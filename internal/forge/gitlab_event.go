@@ -23,6 +23,13 @@ type gitlabEvent struct {
 		Name string `json:"username"`
 		ID   int64  `json:"id"`
 	} `json:"user"`
+	// A release says what it is at the top, and not who made it.
+	Action  string `json:"action"`
+	Name    string `json:"name"`
+	Tag     string `json:"tag"`
+	Release struct {
+		ID string `json:"id"`
+	} `json:"commit"`
 	Attributes struct {
 		IID           int64  `json:"iid"`
 		Action        string `json:"action"`
@@ -54,6 +61,10 @@ func receiveGitLab(body []byte) (Delivery, error) {
 		}
 	case "merge_request":
 		return e.mergeRequest(), nil
+	case "release":
+		if e.Action == "create" {
+			return released(Event{Repository: e.Project.Path, After: e.Release.ID}, e.Name, e.Tag, false), nil
+		}
 	}
 	return Delivery{}, nil
 }

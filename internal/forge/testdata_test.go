@@ -22,6 +22,10 @@ var documented = []struct {
 	{forge.GitHub, "github/opened", "pull_request", trigger.PullRequestOpened},
 	{forge.GitHub, "github/synchronize", "pull_request", trigger.PullRequestUpdated},
 	{forge.GitHub, "github/closed", "pull_request", trigger.PullRequestClosed},
+	{forge.GitHub, "github/released", "release", forge.Released},
+	{forge.GitHub, "github/prereleased", "release", prereleased},
+	{forge.Gitea, "gitea/release", "release", forge.Released},
+	{forge.GitLab, "gitlab/release", "Release Hook", forge.Released},
 	{forge.Gitea, "gitea/push", "push", trigger.BranchPushed},
 	{forge.Gitea, "gitea/tag", "push", trigger.TagPushed},
 	{forge.Gitea, "gitea/opened", "pull_request", trigger.PullRequestOpened},
@@ -39,13 +43,24 @@ var documented = []struct {
 	{forge.Bitbucket, "bitbucket/fulfilled", "pullrequest:fulfilled", trigger.PullRequestClosed},
 }
 
+// prereleased is a release that is not for everybody yet.
+const prereleased trigger.Kind = "PRERELEASED"
+
 // ofTestdata is the event of each kind in testdata. The pushed tag is an annotated one: After is its commit, not the tag
 // object. The pull request comes from a fork when it is opened, and is merged when it is closed.
 func ofTestdata(kind forge.Kind, what trigger.Kind) forge.Event {
-	all := events(kind)
+	all := append(events(kind), releases(kind)...)
 	e := map[trigger.Kind]forge.Event{
 		trigger.BranchPushed: all[0], trigger.TagPushed: all[2], trigger.PullRequestUpdated: all[4], trigger.PullRequestClosed: all[5], trigger.PullRequestOpened: all[6],
 	}[what]
+	if what == forge.Released || what == prereleased {
+		if e = all[7]; what == prereleased {
+			e = all[8]
+		}
+		if kind == forge.GitLab { // which does not say who made it
+			return e
+		}
+	}
 	e.ActorID = "7"
 	if kind == forge.Bitbucket {
 		e.ActorID = "557058:ada"

@@ -398,6 +398,9 @@ func TestFiltersOfPullRequestsTagsAndFiles(t *testing.T) {
 	if got := pull(trigger.PullRequestOpened, "7", "main", head, true, "6"); !strings.Contains(got, "from a fork") {
 		t.Errorf("a fork: %s", got)
 	}
+	if got := w.deliver(forge.Event{Kind: forge.Released, Name: "v1", Release: "one"}, "release"); !strings.Contains(got, "starts no pipeline") {
+		t.Errorf("a release: %s", got)
+	}
 	pull(trigger.PullRequestOpened, "8", "main", head, false, "7")
 	pull(trigger.PullRequestOpened, "7", "dev", head, false, "8")
 	pull(trigger.PullRequestOpened, "7", "main", head, false, "9") // starts

@@ -149,7 +149,7 @@ func (h *Host) deliver(ctx context.Context, k hook, d forge.Delivery, body []byt
 			return err
 		}
 		if stored == 0 {
-			answer = "nothing started: the pull request is from a fork, or brought nothing new"
+			answer = "nothing started: the pull request is from a fork, or brought nothing new, or the event is one that starts no pipeline"
 			return nil
 		}
 		answer = "received"
@@ -158,11 +158,11 @@ func (h *Host) deliver(ctx context.Context, k hook, d forge.Delivery, body []byt
 	return answer, err
 }
 
-// wanted leaves out pull requests from forks, since whoever may open one must not make this server run what they like, and
+// wanted leaves out releases, which start builds alone, pull requests from forks, since whoever may open one must not make this server run what they like, and
 // news of pull requests that bring no other commit, such as a new title.
 func (h *Host) wanted(ctx context.Context, tx store.Tx, k hook, e forge.Event) (bool, error) {
 	if e.PullRequest == "" {
-		return true, nil
+		return e.Kind != forge.Released, nil
 	}
 	if e.Fork {
 		return false, nil

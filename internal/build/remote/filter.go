@@ -17,6 +17,10 @@ import (
 // eventName is what CodeBuild calls what happened.
 func eventName(e forge.Event) string {
 	switch {
+	case e.Kind == forge.Released && e.Prerelease:
+		return eventPrereleased
+	case e.Kind == forge.Released:
+		return eventReleased
 	case e.PullRequest == "":
 		return "PUSH"
 	case e.Kind == trigger.PullRequestUpdated:
@@ -31,9 +35,16 @@ func eventName(e forge.Event) string {
 	return "PULL_REQUEST_CREATED"
 }
 
+const (
+	eventReleased    = "RELEASED"
+	eventPrereleased = "PRERELEASED"
+	eventWorkflowJob = "WORKFLOW_JOB_QUEUED"
+)
+
 // filterEvents are the events that filters may name.
 var filterEvents = []string{
 	"PUSH", "PULL_REQUEST_CREATED", "PULL_REQUEST_UPDATED", "PULL_REQUEST_REOPENED", "PULL_REQUEST_MERGED", "PULL_REQUEST_CLOSED",
+	eventReleased, eventPrereleased,
 }
 
 // unfiltered are the events that start a build of a webhook without filters.
@@ -44,7 +55,7 @@ func headRef(e forge.Event) string {
 	switch {
 	case e.PullRequest != "":
 		return "refs/heads/" + e.Source
-	case e.Kind == trigger.TagPushed:
+	case e.Kind == trigger.TagPushed || e.Kind == forge.Released:
 		return "refs/tags/" + e.Name
 	}
 	return "refs/heads/" + e.Name
@@ -93,18 +104,52 @@ func checkFilter(f types.WebhookFilter) error {
 	switch f.Type {
 	case types.WebhookFilterTypeEvent:
 		for _, name := range events(f) {
+			if name == eventWorkflowJob {
+				return build.Invalidf("filterGroups: %s is not supported by this server, which runs no jobs of GitHub Actions: leave the job to a runner of GitHub's, and start builds by PUSH or by the events of pull requests", name)
+			}
 			if !slices.Contains(filterEvents, name) {
 				return build.Invalidf("filterGroups: %q is not an event this server can tell; it knows %s", name, strings.Join(filterEvents, ", "))
 			}
 		}
 		return nil
-	case types.WebhookFilterTypeWorkflowName, types.WebhookFilterTypeReleaseName, types.WebhookFilterTypeOrganizationName:
-		return build.Invalidf("filterGroups: type %s is not supported by this server: workflows, releases and organizations start no builds", f.Type)
+	case types.WebhookFilterTypeWorkflowName:
+		return build.Invalidf("filterGroups: type %s is not supported by this server, which runs no jobs of GitHub Actions: choose by HEAD_REF, FILE_PATH or COMMIT_MESSAGE what starts a build", f.Type)
 	}
 	if _, err := regexp.Compile(pattern); err != nil {
 		return build.Invalidf("filterGroups: the pattern %q of %s is not a regular expression: %v", pattern, f.Type, err)
 	}
 	return nil
+}
+
+// checkKind refuses filters that the events of a kind of forge can never meet. *build.InvalidError.
+func checkKind(groups [][]types.WebhookFilter, kind forge.Kind) error {
+	releases, prereleases := forge.TellsReleases(kind)
+	for _, group := range groups {
+		for _, f := range group {
+			named := f.Type == types.WebhookFilterTypeEvent
+			switch {
+			case !releases && (f.Type == types.WebhookFilterTypeReleaseName || named && slices.Contains(events(f), eventReleased)),
+				!prereleases && named && slices.Contains(events(f), eventPrereleased):
+				return build.Invalidf("filterGroups: %s of type %s: %s tells of no such releases; let the tag start the build: EVENT PUSH with TAG_NAME", aws.ToString(f.Pattern), f.Type, kind)
+			}
+		}
+	}
+	return nil
+}
+
+// wantsReleases tells whether the forge has to post releases for a webhook.
+func wantsReleases(hook *types.Webhook) bool {
+	for _, group := range hook.FilterGroups {
+		for _, f := range group {
+			if f.Type != types.WebhookFilterTypeEvent || aws.ToBool(f.ExcludeMatchedPattern) {
+				continue
+			}
+			if list := events(f); slices.Contains(list, eventReleased) || slices.Contains(list, eventPrereleased) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func events(f types.WebhookFilter) []string {
@@ -162,13 +207,23 @@ func meets(ctx context.Context, f types.WebhookFilter, e forge.Event, look func(
 	case types.WebhookFilterTypeBaseRef:
 		values = []string{baseRef(e)}
 	case types.WebhookFilterTypeRepositoryName:
-		_, name, _ := strings.Cut(e.Repository, "/")
-		values = []string{name}
+		values = []string{e.Repository[strings.LastIndex(e.Repository, "/")+1:]}
+	case types.WebhookFilterTypeOrganizationName:
+		if i := strings.LastIndex(e.Repository, "/"); i >= 0 {
+			values = []string{e.Repository[:i]}
+		}
 	case types.WebhookFilterTypeTagName:
-		if e.Kind == trigger.TagPushed {
+		if e.Kind == trigger.TagPushed || e.Kind == forge.Released {
 			values = []string{e.Name}
 		}
+	case types.WebhookFilterTypeReleaseName:
+		if e.Kind == forge.Released {
+			values = []string{e.Release}
+		}
 	default:
+		if e.Kind == forge.Released { // it brings no commits and no files
+			break
+		}
 		b, err := look(ctx)
 		if err != nil {
 			return false, err

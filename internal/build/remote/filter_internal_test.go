@@ -23,9 +23,11 @@ func not(f types.WebhookFilter) types.WebhookFilter {
 }
 
 var (
-	push = forge.Event{Kind: trigger.BranchPushed, Repository: "acme/site", Name: "main", ActorID: "12"}
-	tag  = forge.Event{Kind: trigger.TagPushed, Repository: "acme/site", Name: "v1.2", ActorID: "12"}
-	pull = forge.Event{Kind: trigger.PullRequestOpened, Repository: "acme/site", Name: "main", Source: "fix", PullRequest: "7", ActorID: "34"}
+	push    = forge.Event{Kind: trigger.BranchPushed, Repository: "acme/site", Name: "main", ActorID: "12"}
+	tag     = forge.Event{Kind: trigger.TagPushed, Repository: "acme/site", Name: "v1.2", ActorID: "12"}
+	release = forge.Event{Kind: forge.Released, Repository: "group/sub/site", Name: "v1.2", Release: "Autumn", ActorID: "12"}
+	pre     = forge.Event{Kind: forge.Released, Repository: "acme/site", Name: "v2-rc1", Release: "Winter, early", Prerelease: true}
+	pull    = forge.Event{Kind: trigger.PullRequestOpened, Repository: "acme/site", Name: "main", Source: "fix", PullRequest: "7", ActorID: "34"}
 )
 
 var filterCases = []struct {
@@ -40,6 +42,19 @@ var filterCases = []struct {
 	{"PUSH", filter(types.WebhookFilterTypeHeadRef, "^refs/tags/v1"), tag, true},
 	{"PUSH", filter(types.WebhookFilterTypeTagName, `^v\d`), tag, true},
 	{"PUSH", filter(types.WebhookFilterTypeTagName, ""), push, false},
+	{"PUSH", filter(types.WebhookFilterTypeTagName, "v"), release, false},
+	{"RELEASED", filter(types.WebhookFilterTypeTagName, `^v\d`), release, true},
+	{"RELEASED", filter(types.WebhookFilterTypeReleaseName, "^Aut"), release, true},
+	{"RELEASED", not(filter(types.WebhookFilterTypeReleaseName, "^Aut")), release, false},
+	{"RELEASED", filter(types.WebhookFilterTypeHeadRef, "^refs/tags/v1.2$"), release, true},
+	{"RELEASED", filter(types.WebhookFilterTypeReleaseName, ""), pre, false},
+	{"RELEASED, PRERELEASED", filter(types.WebhookFilterTypeReleaseName, "early"), pre, true},
+	{"RELEASED", filter(types.WebhookFilterTypeFilePath, ""), release, false},
+	{"PUSH", filter(types.WebhookFilterTypeReleaseName, ""), tag, false},
+	{"RELEASED", filter(types.WebhookFilterTypeRepositoryName, "^site$"), release, true},
+	{"RELEASED", filter(types.WebhookFilterTypeOrganizationName, "^group/sub$"), release, true},
+	{"PUSH", filter(types.WebhookFilterTypeOrganizationName, "^acme$"), push, true},
+	{"PUSH", filter(types.WebhookFilterTypeOrganizationName, "^other$"), push, false},
 	{"PUSH", filter(types.WebhookFilterTypeHeadRef, "fix"), pull, false},
 	{"PUSH, PULL_REQUEST_CREATED", filter(types.WebhookFilterTypeHeadRef, "^refs/heads/fix$"), pull, true},
 	{"PULL_REQUEST_CREATED", filter(types.WebhookFilterTypeBaseRef, "^refs/heads/main$"), pull, true},
@@ -123,4 +138,26 @@ func FuzzFilters(f *testing.F) {
 			starts(t, &types.Webhook{BranchFilter: &pattern}, e, b)
 		}
 	})
+}
+
+// What a forge never tells of is refused, instead of waited for.
+func TestFiltersOfForges(t *testing.T) {
+	for _, c := range []struct {
+		kind   forge.Kind
+		events string
+		filter types.WebhookFilter
+		ok     bool
+	}{
+		{forge.GitHub, "RELEASED, PRERELEASED", filter(types.WebhookFilterTypeReleaseName, "x"), true},
+		{forge.Gitea, "PRERELEASED", filter(types.WebhookFilterTypeTagName, "x"), true},
+		{forge.GitLab, "RELEASED", filter(types.WebhookFilterTypeReleaseName, "x"), true},
+		{forge.GitLab, "PUSH, PRERELEASED", filter(types.WebhookFilterTypeTagName, "x"), false},
+		{forge.Bitbucket, "RELEASED", filter(types.WebhookFilterTypeTagName, "x"), false},
+		{forge.BitbucketServer, "PUSH", filter(types.WebhookFilterTypeReleaseName, "x"), false},
+		{forge.Bitbucket, "PUSH", filter(types.WebhookFilterTypeTagName, "x"), true},
+	} {
+		if err := checkKind(hookOf(c.events, c.filter).FilterGroups, c.kind); (err == nil) != c.ok {
+			t.Errorf("%s: %s with %s: %v", c.kind, c.events, c.filter.Type, err)
+		}
+	}
 }

@@ -183,6 +183,11 @@ func sourceVersion(kind forge.Kind, e forge.Event) (version string, about []buil
 		}
 	case e.Kind == trigger.TagPushed:
 		starter = "tag/" + e.Name
+	case e.Kind == forge.Released:
+		starter = "tag/" + e.Name
+		if version == "" { // most forges do not tell the commit
+			version = headRef(e)
+		}
 	}
 	merge := ""
 	if e.Merged {

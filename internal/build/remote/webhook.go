@@ -129,6 +129,9 @@ func (s *Service) CreateWebhook(ctx context.Context, project string, w types.Web
 		find = s.signedIn
 	}
 	f, at, err := find(ctx, p.Source)
+	if err == nil {
+		err = checkKind(w.FilterGroups, at.Kind)
+	}
 	if err != nil {
 		return w, err
 	}
@@ -180,7 +183,7 @@ func (s *Service) register(ctx context.Context, f forge.Forge, h *hook, token, s
 	if f == nil {
 		return &ForgeError{"There are no credentials to register the webhook with. Give them with aws codebuild import-source-credentials or a connection, or set manualCreation and register payloadUrl and secret yourself"}
 	}
-	id, err := f.EnsureHook(ctx, h.place.Repository, forge.Hook{URL: s.o.PublicURL + Prefix + token, Secret: secret})
+	id, err := f.EnsureHook(ctx, h.place.Repository, forge.Hook{URL: s.o.PublicURL + Prefix + token, Secret: secret, Releases: wantsReleases(&h.webhook)})
 	if err != nil {
 		return &ForgeError{"The forge does not register the webhook: " + err.Error()}
 	}
@@ -202,20 +205,22 @@ func (s *Service) saveHook(ctx context.Context, h hook) error {
 	})
 }
 
-// UpdateWebhook changes filters and build type, and with rotate the secret, which the answer holds then. ErrNoWebhook,
+// UpdateWebhook changes filters and build type, and with rotate the secret, which the answer holds then. The forge is told
+// what it has to know of that. ErrNoWebhook,
 // *ForgeError, *build.InvalidError.
 func (s *Service) UpdateWebhook(ctx context.Context, project string, change func(*types.Webhook), rotate bool) (types.Webhook, error) {
 	h, err := s.hookOf(ctx, project)
 	if err != nil {
 		return types.Webhook{}, err
 	}
+	told := wantsReleases(&h.webhook)
 	change(&h.webhook)
-	if err := checkWebhook(&h.webhook); err != nil {
+	if err := errors.Join(checkWebhook(&h.webhook), checkKind(h.webhook.FilterGroups, h.place.Kind)); err != nil {
 		return types.Webhook{}, err
 	}
 	secret := ""
-	if rotate {
-		if secret, err = s.rotate(ctx, &h); err != nil {
+	if rotate || told != wantsReleases(&h.webhook) && !aws.ToBool(h.webhook.ManualCreation) {
+		if secret, err = s.registerAgain(ctx, &h, rotate); err != nil {
 			return types.Webhook{}, err
 		}
 	}
@@ -229,7 +234,8 @@ func (s *Service) UpdateWebhook(ctx context.Context, project string, change func
 	return shown, err
 }
 
-func (s *Service) rotate(ctx context.Context, h *hook) (secret string, err error) {
+// registerAgain tells the forge how a webhook is now, with rotate under another secret.
+func (s *Service) registerAgain(ctx context.Context, h *hook, rotate bool) (secret string, err error) {
 	token, err := s.o.Box.Open(h.token, tokenPurpose)
 	if err != nil {
 		return "", err
@@ -241,6 +247,13 @@ func (s *Service) rotate(ctx context.Context, h *hook) (secret string, err error
 	f, _, err := s.forge(ctx, p.Source)
 	if err != nil {
 		return "", err
+	}
+	if !rotate {
+		now, err := s.o.Box.Open(h.secret, secretPurpose)
+		if err != nil {
+			return "", err
+		}
+		return string(now), s.register(ctx, f, h, string(token), string(now))
 	}
 	secret = rand.Text()
 	if h.secret, err = s.o.Box.Seal([]byte(secret), secretPurpose); err != nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -186,12 +187,68 @@ func TestWebhook(t *testing.T) {
 	})
 }
 
+// Releases start builds of webhooks that ask for them, and the forge is asked to tell of them only then.
+func TestReleasesStartBuilds(t *testing.T) {
+	w, s := hooked(t, sqltest.SQLite(t))
+	ctx := t.Context()
+	asked := func() string {
+		w.double.Lock()
+		defer w.double.Unlock()
+		for _, h := range w.double.Repos["acme/site"].Hooks {
+			return fmt.Sprint(h.Document["events"])
+		}
+		return "nothing"
+	}
+	if _, err := w.remotes.CreateWebhook(ctx, "site", types.Webhook{FilterGroups: [][]types.WebhookFilter{filters("EVENT", "PUSH")}}); err != nil {
+		t.Fatal(err)
+	}
+	if got := asked(); strings.Contains(got, "release") {
+		t.Errorf("without a filter about releases the forge is asked for %s", got)
+	}
+	made, err := w.remotes.UpdateWebhook(ctx, "site", func(h *types.Webhook) {
+		h.FilterGroups = [][]types.WebhookFilter{
+			filters("EVENT", "RELEASED", "TAG_NAME", `^v\d+$`, "!RELEASE_NAME", "nobody"), filters("EVENT", "PRERELEASED", "ORGANIZATION_NAME", "^acme$"),
+		}
+	}, false)
+	if err != nil || made.Secret != nil {
+		t.Fatalf("%+v, %v", made, err)
+	}
+	if got := asked(); !strings.Contains(got, "release") {
+		t.Errorf("the forge is asked for %s", got)
+	}
+	release := forge.Event{Kind: forge.Released, Repository: "acme/site", Name: "v1", Release: "Version one", Actor: "ada"}
+	quiet, pre := release, release
+	quiet.Release, pre.Name, pre.Prerelease = "For nobody", "v2-rc1", true
+	for i, e := range []forge.Event{quiet, {Kind: trigger.TagPushed, Repository: "acme/site", Name: "v1", After: w.main}, release, pre} {
+		if status, text := w.post(e, fmt.Sprint(i), ""); status != http.StatusOK || text != "received\n" {
+			t.Errorf("%+v: %d %s", e, status, text)
+		}
+	}
+	for _, want := range []string{"refs/tags/v1 RELEASED tag/v1", "refs/tags/v2-rc1 PRERELEASED tag/v2-rc1"} {
+		r := s.next(t)
+		got := map[string]string{}
+		for _, v := range r.Variables {
+			got[v.Name] = v.Value
+		}
+		if text := *r.Input.SourceVersion + " " + got["CODEBUILD_WEBHOOK_EVENT"] + " " + got["CODEBUILD_WEBHOOK_TRIGGER"]; text != want {
+			t.Errorf("started %q, want %q", text, want)
+		}
+	}
+	if _, err := w.remotes.UpdateWebhook(ctx, "site", func(h *types.Webhook) { h.FilterGroups = nil }, false); err != nil {
+		t.Fatal(err)
+	}
+	if got := asked(); strings.Contains(got, "release") || len(s.builds) != 0 {
+		t.Errorf("without filters the forge is asked for %s, and %d builds started", got, len(s.builds))
+	}
+}
+
 func TestWebhookMistakes(t *testing.T) {
 	w, _ := hooked(t, sqltest.SQLite(t))
 	ctx := t.Context()
 	for want, hook := range map[string]types.Webhook{
 		"needs a filter of type EVENT":              {FilterGroups: [][]types.WebhookFilter{filters("HEAD_REF", "x")}},
-		`"RELEASED" is not an event`:                {FilterGroups: [][]types.WebhookFilter{filters("EVENT", "RELEASED")}},
+		`"RELEASE" is not an event`:                 {FilterGroups: [][]types.WebhookFilter{filters("EVENT", "RELEASE")}},
+		"runs no jobs of GitHub Actions: leave the": {FilterGroups: [][]types.WebhookFilter{filters("EVENT", "PUSH, WORKFLOW_JOB_QUEUED")}},
 		"is not a regular expression":               {FilterGroups: [][]types.WebhookFilter{filters("EVENT", "PUSH", "HEAD_REF", "(")}},
 		"type WORKFLOW_NAME is not supported":       {FilterGroups: [][]types.WebhookFilter{filters("EVENT", "PUSH", "WORKFLOW_NAME", "x")}},
 		"branchFilter and filterGroups exclude":     {BranchFilter: aws.String("x"), FilterGroups: [][]types.WebhookFilter{filters("EVENT", "PUSH")}},

@@ -71,6 +71,17 @@ func fork(e forge.Event) string {
 
 func githubPayload(e forge.Event, h http.Header, header, synchronized string) object {
 	repository, sender := object{"full_name": e.Repository, "private": true}, object{"login": e.Actor}
+	if e.Kind == forge.Released {
+		h.Set(header, "release")
+		action := map[bool]string{true: "prereleased", false: "released"}[e.Prerelease]
+		if header == "X-Gitea-Event" {
+			action = "published"
+		}
+		return object{
+			"action": action, "repository": repository, "sender": sender,
+			"release": object{"tag_name": e.Name, "target_commitish": "main", "name": e.Release, "draft": false, "prerelease": e.Prerelease},
+		}
+	}
 	if isPush(e) {
 		h.Set(header, "push")
 		return object{
@@ -92,6 +103,10 @@ func githubPayload(e forge.Event, h http.Header, header, synchronized string) ob
 
 func gitlabPayload(e forge.Event, h http.Header) object {
 	project := object{"id": 15, "path_with_namespace": e.Repository}
+	if e.Kind == forge.Released {
+		h.Set("X-Gitlab-Event", "Release Hook")
+		return object{"object_kind": "release", "action": "create", "tag": e.Name, "name": e.Release, "project": project, "commit": object{"id": e.After}}
+	}
 	if isPush(e) {
 		kind, name := "push", "Push Hook"
 		if e.Kind == trigger.TagPushed {
