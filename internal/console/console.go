@@ -168,21 +168,11 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	if errors.Is(err, errSignedOut) {
 		err = &awsapi.Error{Code: "SignedOut", Message: "Nobody is signed in, or the session has ended. Sign in again.", Status: http.StatusUnauthorized}
 	}
-	if e, ok := errors.AsType[*awsapi.AuthError](err); ok {
-		err = e.JSON()
+	status, problem, known := awsapi.ProblemOf(err)
+	if !known && r.Context().Err() == nil {
+		h.Log.ErrorContext(r.Context(), "the console could not answer", "path", r.URL.Path, "error", err)
 	}
-	e, ok := errors.AsType[*awsapi.Error](err)
-	if !ok {
-		if r.Context().Err() == nil {
-			h.Log.ErrorContext(r.Context(), "the console could not answer", "path", r.URL.Path, "error", err)
-		}
-		e = &awsapi.Error{Code: "InternalFailure", Message: "The server could not answer because of a fault of its own. Its log tells more.", Status: http.StatusInternalServerError}
-	}
-	status := e.Status
-	if status == 0 {
-		status = http.StatusBadRequest
-	}
-	answer(w, status, map[string]string{"__type": e.Code, "message": e.Message})
+	answer(w, status, problem)
 }
 
 func answer(w http.ResponseWriter, status int, body any) {

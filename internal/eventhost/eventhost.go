@@ -163,12 +163,6 @@ type Letters struct {
 	DeadLetters []event.DeadLetter `json:"deadLetters"`
 }
 
-// Problem is what a refused request gets, in the form of AWS's exceptions.
-type Problem struct {
-	Type    string `json:"__type"`
-	Message string `json:"message"`
-}
-
 func (h *Handler) redeliver(w http.ResponseWriter, r *http.Request, id int64) error {
 	if _, err := h.admit(r, ActionRedeliver); err != nil {
 		return err
@@ -203,17 +197,10 @@ func number(text string) (int64, error) {
 	return n, nil
 }
 
-func (h *Handler) problem(ctx context.Context, err error) (int, Problem) {
-	if e, ok := errors.AsType[*awsapi.AuthError](err); ok {
-		err = e.JSON()
+func (h *Handler) problem(ctx context.Context, err error) (int, awsapi.Problem) {
+	status, p, known := awsapi.ProblemOf(err)
+	if !known {
+		h.Log.ErrorContext(ctx, "a request about events failed", "error", err)
 	}
-	if e, ok := errors.AsType[*awsapi.Error](err); ok {
-		status := e.Status
-		if status == 0 {
-			status = http.StatusBadRequest
-		}
-		return status, Problem{e.Code, e.Message}
-	}
-	h.Log.ErrorContext(ctx, "a request about events failed", "error", err)
-	return http.StatusInternalServerError, Problem{"InternalFailure", "The server could not answer because of a fault of its own. Its log tells more."}
+	return status, p
 }

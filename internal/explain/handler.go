@@ -28,12 +28,6 @@ type Answer struct {
 	Explanations []flow.Explanation `json:"explanations"`
 }
 
-// Problem is what a refused request gets, in the form of AWS's exceptions.
-type Problem struct {
-	Type    string `json:"__type"`
-	Message string `json:"message"`
-}
-
 // Explainer explains. Implemented by *flow.Service.
 type Explainer interface {
 	Explain(ctx context.Context, name, executionID string) ([]flow.Explanation, error)
@@ -82,20 +76,13 @@ func (h *Handler) answer(r *http.Request) (Answer, error) {
 
 func (h *Handler) problem(ctx context.Context, err error) (int, any) {
 	if e, ok := errors.AsType[*pipeline.Error](err); ok {
-		return http.StatusBadRequest, Problem{string(e.Kind), e.Message}
+		return http.StatusBadRequest, awsapi.Problem{Type: string(e.Kind), Message: e.Message}
 	}
-	if e, ok := errors.AsType[*awsapi.AuthError](err); ok {
-		err = e.JSON()
+	status, p, known := awsapi.ProblemOf(err)
+	if !known {
+		h.Log.ErrorContext(ctx, "explaining failed", "error", err)
 	}
-	if e, ok := errors.AsType[*awsapi.Error](err); ok {
-		status := e.Status
-		if status == 0 {
-			status = http.StatusBadRequest
-		}
-		return status, Problem{e.Code, e.Message}
-	}
-	h.Log.ErrorContext(ctx, "explaining failed", "error", err)
-	return http.StatusInternalServerError, Problem{"InternalFailure", "The server could not answer because of a fault of its own. Its log tells more."}
+	return status, p
 }
 
 // URL is where a server explains.

@@ -36,12 +36,6 @@ const (
 // lastWord is how long a caller may take to read how its shell ended.
 const lastWord = 10 * time.Second
 
-// Problem is what a refused request gets, in the form of AWS's exceptions.
-type Problem struct {
-	Type    string `json:"__type"`
-	Message string `json:"message"`
-}
-
 // Builds opens shells; *build.Service does.
 type Builds interface {
 	OpenShell(ctx context.Context, project, id string, s build.Shell) (status int, err error)
@@ -175,16 +169,8 @@ func receive(ctx context.Context, from io.Reader, typed io.Writer, sizes chan<- 
 }
 
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
-	if e, ok := errors.AsType[*awsapi.AuthError](err); ok {
-		err = e.JSON()
-	}
-	status, problem := http.StatusInternalServerError, Problem{"InternalFailure", "The server could not answer because of a fault of its own. Its log tells more."}
-	if e, ok := errors.AsType[*awsapi.Error](err); ok {
-		if status = e.Status; status == 0 {
-			status = http.StatusBadRequest
-		}
-		problem = Problem{e.Code, e.Message}
-	} else {
+	status, problem, known := awsapi.ProblemOf(err)
+	if !known {
 		h.Log.ErrorContext(r.Context(), "a shell could not be opened", "error", err)
 	}
 	w.Header().Set("Content-Type", "application/json")

@@ -178,28 +178,16 @@ func (h *Host) letters(r *http.Request) (any, error) {
 	return Redelivered{n}, err
 }
 
-// Problem is what a refused request gets, in the form of AWS's exceptions.
-type Problem struct {
-	Type    string `json:"__type"`
-	Message string `json:"message"`
-}
-
 func (h *Host) problem(err error) (int, any) {
-	if e, ok := errors.AsType[*awsapi.AuthError](err); ok {
-		err = e.JSON()
+	status, p, known := awsapi.ProblemOf(err)
+	switch {
+	case known:
+	case h.isRefusal(err) || errors.Is(err, topic.ErrNoDelivery):
+		return http.StatusBadRequest, awsapi.Problem{Type: "InvalidParameter", Message: err.Error()}
+	default:
+		h.Log.Error("dead letters", "error", err)
 	}
-	if e, ok := errors.AsType[*awsapi.Error](err); ok {
-		status := e.Status
-		if status == 0 {
-			status = http.StatusBadRequest
-		}
-		return status, Problem{e.Code, e.Message}
-	}
-	if h.isRefusal(err) || errors.Is(err, topic.ErrNoDelivery) {
-		return http.StatusBadRequest, Problem{"InvalidParameter", err.Error()}
-	}
-	h.Log.Error("dead letters", "error", err)
-	return http.StatusInternalServerError, Problem{"InternalFailure", "The server could not answer; its log says why."}
+	return status, p
 }
 
 func (h *Host) broken(w http.ResponseWriter, err error) {

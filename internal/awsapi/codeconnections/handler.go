@@ -28,12 +28,6 @@ const Prefix = "/conveyor/connections/"
 // longestBody bounds an authorization or a login: keys are a few kilobytes.
 const longestBody = 256 << 10
 
-// Problem is what a refused request gets, in the form of AWS's exceptions.
-type Problem struct {
-	Type    string `json:"__type"`
-	Message string `json:"message"`
-}
-
 // Overview is what GET Prefix answers.
 type Overview struct {
 	Connections []Shown `json:"connections"`
@@ -186,23 +180,17 @@ func strict(body []byte, into any) error {
 }
 
 func (h *Handler) problem(ctx context.Context, err error) (int, any) {
-	if e, ok := errors.AsType[*awsapi.AuthError](err); ok {
-		err = e.JSON()
-	}
-	if e, ok := errors.AsType[*awsapi.Error](err); ok {
-		status := e.Status
-		if status == 0 {
-			status = http.StatusBadRequest
-		}
-		return status, Problem{e.Code, e.Message}
+	status, p, known := awsapi.ProblemOf(err)
+	if known {
+		return status, p
 	}
 	var api interface {
 		ErrorCode() string
 		ErrorMessage() string
 	}
 	if errors.As(err, &api) {
-		return http.StatusBadRequest, Problem{api.ErrorCode(), api.ErrorMessage()}
+		return http.StatusBadRequest, awsapi.Problem{Type: api.ErrorCode(), Message: api.ErrorMessage()}
 	}
 	h.Log.ErrorContext(ctx, "a request about connections failed", "error", err)
-	return http.StatusInternalServerError, Problem{"InternalFailure", "The server could not answer because of a fault of its own. Its log tells more."}
+	return status, p
 }
