@@ -250,7 +250,8 @@ func (r *rooms) openBuilds(ctx context.Context, db store.Store, place awsapi.Pla
 	r.builds = build.New(build.Config{
 		Caches: caches,
 		Store:  db, Queue: r.queue, Runner: r.places, Slots: r.config.BuildSlots, Disk: int64(r.config.Builds.Disk) * 1e9,
-		Objects: backing.Objects(r.limitedObjects()), Repositories: backing.RepositoriesAndMirrors(r.limitedRepositories(), r.elsewhere.sources.MirrorPath), Logs: backing.Logs(r.logs),
+		Objects: backing.Objects(r.limitedObjects()), Repositories: backing.RepositoriesAndMirrors(r.limitedRepositories(), r.elsewhere.sources.MirrorPath),
+		Logs: backing.Logs(r.logs), WorkerLogs: r.logs,
 		Remotes:  r.remotes,
 		Secrets:  secrets,
 		OnChange: r.buildChanged, OnFailed: r.options.failed, Keep: true,

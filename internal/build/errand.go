@@ -89,32 +89,28 @@ func (e *Errand) Permit(ctx context.Context, action, resource string) error {
 }
 
 // AppendLog writes lines of the build's log. first is how many lines the worker has handed in before; those that it hands
-// in again, because the answer was lost, are written once.
+// in again, because the answer was lost, are written once. ErrNotLeased.
 func (e *Errand) AppendLog(ctx context.Context, first int64, lines []string) error {
-	if e.s.cfg.Logs == nil || aws.ToString(e.rec.Build.Logs.GroupName) == "" {
+	if e.s.cfg.WorkerLogs == nil || aws.ToString(e.rec.Build.Logs.GroupName) == "" {
 		return nil
 	}
-	var have int64
-	err := e.s.cfg.Store.Read(ctx, func(r store.Reader) error {
-		return r.QueryRow(ctx, `SELECT log_lines FROM remote_builds WHERE id = $1 AND lease = $2`, e.rec.ID, e.lease).Scan(&have)
-	})
-	if err != nil {
-		return err
-	}
-	end := first + int64(len(lines))
-	if end <= have {
-		return nil
-	}
-	stream, err := e.s.cfg.Logs.Stream(ctx, *e.rec.Build.Logs.GroupName, *e.rec.Build.Logs.StreamName)
-	if err != nil {
-		return err
-	}
-	text := strings.ToValidUTF8(strings.Join(lines[max(0, have-first):], "\n"), replacement) + "\n"
-	if err := errors.Join(stream.Append(ctx, []byte(text)), stream.Close(ctx)); err != nil {
-		return err
-	}
+	// Lines and their number are stored in one transaction: a crash between them would lose lines, or write them twice.
 	return e.s.cfg.Store.InTx(ctx, func(tx store.Tx) error {
-		_, err := tx.Exec(ctx, `UPDATE remote_builds SET log_lines = $3 WHERE id = $1 AND lease = $2 AND log_lines < $3`, e.rec.ID, e.lease, end)
+		var have int64
+		// The update comes first because it locks the row.
+		err := tx.QueryRow(ctx, `UPDATE remote_builds SET lease = lease WHERE id = $1 AND lease = $2 RETURNING log_lines`, e.rec.ID, e.lease).Scan(&have)
+		if errors.Is(err, sql.ErrNoRows) {
+			return ErrNotLeased
+		}
+		end := first + int64(len(lines))
+		if err != nil || end <= have {
+			return err
+		}
+		text := strings.ToValidUTF8(strings.Join(lines[max(0, have-first):], "\n"), replacement) + "\n"
+		if err := e.s.cfg.WorkerLogs.AppendLines(ctx, tx, *e.rec.Build.Logs.GroupName, *e.rec.Build.Logs.StreamName, []byte(text)); err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, `UPDATE remote_builds SET log_lines = $2 WHERE id = $1`, e.rec.ID, end)
 		return err
 	})
 }

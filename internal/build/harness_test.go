@@ -118,7 +118,7 @@ func serveIn(t testing.TB, dir string, o options) *server {
 	s.queue = queue.New(s.st, queue.Config{Backoff: func(int) time.Duration { return time.Millisecond }})
 	s.builds = build.New(build.Config{
 		Store: s.st, Queue: s.queue, Runner: runner, Objects: objects,
-		Repositories: gitDir(filepath.Join(s.dir, "git")), Remotes: o.remotes, Secrets: o.secrets, Logs: backing.Logs(s.logs),
+		Repositories: gitDir(filepath.Join(s.dir, "git")), Remotes: o.remotes, Secrets: o.secrets, Logs: backing.Logs(s.logs), WorkerLogs: s.logs,
 		Place: build.Place{Region: "us-east-1", Account: "000000000000"}, Log: log, Slots: o.slots, Disk: o.disk,
 		Caches: o.caches, Roles: o.roles, Endpoint: "http://conveyor.test", Loopback: o.loopback,
 	})

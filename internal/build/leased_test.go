@@ -1,8 +1,10 @@
 package build_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codebuild/types"
 
 	"github.com/conveyor-cd/conveyor/internal/build"
+	"github.com/conveyor-cd/conveyor/internal/logstore"
 	"github.com/conveyor-cd/conveyor/internal/store"
 	"github.com/conveyor-cd/conveyor/internal/store/sqlstore/sqltest"
 )
@@ -227,6 +230,82 @@ func TestWhatAWorkerMayTouch(t *testing.T) {
 	if _, _, err := e.List(s.ctx, bucket, "in/", ""); err == nil {
 		t.Error("the objects beside its source can be listed")
 	}
+}
+
+// mortal is a store on a server that dies, once, before it commits a transaction that runs a certain statement.
+type mortal struct {
+	store.Store
+	at string // part of the statement; "": it lives on
+}
+
+var errDied = errors.New("the server died")
+
+func (m *mortal) InTx(ctx context.Context, f func(store.Tx) error) error {
+	var last bool
+	err := m.Store.InTx(ctx, func(tx store.Tx) error {
+		if err := f(watchedTx{tx, func(query string) { last = last || m.at != "" && strings.Contains(query, m.at) }}); err != nil {
+			return err
+		}
+		if last {
+			return errDied
+		}
+		return nil
+	})
+	if last {
+		m.at = ""
+	}
+	return err
+}
+
+type watchedTx struct {
+	store.Tx
+	seen func(query string)
+}
+
+func (t watchedTx) Exec(ctx context.Context, query string, args ...any) (int64, error) {
+	t.seen(query)
+	return t.Tx.Exec(ctx, query, args...)
+}
+
+// Lines that a worker hands in are written once, whatever happens to the server, and to its answers.
+func TestLinesOfWorkersAreWrittenOnce(t *testing.T) {
+	sqltest.Each(t, func(t *testing.T, db store.Store) {
+		dying := &mortal{Store: db}
+		s := serve(t, options{st: db})
+		b := s.labelled("x")
+		a, _ := s.take("x")
+		logs, err := logstore.New(dying, logstore.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		// Another server on the same database, which does nothing but this.
+		other := build.New(build.Config{Store: dying, WorkerLogs: logs, Place: build.Place{Region: "us-east-1", Account: "000000000000"}, Log: slog.New(slog.DiscardHandler)})
+		e, err := other.Errand(s.ctx, a.ID, a.Token)
+		if err != nil {
+			t.Fatal(err)
+		}
+		hand := func(first int64, want error, lines ...string) {
+			t.Helper()
+			if err := e.AppendLog(s.ctx, first, lines); !errors.Is(err, want) {
+				t.Fatalf("handing in %q: %v, want %v", lines, err, want)
+			}
+		}
+		hand(0, nil, "one", "two")
+		dying.at = "SET log_lines"
+		hand(2, errDied, "three", "four")
+		hand(2, nil, "three", "four")
+		hand(2, nil, "three", "four") // the answer was lost
+		dying.at = "INSERT INTO log_chunks"
+		hand(3, errDied, "four", "five")
+		hand(3, nil, "four", "five", "bad \xff")
+		if got := s.log(b); got != "one\ntwo\nthree\nfour\nfive\nbad \uFFFD\n" {
+			t.Errorf("the log is %q", got)
+		}
+		if err := s.builds.GiveBack(s.ctx, a.ID, a.Token); err != nil {
+			t.Fatal(err)
+		}
+		hand(6, build.ErrNotLeased, "late")
+	})
 }
 
 // What lies elsewhere a worker may have fetched when it is a source of its build, or the submodule of one that it got.

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codebuild/types"
 
 	"github.com/conveyor-cd/conveyor/internal/buildspec"
+	"github.com/conveyor-cd/conveyor/internal/store"
 )
 
 // Errors the ports report, whatever is behind them.
@@ -111,6 +112,12 @@ type Reports interface {
 type Logs interface {
 	// Stream makes group and stream when they are missing.
 	Stream(ctx context.Context, group, stream string) (LogStream, error)
+}
+
+// WorkerLogs keeps the lines that workers on other machines hand in. Implemented by *logstore.Store.
+type WorkerLogs interface {
+	// AppendLines adds lines, each with its newline, as a part of tx. Group and stream are made when they are missing.
+	AppendLines(ctx context.Context, tx store.Tx, group, stream string, text []byte) error
 }
 
 // LogStream takes the lines of one build, in order, from one goroutine at a time.

@@ -34,18 +34,19 @@ const JobKind = "build.run"
 // stopChannel is where servers hear that a build is to be stopped.
 const stopChannel = "builds_stop"
 
-// Config is what a Service is made of. Everything but Remotes, Reports, Logs, Secrets, BuildURL, Env and Slots is required.
+// Config is what a Service is made of. Everything but Remotes, Reports, Logs, WorkerLogs, Secrets, BuildURL, Env and Slots is required.
 type Config struct {
 	Store        store.Store
 	Queue        queue.Enqueuer
 	Runner       Runner
 	Objects      Objects
 	Repositories Repositories
-	Remotes      Remotes // nil: only hosted repositories are cloned
-	Reports      Reports // nil: the service itself
-	Secrets      Secrets // nil: there are none
-	Logs         Logs    // nil: builds keep no logs
-	Caches       *Shelf  // nil: there are no caches on this machine
+	Remotes      Remotes    // nil: only hosted repositories are cloned
+	Reports      Reports    // nil: the service itself
+	Secrets      Secrets    // nil: there are none
+	Logs         Logs       // nil: builds keep no logs
+	WorkerLogs   WorkerLogs // nil: those on other machines keep none
+	Caches       *Shelf     // nil: there are no caches on this machine
 	Place        Place
 	Log          *slog.Logger
 	Slots        int   // builds that run at once on this server; default 4

@@ -465,6 +465,70 @@ func TestTwoServersWriteOneStream(t *testing.T) {
 	})
 }
 
+// Lines that are a part of a transaction are there when it is, after what was written before and before what comes then.
+func TestLinesInATransaction(t *testing.T) {
+	sqltest.Each(t, func(t *testing.T, db store.Store) {
+		ctx := context.Background()
+		s := open(t, db, slow)
+		in := func(text string, end error) {
+			t.Helper()
+			err := db.InTx(ctx, func(tx store.Tx) error {
+				if err := s.AppendLines(ctx, tx, group, stream, []byte(text)); err != nil {
+					return err
+				}
+				return end
+			})
+			if !errors.Is(err, end) {
+				t.Fatal(err)
+			}
+		}
+		in("undone\n", io.ErrClosedPipe)
+		in("one\ntwo\n", nil)
+		w, err := s.Writer(ctx, group, stream)
+		must(t, err)
+		_, err = io.WriteString(w, "three\n")
+		must(t, err)
+		must(t, w.Sync(ctx))
+		changed, stop := s.Watch(group, stream)
+		defer stop()
+		in("undone\n", io.ErrClosedPipe)
+		select {
+		case <-changed:
+			t.Error("what was undone woke those who wait")
+		default:
+		}
+		long := strings.Repeat(strings.Repeat("x", 999)+"\n", 700) // several chunks
+		in("four\n"+long, nil)
+		<-changed
+		_, err = io.WriteString(w, "last\n")
+		must(t, err)
+		must(t, w.Close(ctx))
+		var all []string
+		for from := int64(0); ; {
+			p, err := open(t, db, slow).Get(ctx, group, stream, logstore.GetOptions{From: from})
+			must(t, err)
+			if len(p.Events) == 0 {
+				break
+			}
+			for _, e := range p.Events {
+				if e.Seq != int64(len(all)) {
+					t.Fatalf("event %d has position %d", len(all), e.Seq)
+				}
+				all = append(all, e.Message)
+			}
+			from = p.Next
+		}
+		if got := strings.Join(all, ""); got != "one\ntwo\nthree\nfour\n"+long+"last\n" {
+			t.Errorf("the log has %d bytes: %.100q", len(got), got)
+		}
+		st, err := s.StreamByName(ctx, group, stream)
+		must(t, err)
+		if st.Events != 705 || st.Bytes != 700_000+int64(len("one\ntwo\nthree\nfour\nlast\n")) {
+			t.Errorf("the stream says %d events of %d bytes", st.Events, st.Bytes)
+		}
+	})
+}
+
 // Clients write to one stream through several servers: no event is lost or doubled, and none waits for ever.
 func TestServersTakeTurnsOnOneStream(t *testing.T) {
 	sqltest.Each(t, func(t *testing.T, db store.Store) {

@@ -126,13 +126,18 @@ func (s *Store) ensureGroup(ctx context.Context, name string, tags map[string]st
 	if err != nil {
 		return false, err
 	}
-	err = s.db.InTx(ctx, func(tx store.Tx) error {
-		n, err := tx.Exec(ctx, `INSERT INTO log_groups (name, created, tags) VALUES ($1, $2, $3) ON CONFLICT (name) DO NOTHING`,
-			name, store.Micros(s.now()), text)
-		made = n > 0
+	err = s.db.InTx(ctx, func(tx store.Tx) (err error) {
+		made, err = s.makeGroup(ctx, tx, name, text)
 		return err
 	})
 	return made, err
+}
+
+// makeGroup makes a group unless it exists.
+func (s *Store) makeGroup(ctx context.Context, tx store.Tx, name, tags string) (made bool, err error) {
+	n, err := tx.Exec(ctx, `INSERT INTO log_groups (name, created, tags) VALUES ($1, $2, $3) ON CONFLICT (name) DO NOTHING`,
+		name, store.Micros(s.now()), tags)
+	return n > 0, err
 }
 
 func encodeTags(tags map[string]string) (string, error) {
