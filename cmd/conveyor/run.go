@@ -7,9 +7,11 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -131,9 +133,12 @@ func (f *runFlags) run(cmd *cobra.Command) error {
 	if err := f.complete(cmd); err != nil {
 		return &exitStatus{exitNotRun, err}
 	}
+	// When nobody reads any more what is printed the run is interrupted, too, instead of ended where it stands.
+	ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGPIPE)
+	defer stop()
 	plan, err := f.Check()
 	if err == nil {
-		err = f.withServer(cmd.Context(), plan)
+		err = f.withServer(ctx, plan)
 	}
 	_, unsuccessful := errors.AsType[*localrun.Failed](err)
 	switch {
@@ -141,7 +146,7 @@ func (f *runFlags) run(cmd *cobra.Command) error {
 		return nil
 	case unsuccessful:
 		return &exitStatus{status: 1}
-	case cmd.Context().Err() != nil:
+	case ctx.Err() != nil:
 		return &exitStatus{exitInterrupted, errors.New("interrupted")}
 	}
 	return &exitStatus{exitNotRun, err}
