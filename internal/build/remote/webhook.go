@@ -102,7 +102,7 @@ func (s *Service) shown(h hook) (types.Webhook, error) {
 func checkWebhook(w *types.Webhook) error {
 	switch policy := w.PullRequestBuildPolicy; {
 	case w.ScopeConfiguration != nil:
-		return build.Invalidf("scopeConfiguration is not supported by this server: make a webhook for each repository")
+		return build.Invalidf("scopeConfiguration is not supported by this server, whose webhooks are of single repositories: make a project with a webhook for each repository of %s", aws.ToString(w.ScopeConfiguration.Name))
 	case w.BuildType != "" && w.BuildType != types.WebhookBuildTypeBuild && w.BuildType != types.WebhookBuildTypeBuildBatch:
 		return build.Invalidf("buildType %s is not supported by this server; use BUILD or BUILD_BATCH", w.BuildType)
 	case policy != nil && policy.RequiresCommentApproval != types.PullRequestBuildCommentApprovalDisabled:

@@ -252,7 +252,7 @@ func TestWebhookMistakes(t *testing.T) {
 		"is not a regular expression":               {FilterGroups: [][]types.WebhookFilter{filters("EVENT", "PUSH", "HEAD_REF", "(")}},
 		"type WORKFLOW_NAME is not supported":       {FilterGroups: [][]types.WebhookFilter{filters("EVENT", "PUSH", "WORKFLOW_NAME", "x")}},
 		"branchFilter and filterGroups exclude":     {BranchFilter: aws.String("x"), FilterGroups: [][]types.WebhookFilter{filters("EVENT", "PUSH")}},
-		"scopeConfiguration is not supported":       {ScopeConfiguration: &types.ScopeConfiguration{}},
+		"a webhook for each repository of acme":     {ScopeConfiguration: &types.ScopeConfiguration{Name: aws.String("acme"), Scope: types.WebhookScopeTypeGithubOrganization}},
 		"buildType RUNNER_BUILDKITE_BUILD is not":   {BuildType: types.WebhookBuildTypeRunnerBuildkiteBuild},
 		"comment approval is not supported by this": {PullRequestBuildPolicy: &types.PullRequestBuildPolicy{RequiresCommentApproval: types.PullRequestBuildCommentApprovalAllPullRequests}},
 	} {
