@@ -154,16 +154,19 @@ func (g *groups) make(name string, n build.Needs) (*group, error) {
 	return made, nil
 }
 
-// group is a control group of one build.
+// group is a control group of one build. nil is one that holds nothing.
 type group struct {
 	dir    string
 	limits []string
 }
 
-func (g *group) has(controller string) bool { return slices.Contains(g.limits, controller) }
+func (g *group) has(controller string) bool { return g != nil && slices.Contains(g.limits, controller) }
 
 // add puts a process, which has started nothing yet, into the group.
 func (g *group) add(pid int) error {
+	if g == nil {
+		return nil
+	}
 	err := put(g.dir, "cgroup.procs", strconv.Itoa(pid))
 	if errors.Is(err, unix.ESRCH) {
 		return nil // it has ended
@@ -173,6 +176,9 @@ func (g *group) add(pid int) error {
 
 // pids are the processes in the group and in those that the build has made in it.
 func (g *group) pids() []int {
+	if g == nil {
+		return nil
+	}
 	var pids []int
 	_ = filepath.WalkDir(g.dir, func(path string, e fs.DirEntry, err error) error {
 		if err != nil || e.IsDir() || e.Name() != "cgroup.procs" {
@@ -191,7 +197,7 @@ func (g *group) pids() []int {
 
 // kill ends all that is in the group. Kernels before 5.14 do it process by process.
 func (g *group) kill() {
-	if put(g.dir, "cgroup.kill", "1") == nil {
+	if g == nil || put(g.dir, "cgroup.kill", "1") == nil {
 		return
 	}
 	for _, pid := range g.pids() {
@@ -201,6 +207,9 @@ func (g *group) kill() {
 
 // outOfMemory tells whether processes of the group were ended for want of memory.
 func (g *group) outOfMemory() bool {
+	if g == nil {
+		return false
+	}
 	text, err := os.ReadFile(filepath.Join(g.dir, "memory.events"))
 	if err != nil {
 		return false
@@ -215,6 +224,9 @@ func (g *group) outOfMemory() bool {
 
 // remove ends what is in the group and removes it, with those that the build has made in it.
 func (g *group) remove() error {
+	if g == nil {
+		return nil
+	}
 	deadline := time.Now().Add(killDeadline)
 	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
 		err := removeTree(g.dir)

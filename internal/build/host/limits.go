@@ -120,42 +120,33 @@ func (l *Limits) endAll(meant func(server, build string) bool) error {
 	return nil
 }
 
-// take puts a shell of the build, which has started nothing yet, into the build's group; what it starts is born there.
-func (h *hold) take(pid int) error {
-	if h == nil || h.group == nil {
+// its is the build's group, nil when it has none.
+func (h *hold) its() *group {
+	if h == nil {
 		return nil
 	}
-	if err := h.group.add(pid); err != nil {
+	return h.group
+}
+
+// take puts a shell of the build, which has started nothing yet, into the build's group; what it starts is born there.
+func (h *hold) take(pid int) error {
+	if err := h.its().add(pid); err != nil {
 		return fmt.Errorf("hold the build to its limits: %w", err)
 	}
 	return nil
 }
 
 // grouped tells whether the build's group limits what a controller does.
-func (h *hold) grouped(controller string) bool { return h.group != nil && h.group.has(controller) }
+func (h *hold) grouped(controller string) bool { return h.its().has(controller) }
 
 // pids are the processes in the build's group.
-func (h *hold) pids() []int {
-	if h == nil || h.group == nil {
-		return nil
-	}
-	return h.group.pids()
-}
+func (h *hold) pids() []int { return h.its().pids() }
 
 // kill ends every process in the build's group at once, those being born included.
-func (h *hold) kill() {
-	if h != nil && h.group != nil {
-		h.group.kill()
-	}
-}
+func (h *hold) kill() { h.its().kill() }
 
 // outOfMemory tells whether the kernel has ended processes of the build for what they used together.
-func (h *hold) outOfMemory() bool { return h != nil && h.group != nil && h.group.outOfMemory() }
+func (h *hold) outOfMemory() bool { return h.its().outOfMemory() }
 
 // release removes what was made. Nothing of the build runs any more.
-func (h *hold) release() error {
-	if h == nil || h.group == nil {
-		return nil
-	}
-	return h.group.remove()
-}
+func (h *hold) release() error { return h.its().remove() }
