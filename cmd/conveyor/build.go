@@ -33,11 +33,12 @@ func buildShellCommand() *cobra.Command {
 		Use:   "shell BUILD",
 		Short: "Open a shell in what a failed build left",
 		Long: `Open a shell in the workspace of a failed build (PROJECT:ID or its ARN): its files as its commands left them, its
-environment but for secrets, as the user and within the limits it ran with. The exit status is the shell's.
+environment but for secrets, as the user, within the limits and in the container it ran with. What is left out for a secret
+is said on standard error, with the command that reads it. The exit status is the shell's.
 
-A workspace is kept when the build ran on the host of the server that is asked and its project, or StartBuild, has the
-environment variable ConveyorKeepFailed, with the value true (an hour) or a time such as 2h. Without a terminal the commands
-are read from standard input.
+A workspace is kept when the build ran on the server that is asked, not on a worker, and its project, or StartBuild, has the
+environment variable ConveyorKeepFailed, with the value true (an hour) or a time such as 2h, which counts from the build's
+end and from that of each shell in it. Without a terminal the commands are read from standard input.
 
 The server is asked with the credentials in the environment, or with the root credentials in the data directory.
 codebuild:ConveyorOpenShell must be allowed on the project.`,
@@ -58,7 +59,7 @@ codebuild:ConveyorOpenShell must be allowed on the project.`,
 		if err != nil {
 			return err
 		}
-		status, err := from.shell(cmd.Context(), project+":"+id, cmd.InOrStdin(), cmd.OutOrStdout())
+		status, err := from.shell(cmd.Context(), project+":"+id, cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr())
 		if err == nil && status != 0 {
 			return &exitStatus{status: status}
 		}
@@ -67,8 +68,8 @@ codebuild:ConveyorOpenShell must be allowed on the project.`,
 	return cmd
 }
 
-// shell runs a shell in a build's workspace, connected with in and out, until it ends.
-func (a asked) shell(ctx context.Context, build string, in io.Reader, out io.Writer) (status int, err error) {
+// shell runs a shell in a build's workspace, connected with in and out, until it ends. notes takes what is said about it.
+func (a asked) shell(ctx context.Context, build string, in io.Reader, out, notes io.Writer) (status int, err error) {
 	keyboard, isFile := in.(*os.File)
 	terminal := isFile && term.IsTerminal(int(keyboard.Fd()))
 	conn, err := a.upgrade(ctx, build, terminal)
@@ -98,6 +99,14 @@ func (a asked) shell(ctx context.Context, build string, in io.Reader, out io.Wri
 			return 0, fmt.Errorf("the connection to the server was lost: %w", err)
 		case kind == shellhost.Output:
 			if _, err := out.Write(content); err != nil {
+				return 0, err
+			}
+		case kind == shellhost.Notice:
+			line := string(content)
+			if terminal { // which begins no line by itself while it is raw
+				line = strings.ReplaceAll(line, "\n", "\r\n")
+			}
+			if _, err := io.WriteString(notes, line); err != nil {
 				return 0, err
 			}
 		case kind == shellhost.Exit && len(content) == 1:

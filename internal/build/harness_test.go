@@ -57,6 +57,7 @@ type options struct {
 	slots  int
 	minute time.Duration
 	disk   int64
+	keep   build.Keeping
 	st     store.Store
 	wrap   func(build.Runner) build.Runner
 	// objects, when set, replaces the object store.
@@ -119,7 +120,7 @@ func serveIn(t testing.TB, dir string, o options) *server {
 	s.builds = build.New(build.Config{
 		Store: s.st, Queue: s.queue, Runner: runner, Objects: objects,
 		Repositories: gitDir(filepath.Join(s.dir, "git")), Remotes: o.remotes, Secrets: o.secrets, Logs: backing.Logs(s.logs), WorkerLogs: s.logs,
-		Place: build.Place{Region: "us-east-1", Account: "000000000000"}, Log: log, Slots: o.slots, Disk: o.disk,
+		Place: build.Place{Region: "us-east-1", Account: "000000000000"}, Log: log, Slots: o.slots, Disk: o.disk, Keep: o.keep,
 		Caches: o.caches, Roles: o.roles, Endpoint: "http://conveyor.test", Loopback: o.loopback,
 	})
 	s.builds.SetDiskEvery(10 * time.Millisecond)
@@ -147,6 +148,9 @@ func serveIn(t testing.TB, dir string, o options) *server {
 		<-done
 		if err := s.queue.Stop(ctx); err != nil {
 			t.Errorf("stop the queue: %v", err)
+		}
+		if err := s.builds.DropKept(); err != nil {
+			t.Errorf("drop what is kept: %v", err)
 		}
 		s.runner.Wait()
 		if err := s.logs.Close(ctx); err != nil {

@@ -17,81 +17,75 @@ import (
 // AWS has no member for that. Its value is "true" or how long, such as 30m.
 const keepVariable = "ConveyorKeepFailed"
 
-const (
-	keepFor     = time.Hour      // when the project does not say how long
-	keepLongest = 24 * time.Hour // and at most
-	keepMost    = 4              // workspaces at a time; the oldest goes for the newest
-)
+// Keeping bounds what failed builds leave for OpenShell. It is kept for a time after the build's end and after that of each
+// shell in it.
+type Keeping struct {
+	Time    time.Duration // when the project does not say how long
+	Longest time.Duration // what a project may ask for, and after which it goes in any case
+	Most    int           // workspaces at a time; the oldest goes for the newest. 0 keeps none
+}
 
 // ErrNotKept says that there is no workspace of a build to open a shell in.
 var ErrNotKept = errors.New("the workspace of the build is not kept")
 
-// Shell says what a shell in a kept workspace is connected to.
-type Shell struct {
-	Dir string   // where it starts
-	Env []string // NAME=value
-	In  io.Reader
-	Out io.Writer // what it writes, standard output and error in one stream
-	// Sizes, when it is not nil, asks for a terminal and tells its size, first and whenever it changes.
-	Sizes <-chan Size
-}
-
-// Size is that of a terminal, in characters.
-type Size struct{ Rows, Columns uint16 }
-
-// ShellPlace is a Workspace in which a shell can be opened once the build's session has ended.
-type ShellPlace interface {
-	// Shell runs a shell, as the user that the build's commands ran as and within the build's limits, and returns its exit
-	// status. When it returns, nothing that the shell started runs any more. It ends when ctx does.
-	Shell(ctx context.Context, s Shell) (status int, err error)
-}
-
 // leftover is what a failed build left.
 type leftover struct {
 	failed  Failed
+	missing []string // lines about what its environment is without
 	ws      Workspace
-	place   ShellPlace
+	life    time.Duration   // how long it is kept while nobody uses it
+	idle    *time.Timer     // ends that
 	gone    context.Context // ends when it is to go
 	drop    func()
 	shells  chan struct{} // holds one token: one shell at a time
 	removed chan struct{} // closed when it is gone
 }
 
-// keeps is how long the workspace of a failed build is to be kept; 0: not at all.
-func keeps(e *types.ProjectEnvironment) (time.Duration, error) {
+// lasts is how long the workspace of a failed build is to be kept; 0: not at all.
+func (k Keeping) lasts(e *types.ProjectEnvironment) (time.Duration, error) {
 	switch value := wish(e, keepVariable); value {
 	case "true":
-		return keepFor, nil
+		return k.Time, nil
 	case "false", "":
 		return 0, nil
 	default:
 		d, err := time.ParseDuration(value)
-		if err != nil || d <= 0 || d > keepLongest {
-			return 0, fmt.Errorf("%s is %q; it must be true or a time of at most %s, such as 30m", keepVariable, value, keepLongest)
+		if err != nil || d <= 0 || d > k.Longest {
+			return 0, fmt.Errorf("%s is %q; it must be true or a time of at most %s, such as 30m", keepVariable, value, k.Longest)
 		}
 		return d, nil
 	}
 }
 
+// mayKeep tells whether the workspace is to be kept should the build fail.
+func (r *run) mayKeep() bool {
+	life, err := r.s.cfg.Keep.lasts(r.rec.Build.Environment)
+	return err == nil && life > 0 && r.s.cfg.Keep.Most > 0
+}
+
 // keep keeps the workspace, if the build failed and asks for that. It tells whether it did.
 func (r *run) keep() bool {
-	life, err := keeps(r.rec.Build.Environment)
+	if value := wish(r.rec.Build.Environment, keepVariable); value == "" || value == "false" || r.failed != types.StatusTypeFailed || r.session == nil {
+		return false
+	}
+	if r.s.cfg.Keep.Most == 0 {
+		r.log.Printf("Warning: the workspace is not kept (%s): this server keeps none, as no worker does (setting build-keep-most)", keepVariable)
+		return false
+	}
+	life, err := r.s.cfg.Keep.lasts(r.rec.Build.Environment)
 	if err != nil {
 		r.log.Printf("Warning: %v. Nothing is kept", err)
-		return false
 	}
-	if life == 0 || r.failed != types.StatusTypeFailed || r.session == nil {
-		return false
-	}
-	place, ok := r.ws.(ShellPlace)
-	if !ok || !r.s.cfg.Keep {
-		r.log.Printf("Warning: the workspace is not kept (%s): only those of builds on a server's host can be", keepVariable)
+	if life == 0 {
 		return false
 	}
 	gone, drop := context.WithCancel(context.Background())
-	k := &leftover{failed: r.left(), ws: r.ws, place: place, gone: gone, drop: drop, shells: make(chan struct{}, 1), removed: make(chan struct{})}
+	k := &leftover{
+		failed: r.left(), missing: r.missing(), ws: r.ws, life: life, gone: gone, drop: drop,
+		shells: make(chan struct{}, 1), removed: make(chan struct{}),
+	}
 	k.shells <- struct{}{}
-	if !r.s.shelve(k, life) {
+	if !r.s.shelve(k) {
 		return false
 	}
 	r.log.Printf("The workspace is kept for %s: conveyor build shell %s", life, k.failed.ID)
@@ -109,24 +103,47 @@ func (r *run) left() Failed {
 	return f
 }
 
+// missing says what left leaves out of the build's environment, and how whoever may read a secret has it.
+func (r *run) missing() []string {
+	var lines, others []string
+	for _, v := range r.env {
+		name, value, _ := strings.Cut(v, "=")
+		if !r.log.hides(value) {
+			continue
+		}
+		i := slices.IndexFunc(r.fetched, func(f fetched) bool { return f.name == name })
+		if i < 0 {
+			others = append(others, name)
+			continue
+		}
+		lines = append(lines, fmt.Sprintf("%s is a secret and not set here. With rights of your own: %s", name, r.fetched[i].how()))
+	}
+	if len(others) > 0 {
+		lines = append(lines, "Not set either, because they hold a secret or credentials of the build, which have ended: "+strings.Join(others, ", "))
+	}
+	return lines
+}
+
 // shelve keeps a workspace for a while. It does not when the server ends.
-func (s *Service) shelve(k *leftover, life time.Duration) bool {
+func (s *Service) shelve(k *leftover) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.keepsNone {
 		return false
 	}
-	for len(s.kept) >= keepMost {
+	for len(s.kept) >= s.cfg.Keep.Most {
 		s.dropOldest()
 	}
 	s.kept = append(s.kept, k)
 	s.dropping.Add(1)
-	timer := time.AfterFunc(life, k.drop)
+	k.idle = time.AfterFunc(k.life, k.drop)
+	last := time.AfterFunc(s.cfg.Keep.Longest, k.drop)
 	go func() {
 		defer s.dropping.Done()
 		defer close(k.removed)
 		<-k.gone.Done()
-		timer.Stop()
+		k.idle.Stop()
+		last.Stop()
 		s.forgetKept(k)
 		<-k.shells // the shell in it ends, too
 		if err := k.ws.Cleanup(context.Background()); err != nil {
@@ -193,25 +210,37 @@ func (s *Service) DropKept() error {
 }
 
 // OpenShell runs a shell in the kept workspace of a failed build of a project, by the build's id (a uuid), and returns its
-// exit status. sh.Dir and sh.Env are the build's. ErrNotKept, for a build of another project too: callers are allowed projects.
-func (s *Service) OpenShell(ctx context.Context, project, id string, sh Shell) (status int, err error) {
+// exit status. sh.Dir and sh.Env are the build's; say is told, before it starts, in lines what of its environment is missing.
+// ErrNotKept, for a build of another project too: callers are allowed projects.
+func (s *Service) OpenShell(ctx context.Context, project, id string, sh Shell, say io.Writer) (status int, err error) {
 	k := s.keptOf(project + ":" + id)
 	if k == nil {
-		return 0, fmt.Errorf("%w on this server. It is when the build failed, ran on this server's host, and its project has the environment variable %s "+
-			"with the value true or a time such as 2h; by default for %s, at most %d at a time, and until the server ends", ErrNotKept, keepVariable, keepFor, keepMost)
+		return 0, fmt.Errorf("%w on this server. It is when the build failed, ran on this server and not on a worker, and its project has the environment variable %s "+
+			"with the value true or a time such as 2h; by default for %s, at most %d at a time, and until the server ends", ErrNotKept, keepVariable, s.cfg.Keep.Time, s.cfg.Keep.Most)
 	}
 	select {
 	case <-k.shells:
 	default:
 		return 0, errors.New("another shell is open in the workspace of the build; end it first")
 	}
-	defer func() { k.shells <- struct{}{} }()
+	k.idle.Stop()
+	defer func() {
+		if k.gone.Err() == nil {
+			k.idle.Reset(k.life) // before the workspace may go
+		}
+		k.shells <- struct{}{}
+	}()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(k.gone, func() { cancel(errors.New("the workspace is kept no longer")) })()
 	if s.cfg.Disk > 0 {
 		go s.watchDisk(ctx, id, k.ws, cancel)
 	}
+	for _, line := range k.missing {
+		if _, err := fmt.Fprintln(say, line); err != nil {
+			return 0, err
+		}
+	}
 	sh.Dir, sh.Env = k.failed.Dir, append(sh.Env, k.failed.Env...)
-	return k.place.Shell(ctx, sh)
+	return k.ws.Shell(ctx, sh)
 }

@@ -45,7 +45,7 @@ func (r *run) needs() Needs {
 	}
 	n := Needs{
 		ID: r.rec.ID, Image: aws.ToString(e.Image), Privileged: aws.ToBool(e.PrivilegedMode),
-		CPUs: limit.cpus, Memory: limit.memory << 30, Offline: offline(e), Say: r.log.Printf,
+		CPUs: limit.cpus, Memory: limit.memory << 30, Offline: offline(e), Say: r.log.Printf, Keep: r.mayKeep(),
 	}
 	if e.RegistryCredential != nil {
 		n.Login = r.login

@@ -34,7 +34,8 @@ type run struct {
 	ws          Workspace
 	access      string // the id of the credentials that the build's commands have
 	session     Session
-	env         []string // of the session
+	env         []string  // of the session
+	fetched     []fetched // variables of it that are secrets
 	spec        *buildspec.Spec
 	succeeding  bool
 	cache       *caching         // nil: none

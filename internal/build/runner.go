@@ -30,6 +30,7 @@ type Needs struct {
 	CPUs       float64 // at most so many; 0: no limit
 	Memory     int64   // at most so many bytes; 0: no limit
 	Offline    bool    // the build's commands reach no network
+	Keep       bool    // what the session leaves is there for Workspace.Shell
 	// Login reads what signs in to the image's registry, for a runner that fetches the image; nil: nothing does.
 	Login func(context.Context) (*Login, error)
 	// Caches are directories of this server, absolute, that outlive the build and that its commands may write to. No two
@@ -57,6 +58,10 @@ type Workspace interface {
 	Size(ctx context.Context) (int64, error)
 	// Start opens the build's one session. It is called at most once, after the sources are in place.
 	Start(ctx context.Context, o SessionOptions) (Session, error)
+	// Shell runs a shell for a person in what the build's session left, which has ended, and returns its exit status. It is the
+	// build's in its user, its limits, its network and its mounts. When it returns, nothing that it started runs any more. It
+	// ends when ctx does; the error is ctx's cause then. Needs.Keep must have been asked for; one shell runs at a time.
+	Shell(ctx context.Context, s Shell) (status int, err error)
 	// Cleanup ends whatever still runs and gives the disk back, whatever modes its files have. It may return before a
 	// large tree is gone. Nothing of the workspace may be used afterwards; calling it again does nothing.
 	Cleanup(ctx context.Context) error
@@ -65,6 +70,19 @@ type Workspace interface {
 // MemoryWatcher is a Workspace that can tell that the kernel has ended processes of the build, because together they used
 // more than Needs.Memory.
 type MemoryWatcher interface{ OutOfMemory() bool }
+
+// Shell says what a shell in a workspace is connected to.
+type Shell struct {
+	Dir string   // where it starts, as the build sees it
+	Env []string // NAME=value
+	In  io.Reader
+	Out io.Writer // what it writes, standard output and error in one stream
+	// Sizes, when it is not nil, asks for a terminal and tells its size, first and whenever it changes.
+	Sizes <-chan Size
+}
+
+// Size is that of a terminal, in characters.
+type Size struct{ Rows, Columns uint16 }
 
 // SessionOptions say how a session starts.
 type SessionOptions struct {

@@ -19,6 +19,35 @@ const (
 	fromSecrets    = types.EnvironmentVariableTypeSecretsManager
 )
 
+// fetched is a variable whose value was read from elsewhere.
+type fetched struct {
+	name string
+	kind types.EnvironmentVariableType
+	ref  string
+}
+
+// how is the command that reads the value again, with rights of one's own.
+func (f fetched) how() string {
+	if f.kind == fromParameters {
+		return "aws ssm get-parameter --with-decryption --query Parameter.Value --output text --name " + quoted(f.ref)
+	}
+	ref, err := buildspec.ParseSecretRef(f.ref)
+	if err != nil { // it could be read before
+		return ""
+	}
+	command := "aws secretsmanager get-secret-value --query SecretString --output text --secret-id " + quoted(ref.ID)
+	if ref.Stage != "" {
+		command += " --version-stage " + quoted(ref.Stage)
+	}
+	if ref.VersionID != "" {
+		command += " --version-id " + quoted(ref.VersionID)
+	}
+	if ref.JSONKey != "" {
+		command += " (its member " + ref.JSONKey + ")"
+	}
+	return command
+}
+
 // fetchSecrets reads the values of variables of one kind, each Value being the name of a parameter or the reference of a secret.
 // From then on the log shows none of them, and no export hands them on. The answer has the values in the same order.
 func (r *run) fetchSecrets(ctx context.Context, kind types.EnvironmentVariableType, vars []buildspec.Variable) ([]buildspec.Variable, error) {
@@ -35,6 +64,7 @@ func (r *run) fetchSecrets(ctx context.Context, kind types.EnvironmentVariableTy
 		}
 		r.log.hide(value)
 		out[i] = buildspec.Variable{Name: v.Name, Value: value}
+		r.fetched = append(r.fetched, fetched{v.Name, kind, v.Value})
 	}
 	return out, nil
 }

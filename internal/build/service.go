@@ -64,7 +64,7 @@ type Config struct {
 	// OnFailed, when set, is told of a build that has failed while its workspace is still there. The build ends when it returns.
 	OnFailed func(ctx context.Context, f Failed)
 	// Keep lets projects have the workspaces of failed builds kept, for OpenShell. DropKept must then be called at the end.
-	Keep bool
+	Keep Keeping
 	// Env, when set, is given to every build below all other variables, for example this server's endpoint.
 	Env []buildspec.Variable
 }

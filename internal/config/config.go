@@ -37,6 +37,7 @@ type Config struct {
 	KnownHosts string // keys of the SSH servers that sources are fetched from; empty: DATA/known_hosts
 	BuildSlots int    // builds that run at once on this server
 	Builds     Builds // where and how builds run
+	Keep       Keep   // what failed builds leave
 	// ForbidPrivateAddresses keeps what users have the server call from being on the loopback and in private networks.
 	ForbidPrivateAddresses bool
 	Mail                   Mail
@@ -57,6 +58,7 @@ func (c *Config) Bind(fs *pflag.FlagSet) {
 	fs.StringVar(&c.KnownHosts, "ssh-known-hosts", "", "`file` with the keys of SSH servers that sources are fetched from, as ssh-keyscan writes it (default DATA/known_hosts)")
 	fs.IntVar(&c.BuildSlots, "build-slots", 4, "`number` of builds that run at once on this server")
 	c.Builds.bind(fs)
+	c.Keep.bind(fs)
 	fs.BoolVar(&c.ForbidPrivateAddresses, "forbid-private-addresses", false, "keep notifications, API destinations, probes of alarms and functions that are URLs from the loopback and private networks")
 	c.Mail.bind(fs)
 	fs.DurationVar(&c.ApprovalLinkLife, "approval-link-life", 7*24*time.Hour, "`time` after which the links in approval messages no longer decide, if the approval still waits")
@@ -189,6 +191,9 @@ func (c *Config) check() error {
 		return fmt.Errorf("setting database: %q is neither sqlite:PATH nor postgres://", c.Database)
 	}
 	if err := c.Builds.check(); err != nil {
+		return err
+	}
+	if err := c.Keep.check(); err != nil {
 		return err
 	}
 	if c.BuildSlots < 1 {

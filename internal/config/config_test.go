@@ -73,6 +73,9 @@ func TestMistakesNameTheSettingAndItsPlace(t *testing.T) {
 		{name: "bad level", args: []string{"--log-level", "loud"}, want: []string{"log-level", "loud"}},
 		{name: "bad format", args: []string{"--log-format", "xml"}, want: []string{"log-format", "xml"}},
 		{name: "bad runner", args: []string{"--build-runner", "cloud"}, want: []string{"build-runner", "cloud"}},
+		{name: "nothing is kept long enough", args: []string{"--build-keep-time", "0s"}, want: []string{"build-keep-time", "build-keep-most 0"}},
+		{name: "kept for longer than the longest", file: "build-keep-longest: 30m\n", want: []string{"build-keep-longest", "30m", "1h"}},
+		{name: "fewer than none kept", environ: []string{"CONVEYOR_BUILD_KEEP_MOST=-1"}, want: []string{"build-keep-most", "-1"}},
 		{name: "no slots", args: []string{"--build-slots", "0"}, want: []string{"build-slots"}},
 		{name: "bad public URL", args: []string{"--public-url", "ftp://x"}, want: []string{"public-url", "ftp"}},
 	} {

@@ -19,6 +19,7 @@ const (
 	End    Kind = 'e' // from the caller: nothing more will be typed
 	Resize Kind = 's' // from the caller: rows and columns of its terminal, two bytes each
 	Output Kind = 'o' // to the caller: what the shell writes
+	Notice Kind = 'n' // to the caller: lines about the shell, which it does not write itself
 	Exit   Kind = 'x' // to the caller, at the end: the exit status in one byte
 	Fault  Kind = 'f' // to the caller, at the end: why the shell could not go on
 )

@@ -38,7 +38,7 @@ const lastWord = 10 * time.Second
 
 // Builds opens shells; *build.Service does.
 type Builds interface {
-	OpenShell(ctx context.Context, project, id string, s build.Shell) (status int, err error)
+	OpenShell(ctx context.Context, project, id string, s build.Shell, say io.Writer) (status int, err error)
 }
 
 // Handler answers below Prefix.
@@ -124,7 +124,7 @@ func (h *Handler) serve(r *http.Request, project, id string, from *bufio.Reader,
 			cancel()
 		}
 	}()
-	status, err := h.Builds.OpenShell(ctx, project, id, s)
+	status, err := h.Builds.OpenShell(ctx, project, id, s, Frames{to, Notice, turn})
 	if to.SetWriteDeadline(time.Now().Add(cmp.Or(h.patience, lastWord))) != nil { // output that nobody reads may be on its way still
 		return // the caller is gone
 	}

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"testing"
@@ -15,7 +16,7 @@ import (
 // flood is a shell that writes without end until its workspace is to go.
 type flood struct{ gone context.Context }
 
-func (f flood) OpenShell(ctx context.Context, _, _ string, s build.Shell) (int, error) {
+func (f flood) OpenShell(ctx context.Context, _, _ string, s build.Shell, _ io.Writer) (int, error) {
 	go func() {
 		for {
 			if _, err := s.Out.Write([]byte("y\n")); err != nil {

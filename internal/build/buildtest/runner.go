@@ -87,8 +87,15 @@ func open(t *testing.T, r build.Runner, shell string, env ...string) *place {
 // start opens a session in the source directory of a new workspace.
 func start(t *testing.T, r build.Runner, o build.SessionOptions) (*place, error) {
 	t.Helper()
+	return startIn(t, r, build.Needs{}, o)
+}
+
+// startIn opens a session in a workspace of certain needs.
+func startIn(t *testing.T, r build.Runner, n build.Needs, o build.SessionOptions) (*place, error) {
+	t.Helper()
 	ctx := context.Background()
-	ws, err := r.Prepare(ctx, build.Needs{ID: uuid.NewString()})
+	n.ID = uuid.NewString()
+	ws, err := r.Prepare(ctx, n)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -185,6 +192,10 @@ func TestRunner(t *testing.T, makeTwo func(t *testing.T) (r build.Runner, succes
 		"RunAs":                 runAs,
 		"RunAsNobodyKnown":      runAsNobodyKnown,
 		"Size":                  size,
+		"ShellInWhatIsLeft":     shellInWhatIsLeft,
+		"ShellOnTerminal":       shellOnTerminal,
+		"ShellLeavesNothing":    shellLeavesNothing,
+		"ShellIsEnded":          shellIsEnded,
 	} {
 		t.Run(name, func(t *testing.T) {
 			test(t, make(t))
@@ -192,6 +203,7 @@ func TestRunner(t *testing.T, makeTwo func(t *testing.T) (r build.Runner, succes
 	}
 	for name, test := range map[string]func(t *testing.T, r build.Runner, successor func() build.Runner){
 		"SweepEndsStrays":     sweepEndsStrays,
+		"SweepEndsShells":     sweepEndsShells,
 		"AttemptOnTwoServers": attemptOnTwoServers,
 	} {
 		t.Run(name, func(t *testing.T) {

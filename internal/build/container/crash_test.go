@@ -3,7 +3,6 @@ package container_test
 import (
 	"bufio"
 	"context"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -30,7 +29,7 @@ func TestCrashHelper(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := newRunner(t, os.Getenv("BUILDS"), func(c *container.Config) { c.Engine = e })
-	ws, err := r.Prepare(t.Context(), build.Needs{ID: os.Getenv("BUILD")})
+	ws, err := r.Prepare(t.Context(), build.Needs{ID: os.Getenv("BUILD"), Keep: os.Getenv("KEEP") != ""})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,9 +45,15 @@ func TestCrashHelper(t *testing.T) {
 // tried again runs once.
 func TestContainerEndsWithItsServer(t *testing.T) {
 	needEngine(t)
+	for what, keep := range map[string]string{"a build": "", "a build that is kept when it fails": "true"} {
+		t.Run(what, func(t *testing.T) { endsWithItsServer(t, keep) })
+	}
+}
+
+func endsWithItsServer(t *testing.T, keep string) {
 	dir, id := t.TempDir(), uuid.NewString()
 	server := exec.Command(os.Args[0], "-test.run", "TestCrashHelper$", "-test.v")
-	server.Env = append(os.Environ(), serverSocket+"="+engine.Socket(), "BUILDS="+dir, "BUILD="+id)
+	server.Env = append(os.Environ(), serverSocket+"="+engine.Socket(), "BUILDS="+dir, "BUILD="+id, "KEEP="+keep)
 	out, err := server.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -88,21 +93,21 @@ func TestContainerEndsWithItsServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := len(containers(t, id)); n != 1 {
+	if n := len(containers(t, id, "--all")); n != 1 {
 		t.Errorf("the build has %d containers", n)
 	}
 	if err := ws.Cleanup(context.Background()); err != nil {
 		t.Error(err)
 	}
-	if left := containers(t, id); len(left) > 0 {
+	if left := containers(t, id, "--all"); len(left) > 0 {
 		t.Errorf("left are %q", left)
 	}
 }
 
-// containers are those of a build that run.
-func containers(t *testing.T, id string) []string {
+// containers are those of a build that run, or others with options.
+func containers(t *testing.T, id string, options ...string) []string {
 	t.Helper()
-	out, err := engine.podman.command("ps", "--quiet", "--filter", fmt.Sprintf("label=conveyor.build=%s", id)).Output()
+	out, err := engine.podman.command(append([]string{"ps", "--quiet", "--filter", "label=conveyor.build=" + id}, options...)...).Output()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,6 +25,7 @@ import (
 type place struct {
 	ws    *workspace
 	shell string
+	main  string // who the build's commands run as
 	users users
 	n     int // shells so far
 
@@ -43,7 +44,7 @@ const (
 
 // open makes the place of a session.
 func (w *workspace) open(ctx context.Context, o build.SessionOptions) (*place, error) {
-	p := &place{ws: w, shell: "/bin/sh"}
+	p := &place{ws: w, shell: "/bin/sh", main: o.User}
 	if o.Shell == "bash" {
 		p.shell = "bash"
 		if _, code, err := w.exec(ctx, "command -v bash"); err != nil || code != 0 {
@@ -204,13 +205,18 @@ func (p *place) watch(running *shell.Process, id string, attached client.ExecAtt
 	running.End(code)
 }
 
-// End implements shell.Place: every process is asked to end, then the container is ended, and all that is in it.
+// End implements shell.Place: every process is asked to end, then the container is ended, and all that is in it. One that is
+// to be kept stays, with nothing running in it.
 func (p *place) End(live *shell.Process, grace time.Duration) error {
 	p.ending.Store(true)
 	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	_, _, _ = p.ws.exec(ctx, farewell) // in vain when the container has ended already
 	cancel()
-	err := p.ws.end(context.Background())
+	leave := p.ws.end
+	if p.ws.keep {
+		leave = p.ws.stop
+	}
+	err := leave(context.Background())
 	if live != nil {
 		select {
 		case <-live.Exited():

@@ -78,6 +78,23 @@ func TestShutIn(t *testing.T) {
 	}
 }
 
+// A shell that a person opens later is shut in as its build was.
+func TestShellsAreShutIn(t *testing.T) {
+	needEngine(t)
+	in := enter(t, newRunner(t, t.TempDir()), build.Needs{Memory: 64 << 20, CPUs: 1, Offline: true, Keep: true})
+	const look = `grep -E 'CapEff|NoNewPrivs' /proc/self/status; ls /sys/class/net; id -u; cut -d' ' -f2 /proc/mounts | grep ^/codebuild; ` +
+		`cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/memory.max /sys/fs/cgroup/pids/pids.max /sys/fs/cgroup/pids.max 2>/dev/null`
+	want := in.says(look + " || true")
+	if err := in.session.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var out buildtest.Log
+	status, err := in.ws.Shell(t.Context(), build.Shell{Dir: in.ws.Path(""), In: strings.NewReader(look + "\nexit 3\n"), Out: &out})
+	if got := strings.TrimSpace(out.String()); status != 3 || err != nil || got != want || !strings.Contains(got, "67108864") {
+		t.Errorf("it ends with %d, %v and says %q, the build %q", status, err, got, want)
+	}
+}
+
 func TestMemoryLimitKillsTheCommand(t *testing.T) {
 	needEngine(t)
 	in := enter(t, newRunner(t, t.TempDir()), build.Needs{Memory: 64 << 20})

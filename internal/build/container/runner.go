@@ -81,7 +81,7 @@ func (r *Runner) Prepare(ctx context.Context, n build.Needs) (build.Workspace, e
 	if err != nil {
 		return nil, err
 	}
-	w := &workspace{runner: r, id: n.ID, root: root, caches: n.Caches}
+	w := &workspace{runner: r, id: n.ID, root: root, caches: n.Caches, keep: n.Keep}
 	w.life, w.die = context.WithCancel(context.WithoutCancel(ctx))
 	if err := w.begin(ctx, image, n); err != nil {
 		return nil, errors.Join(err, w.Cleanup(context.WithoutCancel(ctx)))

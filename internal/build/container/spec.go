@@ -65,7 +65,7 @@ const dockerEntrypoint = "dockerd-entrypoint.sh"
 // workspace and the build's caches; above all not the engine's socket.
 func (w *workspace) bounds(n build.Needs) *container.HostConfig {
 	h := &container.HostConfig{
-		AutoRemove: true, NetworkMode: container.NetworkMode(w.runner.Network),
+		AutoRemove: !n.Keep, NetworkMode: container.NetworkMode(w.runner.Network),
 		Mounts: []mount.Mount{{Type: mount.TypeBind, Source: w.root, Target: workspacePath}},
 	}
 	if n.Offline {

@@ -27,6 +27,7 @@ type workspace struct {
 	root   string
 	caches []string
 	image  string
+	keep   bool // the container stays when its session ends, until Cleanup
 
 	container string   // its id; "" before it is made
 	held      *os.File // the container ends when this is closed
@@ -35,6 +36,7 @@ type workspace struct {
 
 	mu      sync.Mutex
 	session *shell.Session
+	place   *place // of the session
 	cleaned bool
 	ended   bool
 }
@@ -130,8 +132,23 @@ func (w *workspace) Start(ctx context.Context, o build.SessionOptions) (build.Se
 	if err != nil {
 		return nil, err
 	}
-	w.session = s
+	w.session, w.place = s, p
 	return s, nil
+}
+
+// stop ends everything in the container and leaves its files.
+func (w *workspace) stop(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removePatience)
+	defer cancel()
+	now := 0
+	_, err := w.runner.Engine.client.ContainerStop(ctx, w.container, client.ContainerStopOptions{Timeout: &now})
+	if errdefs.IsNotFound(err) {
+		return nil // somebody has removed it
+	}
+	if err != nil {
+		return fmt.Errorf("stop the container %s: %w", w.container, err)
+	}
+	return nil
 }
 
 // end removes the container and takes the files back that its users own.

@@ -198,13 +198,9 @@ func TestLimitsOfOtherUsersAndOfTheirShells(t *testing.T) {
 	if err := b.s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	place, ok := b.ws.(build.ShellPlace)
-	if !ok {
-		t.Fatal("no shell can be opened in it")
-	}
 	for name, sizes := range map[string]chan build.Size{"pipes": nil, "a terminal": make(chan build.Size)} {
 		var out buildtest.Log
-		status, err := place.Shell(t.Context(), build.Shell{Dir: b.ws.Path("src"), In: strings.NewReader(look + "\nexit 3\n"), Out: &out, Sizes: sizes})
+		status, err := b.ws.Shell(t.Context(), build.Shell{Dir: b.ws.Path("src"), In: strings.NewReader(look + "\nexit 3\n"), Out: &out, Sizes: sizes})
 		if got := strings.ReplaceAll(out.String(), "\r", ""); status != 3 || err != nil || !strings.Contains(got, want) {
 			t.Errorf("with %s: %d, %v, %s; want %s", name, status, err, got, want)
 		}

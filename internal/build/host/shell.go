@@ -13,11 +13,10 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/conveyor-cd/conveyor/internal/build"
+	"github.com/conveyor-cd/conveyor/internal/build/shell"
 )
 
-var _ build.ShellPlace = (*workspace)(nil)
-
-// Shell implements build.ShellPlace.
+// Shell implements build.Workspace.
 func (w *workspace) Shell(ctx context.Context, s build.Shell) (status int, err error) {
 	w.mu.Lock()
 	p, cleaned := w.place, w.cleaned
@@ -78,23 +77,20 @@ func exitStatus(s *os.ProcessState) int {
 	return s.ExitCode()
 }
 
-// prompt is set by the shell that becomes the person's, because one without a terminal takes none from its environment.
-const prompt = "PS1='build$ '; export PS1\n"
-
 // shellFor is the shell that a person gets.
 func (p *place) shellFor(s build.Shell) (*exec.Cmd, error) {
-	shell := []string{"/bin/sh"}
+	program := []string{"/bin/sh"}
 	if bash, err := exec.LookPath("bash"); err == nil {
-		shell = []string{bash, "--norc"}
+		program = []string{bash, "--norc"}
 	}
 	if s.Sizes != nil {
-		shell = append(shell, "-i")
+		program = append(program, "-i")
 	}
 	limits, err := p.ws.hold.preface()
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(shell[0], append([]string{"-c", limits + prompt + `exec "$0" "$@"`}, shell...)...)
+	cmd := exec.Command(program[0], append([]string{"-c", limits + shell.Prompt + `exec "$0" "$@"`}, program...)...)
 	user := p.main
 	cmd.Dir = s.Dir
 	cmd.Env = p.environment(slices.Concat(p.Identity(user), s.Env))

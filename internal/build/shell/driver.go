@@ -1,5 +1,8 @@
 package shell
 
+// Prompt is what a shell does that becomes a person's, because one without a terminal takes no prompt from its environment.
+const Prompt = "PS1='build$ '; export PS1\n"
+
 // Driver is what a session's shells run: sh -c Driver NAME ARGS... with the arguments of a Start. It reads one line ("<number> <kind>") from descriptor 7, sources the command's
 // file in itself, so that all state stays, and answers the status on descriptor 8. Kind "q" is the session's own work
 // and is silent.
