@@ -25,6 +25,7 @@ const (
 	buildState       = "CodeBuild Build State Change"
 	buildPhase       = "CodeBuild Build Phase Change"
 	alarmChange      = "CloudWatch Alarm State Change"
+	batchChange      = "Conveyor Batch Change"
 )
 
 // members is the detail of an event.
@@ -140,6 +141,14 @@ func (r *rooms) buildChanged(ctx context.Context, tx store.Tx, c build.Change) e
 		})
 	}
 	return r.events.Publish(ctx, tx, list...)
+}
+
+// batchChanged tells of a batch's steps, of which AWS has no events, for those who show batches live.
+func (r *rooms) batchChanged(ctx context.Context, tx store.Tx, b types.BuildBatch) error {
+	return r.events.Publish(ctx, tx, event.Event{
+		Source: "conveyor", DetailType: batchChange, Time: tx.Now(), Resources: []string{aws.ToString(b.Arn)},
+		Detail: members{"project-name": aws.ToString(b.ProjectName), "build-batch-status": b.BuildBatchStatus, "current-phase": aws.ToString(b.CurrentPhase)},
+	})
 }
 
 // aboutBuild is what both kinds of events tell of the build. Its variables, which may be secret, are left out.

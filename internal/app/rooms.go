@@ -254,7 +254,7 @@ func (r *rooms) openBuilds(ctx context.Context, db store.Store, place awsapi.Pla
 		Logs: backing.Logs(r.logs), WorkerLogs: r.logs,
 		Remotes:  r.remotes,
 		Secrets:  secrets,
-		OnChange: r.buildChanged, OnFailed: r.options.failed, Keep: build.Keeping(r.config.Keep),
+		OnChange: r.buildChanged, OnBatch: r.batchChanged, OnFailed: r.options.failed, Keep: build.Keeping(r.config.Keep),
 		Roles: r.identities, Endpoint: r.config.PublicURL, Loopback: onLoopback(r.config.Listen),
 		Place: build.Place{Region: place.Region, Account: place.Account}, Log: r.log.With("room", "builds"),
 	})

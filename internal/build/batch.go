@@ -113,6 +113,9 @@ func (s *Service) StartBatch(ctx context.Context, tx store.Tx, r BatchRequest) (
 	if err := insertBatch(ctx, tx, rec, token, fingerprint); err != nil {
 		return types.BuildBatch{}, err
 	}
+	if err := s.tellBatch(ctx, tx, rec); err != nil {
+		return types.BuildBatch{}, err
+	}
 	return rec.Batch, s.bringOn(ctx, tx, rec.ID, "", time.Time{})
 }
 
@@ -246,7 +249,8 @@ func insertBatch(ctx context.Context, tx store.Tx, r batchRecord, token, fingerp
 	return err
 }
 
-func saveBatch(ctx context.Context, tx store.Tx, r batchRecord) error {
+// saveBatch stores what has become of a batch, and tells of it.
+func (s *Service) saveBatch(ctx context.Context, tx store.Tx, r batchRecord) error {
 	body, request, err := r.texts()
 	if err != nil {
 		return err
@@ -255,9 +259,18 @@ func saveBatch(ctx context.Context, tx store.Tx, r batchRecord) error {
 	if r.Stop {
 		stop = 1
 	}
-	_, err = tx.Exec(ctx, `UPDATE build_batches SET body = $2, request = $3, status = $4, stop = $5 WHERE id = $1`,
-		r.ID, body, request, string(r.Batch.BuildBatchStatus), stop)
-	return err
+	if _, err := tx.Exec(ctx, `UPDATE build_batches SET body = $2, request = $3, status = $4, stop = $5 WHERE id = $1`,
+		r.ID, body, request, string(r.Batch.BuildBatchStatus), stop); err != nil {
+		return err
+	}
+	return s.tellBatch(ctx, tx, r)
+}
+
+func (s *Service) tellBatch(ctx context.Context, tx store.Tx, r batchRecord) error {
+	if s.cfg.OnBatch == nil {
+		return nil
+	}
+	return s.cfg.OnBatch(ctx, tx, r.Batch)
 }
 
 // enterBatch begins a phase of a batch.

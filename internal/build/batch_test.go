@@ -130,6 +130,12 @@ func TestBatchGraph(t *testing.T) {
 		if got, want := stages(b), "SUBMITTED SUCCEEDED; DOWNLOAD_BATCHSPEC SUCCEEDED; IN_PROGRESS SUCCEEDED; SUCCEEDED SUCCEEDED"; got != want {
 			t.Errorf("the phases are %s, want %s", got, want)
 		}
+		s.eventually("every step to be told of", func() bool {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			told := slices.Compact(slices.Clone(s.batches))
+			return slices.Equal(told, []string{"IN_PROGRESS in DOWNLOAD_BATCHSPEC", "IN_PROGRESS in IN_PROGRESS", "SUCCEEDED in SUCCEEDED"})
+		})
 		compile, test := s.group(b, "compile"), s.group(b, "test")
 		if got := s.said(compile) + s.said(test); got != "compiler compile\n test\n" {
 			t.Errorf("the builds said %q", got)

@@ -115,7 +115,7 @@ func (s *Service) RetryBatch(ctx context.Context, tx store.Tx, idOrARN string, a
 	st.Deadline = store.Micros(now.Add(s.batchLife(rec.Batch.BuildBatchConfig)))
 	rec.Stop = false
 	rec.again(all, now)
-	if err := saveBatch(ctx, tx, rec); err != nil {
+	if err := s.saveBatch(ctx, tx, rec); err != nil {
 		return types.BuildBatch{}, err
 	}
 	return rec.Batch, s.bringOn(ctx, tx, id, "", time.Time{})

@@ -108,7 +108,7 @@ func (s *Service) advance(ctx context.Context, tx store.Tx, id string, done batc
 	if err != nil {
 		return err
 	}
-	return saveBatch(ctx, tx, rec)
+	return s.saveBatch(ctx, tx, rec)
 }
 
 // begin takes over what the buildspec says.
@@ -298,5 +298,5 @@ func (s *Service) giveUpBatch(ctx context.Context, tx store.Tx, job queue.Job, c
 	if err := s.endBatch(ctx, tx, &rec, types.StatusTypeFault); err != nil {
 		return err
 	}
-	return saveBatch(ctx, tx, rec)
+	return s.saveBatch(ctx, tx, rec)
 }

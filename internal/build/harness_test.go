@@ -50,6 +50,7 @@ type server struct {
 	keys    int
 
 	mu       sync.Mutex
+	batches  []string // what was told of batches
 	finished []string // payloads of OnFinish jobs
 }
 
@@ -121,6 +122,14 @@ func serveIn(t testing.TB, dir string, o options) *server {
 		Store: s.st, Queue: s.queue, Runner: runner, Objects: objects,
 		Repositories: gitDir(filepath.Join(s.dir, "git")), Remotes: o.remotes, Secrets: o.secrets, Logs: backing.Logs(s.logs), WorkerLogs: s.logs,
 		Place: build.Place{Region: "us-east-1", Account: "000000000000"}, Log: log, Slots: o.slots, Disk: o.disk, Keep: o.keep,
+		OnBatch: func(_ context.Context, tx store.Tx, b types.BuildBatch) error {
+			tx.AfterCommit(func() {
+				s.mu.Lock()
+				defer s.mu.Unlock()
+				s.batches = append(s.batches, string(b.BuildBatchStatus)+" in "+*b.CurrentPhase)
+			})
+			return nil
+		},
 		Caches: o.caches, Roles: o.roles, Endpoint: "http://conveyor.test", Loopback: o.loopback,
 	})
 	s.builds.SetDiskEvery(10 * time.Millisecond)

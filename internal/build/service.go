@@ -54,6 +54,8 @@ type Config struct {
 	// OnChange, when set, is told in the transaction in which a build began or ended, or in which phases of it that have
 	// ended were stored. Runs of a pipeline's commands are no builds to others and are not told of.
 	OnChange func(ctx context.Context, tx store.Tx, c Change) error
+	// OnBatch, when set, is told in the transaction in which a batch began, moved or ended.
+	OnBatch func(ctx context.Context, tx store.Tx, b types.BuildBatch) error
 	// BuildURL, when set, is the console's page of a build, by its id.
 	BuildURL func(id string) string
 	// Roles, when set, gives builds credentials of their service role for the server at Endpoint.

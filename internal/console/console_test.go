@@ -349,21 +349,23 @@ func TestADefinitionIsCheckedForWhoeverMayReadIt(t *testing.T) {
 
 func TestTheStreamTellsWhatMayBeKnown(t *testing.T) {
 	h := open(t)
-	cookie := h.signIn(t, h.user(t, listsOpen))
+	cookie := h.signIn(t, h.user(t, `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["codepipeline:*","codebuild:*"],"Resource":["arn:aws:codepipeline:*:*:open*","arn:aws:codebuild:*:*:project/open"]}]}`))
 	for _, e := range []event.Event{
 		{Source: "aws.codepipeline", Detail: map[string]string{"pipeline": "shut"}},
 		{Source: "aws.codepipeline", Detail: map[string]string{"pipeline": "open"}},
-		{Source: "conveyor", Detail: map[string]string{"pipeline": "open"}},
-		{Source: "aws.codebuild", Detail: map[string]string{"project-name": "open"}},
+		{Source: "conveyor", Detail: map[string]string{"pipeline": "open-2"}},
+		{Source: "aws.codebuild", Detail: map[string]string{"project-name": "shut"}},
+		{Source: "conveyor", Detail: map[string]string{"project-name": "open"}},
 		{Source: "somebody.else", Detail: map[string]string{"pipeline": "open"}},
 	} {
 		if err := h.store.InTx(t.Context(), func(tx store.Tx) error { return h.events.Publish(t.Context(), tx, e) }); err != nil {
 			t.Fatal(err)
 		}
 	}
-	lines := h.listen(t, cookie, 2)
+	lines := h.listen(t, cookie, 3)
 	if got, want := strings.Join(lines, "\n"), `data: {"source":"aws.codepipeline","name":"open"}
-data: {"source":"conveyor","name":"open"}`; got != want {
+data: {"source":"aws.codepipeline","name":"open-2"}
+data: {"source":"aws.codebuild","name":"open"}`; got != want {
 		t.Errorf("%s\nwant\n%s", got, want)
 	}
 }

@@ -49,14 +49,12 @@ func (d *document) first() string {
 	return d.Resources[0]
 }
 
-// subjects are what pages can show live.
+// subjects are what pages can show live, by the source of what happens to it.
 func (h *Handler) subjects() map[string]subject {
-	pipelines := subject{"codepipeline:GetPipelineState", func(d *document) (string, string) {
-		return d.Detail.Pipeline, h.Pipelines.ARN(d.Detail.Pipeline)
-	}}
 	return map[string]subject{
-		"aws.codepipeline": pipelines,
-		"conveyor":         pipelines,
+		"aws.codepipeline": {"codepipeline:GetPipelineState", func(d *document) (string, string) {
+			return d.Detail.Pipeline, h.Pipelines.ARN(d.Detail.Pipeline)
+		}},
 		"aws.codebuild": {"codebuild:BatchGetBuilds", func(d *document) (string, string) {
 			return d.Detail.Project, h.Place.ARN("codebuild", "project/"+d.Detail.Project)
 		}},
@@ -138,13 +136,23 @@ func (f *follower) tell(list []*event.Entry) bool {
 
 // understand says what an event is about, if this person may know.
 func (f *follower) understand(e *event.Entry) (changed, bool) {
-	about, known := f.subjects[e.Source]
 	var d document
-	if !known || json.Unmarshal(e.Document, &d) != nil {
+	if json.Unmarshal(e.Document, &d) != nil {
+		return changed{}, false
+	}
+	source := e.Source
+	if source == "conveyor" { // of steps for which AWS has no events
+		source = "aws.codepipeline"
+		if d.Detail.Project != "" {
+			source = "aws.codebuild"
+		}
+	}
+	about, known := f.subjects[source]
+	if !known {
 		return changed{}, false
 	}
 	name, arn := about.of(&d)
-	c := changed{e.Source, name}
+	c := changed{source, name}
 	may, asked := f.may[c]
 	if !asked {
 		may = f.h.allowed(f.r, f.s, about.action, arn) == nil

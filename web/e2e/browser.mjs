@@ -57,6 +57,21 @@ export async function newcomer() {
 export const page = await newcomer();
 export const context = page.context();
 
+/** What the page has asked for and has no answer to yet. Streams have no end, and the end of a shared worker's script is not told. */
+const waiting = new Set();
+page.on('request', (r) => r.resourceType() !== 'eventsource' && !r.url().includes('/stream-worker-') && waiting.add(r));
+for (const end of ['requestfinished', 'requestfailed']) page.on(end, (r) => waiting.delete(r));
+page.on('framenavigated', (frame) => frame === page.mainFrame() && waiting.clear());
+
+/** Everything that belongs to the page is there: it has asked for nothing more for a few frames. */
+export async function settled() {
+  const end = Date.now() + patience;
+  for (let calm = 0; calm < 5; calm = waiting.size ? 0 : calm + 1) {
+    assert.ok(Date.now() < end, `the page still waits for ${[...waiting].map((r) => r.url())}`);
+    await page.evaluate(() => new Promise(requestAnimationFrame));
+  }
+}
+
 export const button = (name, exact = true) => page.getByRole('button', { name, exact });
 export const nav = (name) => page.getByRole('link', { name, exact: true }).first().click();
 export const dialog = () => page.getByRole('dialog');

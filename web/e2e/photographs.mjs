@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { button, complaints, context, dialog, language, nav, page, pictures, see, t, url } from './browser.mjs';
+import { button, complaints, context, dialog, language, nav, page, pictures, see, settled, t, url } from './browser.mjs';
 
 /** Each page at one look: its theme and widths. WALK_MATRIX=full takes every page in both themes at three widths; by
  * default each language shows one theme, and together they show both. */
@@ -28,6 +28,13 @@ async function reports(site) {
   return { group, report, coverage };
 }
 
+/** What main has beyond its first commit. */
+async function compared(site) {
+  await page.goto(`${url}/conveyor/repositories/${site}/commits`);
+  const first = await page.getByRole('link', { name: 'The first page', exact: true }).getAttribute('href');
+  return `/conveyor/repositories/${site}/compare?from=${first.split('/').pop()}&to=main`;
+}
+
 /** The pages of a console in which the scenario has been played. */
 async function places(site, pull) {
   await nav(t('builds'));
@@ -44,7 +51,7 @@ async function places(site, pull) {
     repositories: '/conveyor/repositories',
     repository: `/conveyor/repositories/${site}`,
     references: `/conveyor/repositories/${site}/references`,
-    compare: `/conveyor/repositories/${site}/compare?from=main&to=proposal`,
+    compare: await compared(site),
     commits: `/conveyor/repositories/${site}/commits`,
     pull,
     project: `/conveyor/projects/${site}`,
@@ -144,6 +151,7 @@ async function photograph(axe, name, place) {
   await page.locator('h1, [class*="awsui_alert"]').first().waitFor();
   await page.waitForFunction(() => !document.querySelector('[class*="awsui_circle-left"]'));
   await act?.();
+  await settled();
   return looks(axe, name);
 }
 

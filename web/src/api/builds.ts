@@ -42,7 +42,6 @@ export const batchQ = (id: string) =>
   queryOptions({
     queryKey: ['build', 'batch', id],
     queryFn: async ({ signal }) => (await aws('codebuild', 'BatchGetBuildBatches', { ids: [id] }, signal)).buildBatches?.[0] ?? null,
-    refetchInterval: ({ state }) => (state.data?.buildBatchStatus === 'IN_PROGRESS' ? 3000 : false),
   });
 
 export const batchesOfQ = (projectName: string) =>

@@ -5,7 +5,6 @@ import { follow, type News } from './stream';
 /** What pages call the things that the sources of events tell of: the first words of their queries' keys. */
 const nouns: Record<string, string> = {
   'aws.codepipeline': 'pipeline',
-  conveyor: 'pipeline',
   'aws.codebuild': 'build',
   'aws.codecommit': 'repository',
   'aws.cloudwatch': 'alarm',
