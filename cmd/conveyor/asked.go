@@ -100,23 +100,16 @@ func (a asked) send(ctx context.Context, service, method, address string, body [
 		return response, nil
 	}
 	defer response.Body.Close()
-	var p problem
+	var p awsapi.Problem
 	if json.NewDecoder(io.LimitReader(response.Body, longestProblem)).Decode(&p) != nil || p.Message == "" {
 		return nil, a.stranger(response)
 	}
+	said := p.Type + ": " + p.Message
 	if response.StatusCode >= http.StatusInternalServerError {
-		return nil, errors.New(p.String())
+		return nil, errors.New(said)
 	}
-	return nil, &refusal{p.String()}
+	return nil, &refusal{said}
 }
-
-// problem is how Conveyor's own operations say what is wrong.
-type problem struct {
-	Type    string `json:"__type"`
-	Message string `json:"message"`
-}
-
-func (p problem) String() string { return p.Type + ": " + p.Message }
 
 func (a asked) stranger(response *http.Response) error {
 	return fmt.Errorf("%s answered %s; is it a Conveyor server?", a.endpoint, response.Status)
