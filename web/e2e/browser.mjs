@@ -78,6 +78,18 @@ export const dialog = () => page.getByRole('dialog');
 export const see = (text) => page.getByText(text).first().waitFor();
 export const step = (text) => console.log(`- ${text}`);
 
+/** operation calls one of AWS's operations as who has signed in, for what the walk does not do by clicking. */
+export const operation = (target, input) =>
+  page.evaluate(
+    async ([name, body]) => {
+      const headers = { 'content-type': 'application/x-amz-json-1.1', 'x-amz-target': name };
+      const answer = await fetch('/conveyor/console/aws', { method: 'POST', headers, body });
+      if (!answer.ok) throw new Error(await answer.text());
+      return answer.json();
+    },
+    [target, JSON.stringify(input)],
+  );
+
 /** press goes to a thing with the Tab key and does with Enter what a click does: for those who have no mouse. */
 export async function press(thing) {
   await thing.waitFor();

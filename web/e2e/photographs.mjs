@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { button, complaints, context, dialog, language, nav, page, pictures, see, settled, t, url } from './browser.mjs';
+import { button, complaints, context, dialog, language, nav, operation, page, pictures, see, settled, t, url } from './browser.mjs';
 
 /** Each page at one look: its theme and widths. WALK_MATRIX=full takes every page in both themes at three widths; by
  * default each language shows one theme, and together they show both. */
@@ -35,6 +35,35 @@ async function compared(site) {
   return `/conveyor/repositories/${site}/compare?from=${first.split('/').pop()}&to=main`;
 }
 
+const graph = `version: 0.2
+batch:
+  build-graph:
+    - {identifier: compile}
+    - {identifier: test, depend-on: [compile]}
+    - {identifier: lint, ignore-failure: true}
+    - {identifier: package, depend-on: [test, lint]}
+phases: {build: {commands: ['[ $CODEBUILD_BATCH_BUILD_IDENTIFIER != lint ]']}}
+`;
+
+/** A batch of builds, watched to its end. One of them fails, which is allowed. */
+async function batch(site) {
+  const name = `${site}-batch`;
+  const serviceRole = 'arn:aws:iam::000000000000:role/conveyor';
+  await operation('CodeBuild_20161006.CreateProject', {
+    name,
+    serviceRole,
+    source: { type: 'NO_SOURCE', buildspec: graph },
+    artifacts: { type: 'NO_ARTIFACTS' },
+    environment: { type: 'LINUX_CONTAINER', computeType: 'BUILD_GENERAL1_SMALL', image: 'aws/codebuild/standard:7.0' },
+    buildBatchConfig: { serviceRole },
+  });
+  const { buildBatch } = await operation('CodeBuild_20161006.StartBuildBatch', { projectName: name });
+  const path = `/conveyor/batches/${encodeURIComponent(buildBatch.id)}`;
+  await page.goto(url + path);
+  await button(t('retryBatch')).waitFor(); // it is there when the batch has ended
+  return path;
+}
+
 /** The pages of a console in which the scenario has been played. */
 async function places(site, pull) {
   await nav(t('builds'));
@@ -55,6 +84,7 @@ async function places(site, pull) {
     commits: `/conveyor/repositories/${site}/commits`,
     pull,
     project: `/conveyor/projects/${site}`,
+    batch: await batch(site),
     reports: '/conveyor/reports',
     ...(await reports(site)),
     deployments: '/conveyor/deployments',
