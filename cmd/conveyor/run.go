@@ -47,7 +47,7 @@ WHAT IT RUNS ON
 WHAT IS DIFFERENT FROM A SERVER
   Commands run on this machine, with the tools it has; --build-runner container runs them in the project's image, when a
   Docker or Podman engine answers. Manual approvals ask in the terminal; --yes approves them. S3 deploy actions write to buckets that exist for this run.
-  Roles, regions, encryption keys and triggers of the pipeline are left out. Parameters and secrets do not exist: give
+  Roles, regions, fleets, encryption keys and triggers of the pipeline are left out. Parameters and secrets do not exist: give
   their variables with --env. --env counts for every build and every Commands action, over the project's variables.
 
 WHAT COMES OUT

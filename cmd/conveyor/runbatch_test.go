@@ -28,7 +28,7 @@ var graph = map[string]string{
 	"buildspec.yml": `version: 0.2
 batch:
   build-graph:
-    - {identifier: compile, env: {variables: {WHO: compiler}}}
+    - {identifier: compile, env: {fleet: big, variables: {WHO: compiler}}}
     - {identifier: flaky, ignore-failure: true, env: {variables: {FAIL: flaky}}}
     - {identifier: check, buildspec: ci/check.yml, depend-on: [compile, flaky]}
 phases:

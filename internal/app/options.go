@@ -14,8 +14,9 @@ type options struct {
 	failed      func(ctx context.Context, f build.Failed)
 }
 
-// FromDirectories makes a server whose pipelines may take directories of this machine as their sources. It is for a server
-// that its user has alone: whoever may make pipelines on it can read every file.
+// FromDirectories makes a server whose pipelines may take directories of this machine as their sources, and whose builds run
+// on it whatever workers they ask for. It is for a server that its user has alone: whoever may make pipelines on it can
+// read every file.
 func FromDirectories(o *options) { o.directories = true }
 
 // OnFailed has f look at failed builds before their workspaces go.

@@ -255,7 +255,7 @@ func (r *rooms) openBuilds(ctx context.Context, db store.Store, place awsapi.Pla
 		Remotes:  r.remotes,
 		Secrets:  secrets,
 		OnChange: r.buildChanged, OnBatch: r.batchChanged, OnFailed: r.options.failed, Keep: build.Keeping(r.config.Keep),
-		Roles: r.identities, Endpoint: r.config.PublicURL, Loopback: onLoopback(r.config.Listen),
+		Roles: r.identities, Endpoint: r.config.PublicURL, Loopback: onLoopback(r.config.Listen), Alone: r.options.directories,
 		Place: build.Place{Region: place.Region, Account: place.Account}, Log: r.log.With("room", "builds"),
 	})
 	r.closers = append(r.closers, r.builds.DropKept)

@@ -46,7 +46,7 @@ func mustWait(ctx context.Context, tx store.Tx, p types.Project, number int64) (
 
 // enqueue gives a build its job, or offers it to the workers whose labels it asks for.
 func (s *Service) enqueue(ctx context.Context, tx store.Tx, b *types.Build, id string) error {
-	if labels := remoteLabels(b); len(labels) > 0 {
+	if labels := s.workersFor(b); len(labels) > 0 {
 		return s.offer(ctx, tx, id, labels)
 	}
 	payload, err := json.Marshal(runPayload{ID: id})
@@ -150,7 +150,7 @@ func (s *Service) whyQueued(ctx context.Context, r store.Reader, rec *record) (s
 		}
 		return fmt.Sprintf("Waiting for %s of this project; its concurrentBuildLimit %s", builds(before+admitted), limit), nil
 	}
-	if labels := remoteLabels(b); len(labels) > 0 {
+	if labels := s.workersFor(b); len(labels) > 0 {
 		return whyNotTaken(ctx, r, labels)
 	}
 	var others int64

@@ -61,6 +61,8 @@ type Config struct {
 	// Roles, when set, gives builds credentials of their service role for the server at Endpoint.
 	Roles    Roles
 	Endpoint string
+	// Alone says that there never are workers: builds that ask for some run here.
+	Alone bool
 	// Loopback says that this server listens on its machine's loopback alone, where builds in containers do not reach it.
 	Loopback bool
 	// OnFailed, when set, is told of a build that has failed while its workspace is still there. The build ends when it returns.

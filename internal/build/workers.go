@@ -14,6 +14,14 @@ import (
 	"github.com/conveyor-cd/conveyor/internal/store"
 )
 
+// workersFor are the labels of the workers that a build asks for; none: it runs on a server.
+func (s *Service) workersFor(b *types.Build) []string {
+	if s.cfg.Alone {
+		return nil
+	}
+	return remoteLabels(b)
+}
+
 // remoteLabels are the labels a build asks for; none: it runs on a server.
 func remoteLabels(b *types.Build) (labels []string) {
 	if b.Environment == nil {
