@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { afterEach, expect, test, vi } from 'vitest';
 import { base64, bytes, codePath, makeTag, textOf } from '../src/api/code';
 import { beside, compare, count, fold, linesOf, type Row } from '../src/code/diff';
@@ -119,4 +120,18 @@ test('the newest run of each pipeline with a commit tells of it', () => {
   const run = (id: string, revisionId: string) => ({ id, status: 'Succeeded', reason: '', started: '', updated: '', trigger: {}, revisions: [{ action: 'Source', revision: { revisionId } }] });
   const pipeline = (name: string, recent: ReturnType<typeof run>[] | null) => ({ name, version: 1, pipelineType: 'V2', executionMode: 'QUEUED', created: 0, updated: 0, recent });
   expect(runsWith([pipeline('a', [run('2', 'x'), run('1', 'x')]), pipeline('b', null), pipeline('c', [run('3', 'y')])], 'x').map((f) => f.run.id)).toEqual(['2']);
+});
+
+test('what changed can be read in every colour of code, in both themes', () => {
+  const css = readFileSync(new URL('../src/code/code.css', import.meta.url), 'utf8');
+  const themes = [/^\.code-box \{([\s\S]*?)\}/m, /^\.awsui-dark-mode \.code-box \{([\s\S]*?)\}/m].map((theme) => new Map(Array.from((theme.exec(css)?.[1] ?? '').matchAll(/--([\w-]+): (#[0-9a-f]{6});/g), (m) => [m[1] ?? '', m[2] ?? ''] as const)));
+  const channel = (c: number) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+  const light = (colour = '') => [0.2126, 0.7152, 0.0722].reduce((sum, part, i) => sum + part * channel(parseInt(colour.slice(1 + 2 * i, 3 + 2 * i), 16) / 255), 0);
+  const contrast = (a: number, b: number) => (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+  const grounds = ['added', 'added-word', 'removed', 'removed-word'];
+  for (const theme of themes) {
+    expect([...theme.keys()]).toEqual(expect.arrayContaining(grounds));
+    for (const ground of grounds)
+      for (const [name, colour] of theme) if (!grounds.includes(name) && name !== 'gap') expect(contrast(light(colour), light(theme.get(ground))), `${name} on ${ground}`).toBeGreaterThanOrEqual(4.5);
+  }
 });
