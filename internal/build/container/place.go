@@ -90,14 +90,12 @@ func exitError(code int) error {
 	return fmt.Errorf("exit status %d", code)
 }
 
-func (p *place) note(name string) string { return filepath.Join(p.ws.root, notesDir, name) }
-
 // Output implements shell.Place.
 func (p *place) Output() (r, w *os.File, err error) {
-	if r, err = makePipe(p.note(outputPipe)); err != nil {
+	if r, err = p.ws.notes.makePipe(outputPipe); err != nil {
 		return nil, nil, err
 	}
-	if w, err = os.OpenFile(p.note(outputPipe), os.O_WRONLY, 0); err != nil {
+	if w, err = p.ws.notes.OpenFile(outputPipe, os.O_WRONLY, 0); err != nil {
 		return nil, nil, errors.Join(err, r.Close())
 	}
 	return r, w, nil
@@ -124,17 +122,17 @@ func (p *place) Share(f *os.File, _ string) error {
 	if info.IsDir() {
 		return f.Chmod(0o777)
 	}
-	return f.Chmod(0o666)
+	return share(f)
 }
 
 // Spawn implements shell.Place.
 func (p *place) Spawn(s shell.Start) (*shell.Process, error) {
 	p.n++
-	commands, err := makePipe(p.note("commands." + strconv.Itoa(p.n)))
+	commands, err := p.ws.notes.makePipe("commands." + strconv.Itoa(p.n))
 	if err != nil {
 		return nil, err
 	}
-	answers, err := makePipe(p.note("answers." + strconv.Itoa(p.n)))
+	answers, err := p.ws.notes.makePipe("answers." + strconv.Itoa(p.n))
 	if err != nil {
 		return nil, errors.Join(err, commands.Close())
 	}
@@ -178,13 +176,12 @@ func (p *place) putEnv(env []string) error {
 			fmt.Fprintf(&b, "export %s='%s'\n", name, strings.ReplaceAll(value, "'", `'\''`))
 		}
 	}
-	name := p.note("env." + strconv.Itoa(p.n))
-	f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	f, err := p.ws.notes.OpenFile("env."+strconv.Itoa(p.n), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
 	_, err = f.Write(b.Bytes())
-	return errors.Join(err, p.Share(f, ""), f.Close())
+	return errors.Join(err, share(f), f.Close())
 }
 
 // watch waits for the end of a shell. What comes over the connection is from before the shell was connected with its

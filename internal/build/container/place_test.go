@@ -201,3 +201,21 @@ func TestEngineAway(t *testing.T) {
 		t.Errorf("a server without its engine does not start: %v", err)
 	}
 }
+
+// A build that puts a link in the place of the directory it shares with the server leads the server nowhere: it only loses its
+// own shell.
+func TestTheServerFollowsNoLink(t *testing.T) {
+	needEngine(t)
+	in := enter(t, newRunner(t, t.TempDir()), build.Needs{})
+	elsewhere := t.TempDir()
+	lure := "cd " + in.ws.Path("") + " && mv .conveyor aside && ln -s " + elsewhere + " .conveyor; exit 0"
+	if _, err := in.session.Run(t.Context(), lure); err != nil {
+		t.Fatal(err)
+	}
+	if code, err := in.session.Run(t.Context(), "true"); err == nil && code == 0 {
+		t.Error("a shell was started by way of the link")
+	}
+	if left, err := os.ReadDir(elsewhere); err != nil || len(left) > 0 {
+		t.Errorf("the server has followed the link: %v, %v", left, err)
+	}
+}

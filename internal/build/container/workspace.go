@@ -13,7 +13,6 @@ import (
 
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/client"
-	"golang.org/x/sys/unix"
 
 	"github.com/conveyor-cd/conveyor/internal/build"
 	"github.com/conveyor-cd/conveyor/internal/build/disk"
@@ -30,6 +29,7 @@ type workspace struct {
 	keep   bool // the container stays when its session ends, until Cleanup
 
 	container string   // its id; "" before it is made
+	notes     notes    // what the server puts into the container
 	held      *os.File // the container ends when this is closed
 	life      context.Context
 	die       context.CancelFunc
@@ -50,7 +50,10 @@ func (w *workspace) begin(ctx context.Context, image string, n build.Needs) erro
 	if err != nil {
 		return err
 	}
-	if w.held, err = makePipe(filepath.Join(w.root, notesDir, holdPipe)); err != nil {
+	if w.notes.Root, err = os.OpenRoot(filepath.Join(w.root, notesDir)); err != nil {
+		return fmt.Errorf("prepare workspace: %w", err)
+	}
+	if w.held, err = w.notes.makePipe(holdPipe); err != nil {
 		return fmt.Errorf("prepare workspace: %w", err)
 	}
 	made, err := w.runner.Engine.client.ContainerCreate(ctx, w.spec(image, has, n))
@@ -66,17 +69,6 @@ func (w *workspace) begin(ctx context.Context, image string, n build.Needs) erro
 			"the container of the image %s does not start: %v; builds need an image with /bin/sh and an engine on the server's own machine", image, err)}
 	}
 	return nil
-}
-
-// makePipe makes a pipe with a name and opens both its ends in one, so that neither ever waits for the other.
-func makePipe(name string) (*os.File, error) {
-	if err := unix.Mkfifo(name, 0o600); err != nil {
-		return nil, err
-	}
-	if err := os.Chmod(name, 0o666); err != nil { //nolint:gosec // whoever a build's commands run as; its directory is closed to others
-		return nil, err
-	}
-	return os.OpenFile(name, os.O_RDWR|unix.O_NONBLOCK, 0)
 }
 
 // Root implements build.Workspace.
@@ -159,6 +151,9 @@ func (w *workspace) end(ctx context.Context) error {
 	w.ended = true
 	defer w.die()
 	var errs []error
+	if w.notes.Root != nil {
+		errs = append(errs, w.notes.Close())
+	}
 	if w.held != nil {
 		errs = append(errs, w.held.Close())
 	}
