@@ -62,6 +62,7 @@ func (p *podman) command(args ...string) *exec.Cmd {
 	c := exec.Command("podman", append([]string{
 		"--root", filepath.Join(p.dir, "storage"), "--runroot", filepath.Join(p.dir, "run"), "--tmpdir", filepath.Join(p.dir, "tmp"),
 	}, args...)...)
+	c.Dir = p.dir // where it notes that something had too little memory
 	c.Env = append(os.Environ(), "CONTAINERS_CONF="+filepath.Join(p.dir, "containers.conf"), "CONTAINERS_REGISTRIES_CONF="+filepath.Join(p.dir, "registries.conf"))
 	return c
 }
