@@ -63,12 +63,13 @@ page.on('request', (r) => r.resourceType() !== 'eventsource' && !r.url().include
 for (const end of ['requestfinished', 'requestfailed']) page.on(end, (r) => waiting.delete(r));
 page.on('framenavigated', (frame) => frame === page.mainFrame() && waiting.clear());
 
-/** Everything that belongs to the page is there: it has asked for nothing more for a few frames. */
+/** Everything that belongs to the page is there: for a few frames it has asked for nothing more, and nothing turns. */
 export async function settled() {
   const end = Date.now() + patience;
-  for (let calm = 0; calm < 5; calm = waiting.size ? 0 : calm + 1) {
-    assert.ok(Date.now() < end, `the page still waits for ${[...waiting].map((r) => r.url())}`);
+  for (let calm = 0, turns = true; calm < 5; calm = waiting.size || turns ? 0 : calm + 1) {
+    assert.ok(Date.now() < end, `the page still waits for ${[...waiting].map((r) => r.url()).join(' ') || 'what turns'}`);
     await page.evaluate(() => new Promise(requestAnimationFrame));
+    turns = await page.evaluate(() => !!document.querySelector('[class*="awsui_circle-left"]'));
   }
 }
 

@@ -179,7 +179,7 @@ async function photograph(axe, name, place) {
   await page.setViewportSize({ width: widths[0], height: 900 });
   await page.goto(url + path);
   await page.locator('h1, [class*="awsui_alert"]').first().waitFor();
-  await page.waitForFunction(() => !document.querySelector('[class*="awsui_circle-left"]'));
+  await settled();
   await act?.();
   await settled();
   return looks(axe, name);
