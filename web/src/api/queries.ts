@@ -1,4 +1,4 @@
-import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query';
+import { infiniteQueryOptions, keepPreviousData, queryOptions, useQuery } from '@tanstack/react-query';
 import { aws, here, refusal } from './aws';
 import { get } from './early';
 import { listBuckets } from './s3';
@@ -28,6 +28,12 @@ export interface Summary {
 }
 
 export const sessionQ = () => queryOptions({ queryKey: ['session'], queryFn: whoAmI, staleTime: Infinity });
+
+/** useARN names resources of this server that are yet to be made. */
+export function useARN(): (service: string, resource: string) => string {
+  const { region = '', account = '' } = useQuery(sessionQ()).data ?? {};
+  return (service, resource) => `arn:aws:${service}:${service === 'iam' ? '' : region}:${account}:${resource}`;
+}
 
 /** One page of the list of pipelines, and how many match on all pages. */
 export interface Summaries {

@@ -51,7 +51,7 @@ function CreateBucket({ onClose }: { onClose: () => void }) {
     if (website) await publish(name);
   }
   return (
-    <FormModal title={t('createBucket')} submit={t('create')} disabled={!name} onSubmit={create} onClose={onClose}>
+    <FormModal title={t('createBucket')} submit={t('create')} disabled={!name} takes={name ? ['s3:CreateBucket', `arn:aws:s3:::${name}`] : undefined} onSubmit={create} onClose={onClose}>
       <FormField label={t('name')}><Input value={name} onChange={(e) => setName(e.detail.value.trim())} /></FormField>
       <Checkbox checked={website} description={t('websiteHint')} onChange={(e) => setWebsite(e.detail.checked)}>{t('website')}</Checkbox>
     </FormModal>

@@ -10,7 +10,7 @@ import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { aws } from '../api/aws';
 import { buildPagesQ, projectPath, type Build } from '../api/builds';
-import { projectsQ } from '../api/queries';
+import { projectsQ, useARN } from '../api/queries';
 import { ErrorBox } from '../components/error-box';
 import { FormModal } from '../components/form-modal';
 import { LinkTo } from '../components/link-to';
@@ -69,8 +69,9 @@ function CreateProject({ onClose }: { onClose: () => void }) {
   const { t } = useBuildWords();
   const [name, setName] = useState('');
   const [buildspec, setBuildspec] = useState('');
+  const arn = useARN();
   return (
-    <FormModal title={t('createProject')} submit={t('create')} disabled={!name} onSubmit={() => aws('codebuild', 'CreateProject', project(name, buildspec))} onClose={onClose}>
+    <FormModal title={t('createProject')} submit={t('create')} disabled={!name} takes={name ? ['codebuild:CreateProject', arn('codebuild', `project/${name}`)] : undefined} onSubmit={() => aws('codebuild', 'CreateProject', project(name, buildspec))} onClose={onClose}>
       <FormField label={t('name')}><Input value={name} onChange={(e) => setName(e.detail.value.trim())} /></FormField>
       <FormField label={t('buildspec')} constraintText={t('buildspecHint')}><Textarea value={buildspec} rows={8} onChange={(e) => setBuildspec(e.detail.value)} /></FormField>
     </FormModal>

@@ -1,6 +1,5 @@
-import { useQuery } from '@tanstack/react-query';
 import { Navigate, useLocation, useNavigate } from 'react-router';
-import { sessionQ } from '../api/queries';
+import { useARN } from '../api/queries';
 import type { Declaration } from '../editor/model';
 import { Editor } from './edit-pipeline';
 
@@ -8,7 +7,7 @@ import { Editor } from './edit-pipeline';
 export default function NewPipeline() {
   const go = useNavigate();
   const definition = (useLocation().state as { definition?: Declaration } | null)?.definition;
-  const { region, account } = useQuery(sessionQ()).data ?? {};
+  const arn = useARN();
   if (!definition) return <Navigate to="/create" replace />;
-  return <Editor creating name={definition.name ?? ''} newest={definition} arn={`arn:aws:codepipeline:${region}:${account}:${definition.name}`} onReopen={() => void go(-1)} />;
+  return <Editor creating name={definition.name ?? ''} newest={definition} arn={arn('codepipeline', definition.name ?? '')} onReopen={() => void go(-1)} />;
 }

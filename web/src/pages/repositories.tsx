@@ -9,7 +9,7 @@ import { useState } from 'react';
 import { useNavigate } from 'react-router';
 import { aws } from '../api/aws';
 import { codePath } from '../api/code';
-import { repositoriesQ } from '../api/queries';
+import { repositoriesQ, useARN } from '../api/queries';
 import { ErrorBox } from '../components/error-box';
 import { FormModal } from '../components/form-modal';
 import { LinkTo } from '../components/link-to';
@@ -59,12 +59,13 @@ function CreateRepository({ onClose }: { onClose: () => void }) {
   const go = useNavigate();
   const [name, setName] = useState('');
   const [description, setDescription] = useState('');
+  const arn = useARN();
   async function create() {
     await aws('codecommit', 'CreateRepository', { repositoryName: name, ...(description && { repositoryDescription: description }) });
     await go(codePath(name));
   }
   return (
-    <FormModal title={t('createRepository')} submit={t('create')} disabled={!name} onSubmit={create} onClose={onClose}>
+    <FormModal title={t('createRepository')} submit={t('create')} disabled={!name} takes={name ? ['codecommit:CreateRepository', arn('codecommit', name)] : undefined} onSubmit={create} onClose={onClose}>
       <FormField label={t('name')}><Input value={name} onChange={(e) => setName(e.detail.value.trim())} /></FormField>
       <FormField label={t('description')}><Input value={description} onChange={(e) => setDescription(e.detail.value)} /></FormField>
     </FormModal>

@@ -5,7 +5,7 @@ import SpaceBetween from '@cloudscape-design/components/space-between';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { iam, list, part, policyText, text } from '../api/iam';
-import { sessionQ } from '../api/queries';
+import { useARN } from '../api/queries';
 import { ErrorBox } from '../components/error-box';
 import { FormModal } from '../components/form-modal';
 import { Permitted } from '../components/permitted';
@@ -43,7 +43,7 @@ export function Policies() {
   const { t } = useSettingsWords();
   const queries = useQueryClient();
   const found = useQuery(policiesQ('All'));
-  const account = useQuery(sessionQ()).data?.account ?? '';
+  const arn = useARN();
   const [edited, setEdited] = useState<Edited>();
   const [leaving, setLeaving] = useState<Policy>();
   if (found.isError) return <ErrorBox error={found.error} retry={() => void found.refetch()} />;
@@ -78,7 +78,7 @@ export function Policies() {
           },
         ]}
       />
-      {edited && <PolicyEditor title={edited.policy ? t('editPolicy', { name: edited.policy.name }) : t('createPolicy')} name={edited.policy?.name} text={edited.text} takes={(name) => (edited.policy ? ['iam:CreatePolicyVersion', edited.policy.arn] : ['iam:CreatePolicy', `arn:aws:iam::${account}:policy/${name}`])} onSave={save} onClose={() => setEdited(undefined)} />}
+      {edited && <PolicyEditor title={edited.policy ? t('editPolicy', { name: edited.policy.name }) : t('createPolicy')} name={edited.policy?.name} text={edited.text} takes={(name) => (edited.policy ? ['iam:CreatePolicyVersion', edited.policy.arn] : ['iam:CreatePolicy', arn('iam', `policy/${name}`)])} onSave={save} onClose={() => setEdited(undefined)} />}
       {leaving && <FormModal title={t('deleteTitle', { name: leaving.name })} submit={t('del')} onSubmit={async () => (await remove(leaving.arn), await anew())} onClose={() => setLeaving(undefined)}>{t('deleteHint')}</FormModal>}
     </>
   );

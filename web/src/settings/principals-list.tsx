@@ -6,7 +6,7 @@ import SpaceBetween from '@cloudscape-design/components/space-between';
 import Textarea from '@cloudscape-design/components/textarea';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
-import { sessionQ } from '../api/queries';
+import { useARN } from '../api/queries';
 import { ErrorBox } from '../components/error-box';
 import { FormModal } from '../components/form-modal';
 import { LinkTo } from '../components/link-to';
@@ -53,8 +53,8 @@ function Create({ kind, onClose }: { kind: Kind; onClose: () => void }) {
   const { t } = useSettingsWords();
   const queries = useQueryClient();
   const [name, setName] = useState('');
-  const account = useQuery(sessionQ()).data?.account ?? '';
-  const takes = name ? ([`iam:Create${kind}`, `arn:aws:iam::${account}:${kind.toLowerCase()}/${name}`] as const) : undefined;
+  const arn = useARN();
+  const takes = name ? ([`iam:Create${kind}`, arn('iam', `${kind.toLowerCase()}/${name}`)] as const) : undefined;
   const [trust, setTrust] = useState(trusted);
   const create = async () => {
     await principals.create(kind, name, trust);
