@@ -33,7 +33,7 @@ test: build ## every test, with the race detector, on SQLite and PostgreSQL; ins
 	@hack/test-deps
 	@$(MAKE) --no-print-directory console
 	@! [ -d web/node_modules ] || npm --prefix web test --silent
-	@hack/with-postgres env $(RACE) -timeout 20m ./... $(TESTFLAGS)
+	@hack/with-postgres env $(RACE) -timeout 30m ./... $(TESTFLAGS)
 
 lint: ## the linters, with the layer rule
 	@GOBIN=$(TOOLS) $(GO) -C tools install tool

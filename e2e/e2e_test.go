@@ -135,6 +135,8 @@ func condition(name string) (bool, error) {
 		return err == nil, nil
 	case "console":
 		return canWalk(), nil
+	case "race":
+		return raceDetector, nil
 	case "boto3":
 		return exec.Command("python3", "-c", "import boto3").Run() == nil, nil
 	case "postgres":
